@@ -1,0 +1,143 @@
+// The primitives that layers, losses, clipping and privatize are written in. A backend executes them; it knows
+// nothing of privacy, models or strategies. One call serves all the examples of a chunk and is made by one worker;
+// calls of different workers run side by side, so nothing here is shared and mutable.
+//
+// Layout: row-major float32. A value of shape [C, H, W] lies channels-last (H, W, C) inside the engine.
+// Nothing allocates: what a primitive needs beyond its operands is in `scratch`, sized beforehand.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace hushgrad {
+
+// C[m, n] = op(A)[m, k] · op(B)[k, n] + beta · C. lda, ldb and ldc are the row strides of the matrices as stored.
+struct Gemm {
+  bool transposeA = false, transposeB = false;
+  int64_t m = 0, n = 0, k = 0;
+  const float* a = nullptr;
+  int64_t lda = 0;
+  const float* b = nullptr;
+  int64_t ldb = 0;
+  float beta = 0;
+  float* c = nullptr;
+  int64_t ldc = 0;
+};
+
+enum class ActivationKind { relu, leakyRelu, tanh, sigmoid, gelu, geluTanh };
+struct Activation {
+  ActivationKind kind;
+  float slope = 0;  // of leakyRelu below zero
+};
+
+enum class PoolKind { max, average };
+
+// Geometry shared by convolution and pooling over [C, H, W]. Averages divide by the kernel's full size when
+// countPadding holds, else by the number of positions inside the picture (torch.nn.AvgPool2d).
+struct Window {
+  int64_t inChannels = 0, inHeight = 0, inWidth = 0;
+  int64_t outChannels = 0, outHeight = 0, outWidth = 0;
+  int64_t kernelHeight = 1, kernelWidth = 1;
+  int64_t strideHeight = 1, strideWidth = 1;
+  int64_t padHeight = 0, padWidth = 0;
+  int64_t dilationHeight = 1, dilationWidth = 1;
+  int64_t groups = 1;
+  bool countPadding = true;
+  int64_t inElements() const { return inChannels * inHeight * inWidth; }
+  int64_t outElements() const { return outChannels * outHeight * outWidth; }
+  int64_t positions() const { return outHeight * outWidth; }
+  // Length of one unfolded patch of one group.
+  int64_t patch() const { return inChannels / groups * kernelHeight * kernelWidth; }
+};
+
+// One convolution of one worker: primitives made once, for up to `capacity` examples a call.
+// The packed weights are shared by all workers; weight gradients stay in the primitive's own layout
+// (gradientFloats of them; padding, if any, is zero), where norms and sums are as good as anywhere.
+class Convolution {
+ public:
+  virtual ~Convolution() = default;
+  virtual std::string implementation() const = 0;  // for plan(): which kernels were chosen
+  virtual int64_t packedFloats() const = 0;
+  virtual void pack(const float* weightOihw, float* packed) const = 0;
+  virtual int64_t scratchFloats() const = 0;
+  // y[examples, OH, OW, OC] = conv(x[examples, H, W, IC]) + bias (may be null)
+  virtual void forward(int64_t examples, const float* x, const float* packed, const float* bias, float* y,
+                       float* scratch) = 0;
+  virtual void inputGradient(int64_t examples, const float* dy, const float* packed, float* dx, float* scratch) = 0;
+  virtual int64_t gradientFloats() const = 0;
+  // g = gradient of the weight, summed over the examples; overwrites.
+  virtual void weightGradient(int64_t examples, const float* x, const float* dy, float* g, float* scratch) = 0;
+  virtual void unpackGradient(const float* g, float* weightOihw) const = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual void gemm(const Gemm& product) = 0;
+  virtual std::unique_ptr<Convolution> convolution(const Window& window, bool needsInputGradient, int64_t capacity) = 0;
+
+  // patches[positions, groups · patch] of one example x[H, W, C]; within a patch the order is kernel row, kernel
+  // column, channel. Positions outside the picture are zero.
+  virtual void unfold(const Window& window, const float* x, float* patches) = 0;
+
+  // chosen[b, position, c]: index into the window's H·W of the maximum (the first one, as PyTorch), for the gradient.
+  virtual void maxPool(const Window& window, int64_t examples, const float* x, float* y, int32_t* chosen) = 0;
+  virtual void maxPoolGradient(const Window& window, int64_t examples, const int32_t* chosen, const float* dy,
+                               float* dx) = 0;
+  virtual void averagePool(const Window& window, int64_t examples, const float* x, float* y) = 0;
+  virtual void averagePoolGradient(const Window& window, int64_t examples, const float* dy, float* dx) = 0;
+
+  // y = f(x), and dx = dy · f'(x). x or y may be null in the gradient where the kind needs the other one only
+  // (relu, leakyRelu, tanh, sigmoid need y; gelu needs x). y may be x; dx may be dy.
+  virtual void activate(const Activation& f, int64_t count, const float* x, float* y) = 0;
+  virtual void activateGradient(const Activation& f, int64_t count, const float* x, const float* y, const float* dy,
+                                float* dx) = 0;
+
+  // y[r, c] += bias[c]
+  virtual void addBias(int64_t rows, int64_t columns, const float* bias, float* y) = 0;
+  // [rows, columns] to [columns, rows] for each example: channels-first to channels-last and back.
+  virtual void transpose(int64_t examples, int64_t rows, int64_t columns, const float* x, float* y) = 0;
+
+  // Normalisation of each example over `groups` groups of channels: x is [examples, positions, channels].
+  // LayerNorm over the last dimension of [examples, positions, channels]: perPosition, groups = 1.
+  struct Normalization {
+    int64_t positions = 1, channels = 1, groups = 1;
+    bool perPosition = false;
+    float epsilon = 1e-5f;
+    int64_t statistics() const { return perPosition ? positions : groups; }  // of each of mean and inverse deviation
+  };
+  // stats: [examples, 2, statistics()], mean then 1/sqrt(var + eps). weight and bias may be null.
+  virtual void normalize(const Normalization& n, int64_t examples, const float* x, const float* weight,
+                         const float* bias, float* y, float* stats) = 0;
+  virtual void normalizeGradient(const Normalization& n, int64_t examples, const float* x, const float* stats,
+                                 const float* weight, const float* dy, float* dx) = 0;
+  // Per-example gradients of weight and bias, [channels] each at weightGradients + b·stride; either may be null.
+  virtual void normalizeParameterGradients(const Normalization& n, int64_t examples, const float* x,
+                                           const float* stats, const float* dy, float* weightGradients,
+                                           float* biasGradients, int64_t stride) = 0;
+
+  // Rows: b-th row at x + b·stride, `columns` long. Squares are summed in float64.
+  // sums[b] += Σ_c x[b, c]²
+  virtual void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums) = 0;
+  // sum[c] += Σ_b factors[b] · x[b, c] (factors null: all ones). A row whose factor is 0 is not read.
+  virtual void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stride, const float* factors,
+                               float* sum) = 0;
+  // y[b, c] = factors[b] · x[b, c]; a row whose factor is 0 becomes 0 whatever it holds. y may be x.
+  virtual void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) = 0;
+  // y += x
+  virtual void add(int64_t count, const float* x, float* y) = 0;
+  // y[b·stride + c] = Σ_p x[b, p, c]: per-example gradients of a bias over positions.
+  virtual void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y,
+                            int64_t stride) = 0;
+  // total = Σ_i p[i]·q[i] and magnitude = Σ_i |p[i]·q[i]| in float64: a Gram sum and the size of its terms.
+  virtual void dotWithMagnitude(int64_t count, const float* p, const float* q, double* total, double* magnitude) = 0;
+  // Inverted dropout: keep[i] drawn from the counter-based generator at (key, position + i); y = keep ? x/(1−rate) : 0.
+  virtual void dropout(uint64_t key, uint64_t position, float rate, int64_t count, const float* x, float* y) = 0;
+};
+
+// The CPU backend: oneDNN for products and convolutions, Highway for the rest. Stateless, shared by all workers.
+Backend& cpuBackend();
+
+}  // namespace hushgrad

@@ -1,0 +1,60 @@
+// Clip functions: what a per-example gradient of norm n is multiplied by. One file each (abadi.cpp, auto_s.cpp, …),
+// registered by name like a layer. A rule never lets ‖factor·g‖ exceed its threshold's sensitivity.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/spec.h"
+
+namespace hushgrad {
+
+// Norm groups: `flat` is one group, `per-layer` one a layer, and so on. thresholds[g] is C of group g.
+struct ClippingSpec {
+  std::string function = "abadi";
+  Attributes attributes;              // gamma of autoS, …
+  std::vector<int> groupOfParameter;  // by parameter; -1: frozen
+  std::vector<double> thresholds;     // by group
+  int groups() const { return static_cast<int>(thresholds.size()); }
+};
+
+class ClipFunction {
+ public:
+  virtual ~ClipFunction() = default;
+  // The exact factor for norm ≥ 0 and finite, in float64.
+  virtual double factor(double norm, double threshold) const = 0;
+};
+
+using ClipFunctionFactory = std::function<std::unique_ptr<ClipFunction>(const Attributes&)>;
+bool registerClipFunction(const std::string& kind, ClipFunctionFactory factory);
+std::unique_ptr<ClipFunction> makeClipFunction(const std::string& kind, const Attributes& attributes);
+
+#define HUSHGRAD_CLIP_FUNCTION(kind, Class)                                                   \
+  static const bool registered##Class = ::hushgrad::registerClipFunction(                     \
+      kind, [](const ::hushgrad::Attributes& attributes) { return std::make_unique<Class>(attributes); })
+
+// factors[b] = factor(√squaredNorms[b]) · (1 − 2⁻²⁰), rounded to float32: the margin covers the rounding of the
+// float32 products and sums, so that ‖factor·g‖ ≤ C holds for what is really added (design: rounding is a privacy
+// question). A norm that is not finite gives 0: the example is left out.
+void clipFactors(const ClipFunction& function, double threshold, int64_t examples, const double* squaredNorms,
+                 float* factors);
+
+// ---- Clipping of written-out gradients: rows [examples, columns], b-th at gradients + b·stride.
+// sum[c] += Σ_b factor(‖g_b‖ over all columns) · g_b[c]; norms and factors come back too.
+// Both give the same result; `separate` (the naive reference) makes three passes over memory: norms, scale, sum.
+// `fused` reads memory once: each block of rows is summed while it still lies in cache.
+struct RowClipping {
+  const ClipFunction* function;
+  double threshold;
+  int64_t examples, columns, stride;
+  double* squaredNorms;  // [examples], out
+  float* factors;        // [examples], out
+  float* sum;            // [columns], added to
+};
+void clipRowsFused(const RowClipping& clip, const float* gradients);
+void clipRowsSeparate(const RowClipping& clip, float* gradients);  // scales the gradients in place
+
+}  // namespace hushgrad

@@ -1,0 +1,34 @@
+#include "layers/layer.h"
+
+#include <cstring>
+#include <map>
+
+namespace hushgrad {
+
+void Layer::unpackGradient(size_t slot, const float* gradient, float* parameter) const {
+  std::memcpy(parameter, gradient, sizeof(float) * static_cast<size_t>(gradientFloats(slot)));
+}
+
+// A function's static, so that it exists before the first layer file registers itself.
+static std::map<std::string, LayerFactory>& registry() {
+  static std::map<std::string, LayerFactory> layers;
+  return layers;
+}
+
+bool registerLayer(const std::string& kind, LayerFactory factory) {
+  return registry().emplace(kind, std::move(factory)).second;
+}
+
+std::unique_ptr<Layer> makeLayer(const LayerSetup& setup) {
+  auto found = registry().find(setup.node.kind);
+  if (found == registry().end()) throw std::invalid_argument("no native layer is called '" + setup.node.kind + "'");
+  return found->second(setup);
+}
+
+std::vector<std::string> registeredLayers() {
+  std::vector<std::string> names;
+  for (const auto& entry : registry()) names.push_back(entry.first);
+  return names;
+}
+
+}  // namespace hushgrad

@@ -1,0 +1,119 @@
+// What a layer is: forward, input gradient, and the three per-example answers about its parameters
+// (docs: CONTRIBUTING.md, "Adding a layer"). A layer object belongs to one worker; it is written in the backend's
+// primitives alone and knows neither strategies nor privacy.
+//
+// One file a layer: define a class, end the file with HUSHGRAD_LAYER("Name", Class).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "graph/spec.h"
+
+namespace hushgrad {
+
+// What the engine knows when it makes a layer.
+struct LayerSetup {
+  const NodeSpec& node;
+  std::vector<Shape> inputShapes;
+  Shape outputShape;
+  int64_t capacity;          // most examples in a chunk
+  bool needsInputGradient;   // false for a layer fed by the model's input alone
+  Backend& backend;
+};
+
+// Everything of one layer for one chunk. Pointers are fixed when memory is planned; only the first block changes.
+struct Tape {
+  int64_t examples = 0;      // in this chunk, 1 … capacity
+  bool training = true;
+  uint64_t dropoutKey = 0;   // of this step and layer
+  uint64_t firstExample = 0; // index of the chunk's first example in its logical batch
+
+  std::vector<const float*> inputs;          // x: [examples, elements] each
+  float* output = nullptr;                   // y
+  const float* outputGradient = nullptr;     // dL/dy, one row an example: never averaged over examples
+  std::vector<float*> inputGradients;        // dL/dx; null where not wanted; overwritten
+  float* saved = nullptr;                    // savedFloats() an example: forward writes, backward reads
+  float* scratch = nullptr;                  // scratchFloats(): free for use within one call
+  const float* packed = nullptr;             // packedFloats(), written by pack()
+  std::vector<const float*> parameters;      // by slot, PyTorch's layout; null where the layer goes without
+};
+
+// Floating-point operations and bytes moved for one example.
+struct Cost {
+  double flops = 0;
+  double bytes = 0;
+};
+
+class Layer {
+ public:
+  explicit Layer(const LayerSetup& setup)
+      : backend(setup.backend), capacity(setup.capacity), outputElements(elementCount(setup.outputShape)) {}
+  virtual ~Layer() = default;
+  Layer(const Layer&) = delete;
+  Layer& operator=(const Layer&) = delete;
+
+  // Channels-last inside for [C, H, W]; `either` for layers that treat every element alike.
+  enum class Layout { plain, channelsLast, either };
+  virtual Layout layout() const = 0;
+  virtual bool backwardReadsInput() const = 0;
+  virtual bool backwardReadsOutput() const { return false; }
+  // output may be inputs[0] and inputGradients[0] may be outputGradient (then backward must not read its input).
+  virtual bool runsInPlace() const { return false; }
+  virtual int64_t savedFloats() const { return 0; }    // an example
+  virtual int64_t scratchFloats() const { return 0; }  // in all, for `capacity` examples
+  virtual int64_t packedFloats() const { return 0; }
+  // Once a step: parameters into the form that forward and backward read.
+  virtual void pack(const std::vector<const float*>& parameters, float* packed) const {
+    (void)parameters, (void)packed;
+  }
+  virtual std::string implementation() const { return ""; }  // for plan()
+
+  virtual void forward(Tape& tape) = 0;
+  virtual void inputGradient(Tape& tape) = 0;
+  virtual Cost forwardCost() const = 0;
+
+  // ---- The three per-example answers. `slot` counts the node's parameters; entries of slots that the layer goes
+  // without, or that are frozen, are null and skipped. A written-out gradient may have its own element order
+  // (gradientFloats(slot) floats, padding zero); unpackGradient() brings it into PyTorch's.
+
+  virtual int64_t gradientFloats(size_t slot) const { return (void)slot, 0; }
+  virtual void unpackGradient(size_t slot, const float* gradient, float* parameter) const;
+
+  // 1. norms[slot][b] += ‖g_b‖², without writing g_b out. Only where hasGhostNorm().
+  // A result below 0.1 × its terms' magnitudes has cancelled and is recomputed from the written-out gradient.
+  virtual bool hasGhostNorm() const { return false; }
+  virtual void addGhostNorms(Tape& tape, double* const* norms) { (void)tape, (void)norms; }
+  // 2. gradients[slot] + b·stride = g_b. Overwrites, padding included.
+  virtual void writeGradients(Tape& tape, float* const* gradients, int64_t stride) {
+    (void)tape, (void)gradients, (void)stride;
+  }
+  // 3. sums[slot] += Σ_b factors[slot][b] · g_b, in one product for the whole chunk. factors null: all ones.
+  // Rows of examples with factor 0 hold finite numbers (the engine has zeroed bad ones).
+  virtual void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) {
+    (void)tape, (void)factors, (void)sums;
+  }
+
+  virtual Cost ghostNormCost() const { return {}; }
+  virtual Cost writeCost() const { return {}; }
+  virtual Cost weightedSumCost() const { return {}; }
+
+ protected:
+  Backend& backend;
+  const int64_t capacity;
+  const int64_t outputElements;
+};
+
+using LayerFactory = std::function<std::unique_ptr<Layer>(const LayerSetup&)>;
+bool registerLayer(const std::string& kind, LayerFactory factory);
+std::unique_ptr<Layer> makeLayer(const LayerSetup& setup);  // throws std::invalid_argument on an unknown kind
+std::vector<std::string> registeredLayers();
+
+#define HUSHGRAD_LAYER(kind, Class)                                       \
+  static const bool registered##Class = ::hushgrad::registerLayer(        \
+      kind, [](const ::hushgrad::LayerSetup& setup) { return std::make_unique<Class>(setup); })
+
+}  // namespace hushgrad

@@ -1,0 +1,41 @@
+// Optimizers as PyTorch defines them (torch.optim 2.x), over one contiguous range of one parameter. One file each,
+// registered by name like a layer: sgd.cpp, adam.cpp, adamw.cpp, rmsprop.cpp.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "graph/spec.h"
+
+namespace hushgrad {
+
+struct OptimizerSpec {
+  std::string kind = "sgd";
+  Attributes attributes;  // momentum, nesterov, weightDecay, …: all that stays fixed during training
+};
+
+struct OptimizerStep {
+  double learningRate = 0;
+  int64_t step = 1;  // counts from 1, for bias correction
+};
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  virtual int slots() const = 0;  // state buffers a parameter
+  // parameter and state [slots][count] are updated in place; gradient is only read.
+  virtual void update(const OptimizerStep& step, int64_t count, const float* gradient, float* parameter,
+                      float* const* state) const = 0;
+};
+
+using OptimizerFactory = std::function<std::unique_ptr<Optimizer>(const OptimizerSpec&)>;
+bool registerOptimizer(const std::string& kind, OptimizerFactory factory);
+std::unique_ptr<Optimizer> makeOptimizer(const OptimizerSpec& spec);
+
+#define HUSHGRAD_OPTIMIZER(kind, Class)                                        \
+  static const bool registered##Class = ::hushgrad::registerOptimizer(         \
+      kind, [](const ::hushgrad::OptimizerSpec& spec) { return std::make_unique<Class>(spec); })
+
+}  // namespace hushgrad

@@ -1,0 +1,26 @@
+// Noise and optimizer update, one pass over a parameter: gradient = (Σ lanes + σS·z) / normalizer, then the
+// optimizer. Works block by block, so that sum, noise, parameter and state of a block meet in cache.
+#pragma once
+
+#include "privatize/noise.h"
+#include "privatize/optimizer.h"
+
+namespace hushgrad {
+
+struct PrivatizeRange {
+  int lanes;                   // accumulators to add, in order
+  const float* const* sums;    // [lanes][count], PyTorch's layout
+  int64_t count;
+  const GaussianNoise* noise;  // null or deviation 0: none
+  double noiseDeviation;       // σ·S
+  uint64_t noiseStream;        // the step's number: never repeats under one key
+  uint64_t noiseFirst;         // index of this range's first sample, a multiple of GaussianNoise::kBlock
+  double normalizer;
+  float* parameter;
+  float* const* state;         // [slots][count]
+  int worker;
+};
+
+void privatizeAndUpdate(const PrivatizeRange& range, const Optimizer& optimizer, const OptimizerStep& step);
+
+}  // namespace hushgrad

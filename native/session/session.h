@@ -1,0 +1,124 @@
+// A session: a model, its loss, a clipping configuration and an optimizer, with all memory planned before the first
+// step. Knows how examples are spread over chunks, lanes and workers; what a layer or a strategy does is theirs.
+//
+//   accumulate(batch)  chunk by chunk: forward, losses, backward, norms, clip factors, clipped sums. Any number of
+//                      calls make one logical batch, so that its size is bounded by nothing.
+//   update(...)        noise and optimizer in one pass over the parameters; clears the sums.
+//
+// Chunk i goes to lane i mod lanes, lane l to worker l mod threads. A lane owns an accumulator per parameter; lanes
+// are added in order. So results repeat to the bit, and with `deterministic` (lanes fixed at 8, whatever the thread
+// count) they do not depend on the thread count either.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "clipping/clipping.h"
+#include "clipping/strategy.h"
+#include "graph/spec.h"
+#include "losses/loss.h"
+#include "privatize/noise.h"
+#include "privatize/optimizer.h"
+
+namespace hushgrad {
+
+struct SessionSpec {
+  ModelSpec model;
+  std::string loss;
+  Attributes lossAttributes;
+  ClippingSpec clipping;
+  Strategy strategy = Strategy::autoSelect;
+  OptimizerSpec optimizer;
+  int64_t chunkSize = 0;      // examples a worker executes together; 0: chosen from cache and memory sizes
+  int threads = 0;            // 0: one a core
+  bool deterministic = false;
+};
+
+// A view of the caller's memory, valid during the call.
+struct BatchView {
+  int64_t examples = 0;
+  const float* inputs = nullptr;   // [examples, input elements], PyTorch's order
+  const void* targets = nullptr;   // int32 or float32, as Loss::targetKind() says
+};
+
+// Diagnostics of what was accumulated since the last update: all of it outside the guarantee.
+struct BatchStatistics {
+  int64_t examples = 0;
+  int64_t leftOut = 0;       // examples whose loss or gradient was not finite
+  int64_t clipped = 0;       // examples with a factor that shortened them, in any group
+  double lossSum = 0;        // over the examples with a finite loss
+  double normSum = 0;        // of the flat gradient norm, over the examples not left out
+};
+
+struct UpdateSpec {
+  double noiseDeviation = 0;   // σ·S of the sum; 0: no noise
+  double normalizer = 1;       // q·N, public
+  OptimizerStep optimizer;     // this step's learning rate and so on
+};
+
+// The outcome of the first update, for the check that every trainable parameter moved.
+struct UpdateResult {
+  std::vector<bool> moved;  // by parameter; frozen ones count as moved
+};
+
+struct LayerPlan {
+  std::string path, kind, implementation, method;  // method: "ghost", "written", "second backward", … or "" without parameters
+  int64_t parameters = 0;
+  double flops = 0;            // of one example: forward, backward and per-example answers
+  int64_t bytes = 0;           // of the planned memory of all workers that belongs to this layer
+};
+
+struct SessionPlan {
+  std::vector<LayerPlan> layers;
+  int64_t chunkSize = 0, lanes = 0, threads = 0;
+  int64_t parameterBytes = 0;  // parameters, accumulators, optimizer state, packed weights
+  int64_t workerBytes = 0;     // activations, gradients, scratch: all workers
+  int64_t totalBytes = 0;
+};
+
+class Session {
+ public:
+  explicit Session(SessionSpec spec);  // throws std::invalid_argument, naming the layer's path
+  ~Session();
+
+  const SessionSpec& spec() const;
+  const SessionPlan& plan() const;
+
+  void setParameter(size_t index, const float* values);
+  void getParameter(size_t index, float* values) const;
+  // Optimizer state in PyTorch's order of buffers: [momentum] or [exp_avg, exp_avg_sq]; slots × elements.
+  int optimizerSlots() const;
+  void setOptimizerState(size_t parameter, int slot, const float* values);
+  void getOptimizerState(size_t parameter, int slot, float* values) const;
+  void setNoiseKey(const NoiseKey& key);     // 256 bits, of this session's noise alone
+  void setDropoutKey(uint64_t key);
+
+  // Adds the batch's clipped sum to the accumulators. Between chunks `cancelled` is looked at; when it is set, the
+  // accumulators are cleared and false comes back.
+  bool accumulate(const BatchView& batch, const std::atomic<bool>* cancelled = nullptr);
+  BatchStatistics takeStatistics();
+  void clear();  // forgets what was accumulated
+  UpdateResult update(const UpdateSpec& spec);
+
+  // The accumulated clipped sum without noise (not private), per parameter in PyTorch's layout; clears it.
+  void takeClippedSum(size_t parameter, float* values);
+  // Per-example gradients (not clipped, not private): gradients[p] is [examples, elements of p] or null.
+  // squaredNorms: [groups, examples] or null. losses [examples] or null.
+  void perExampleGradients(const BatchView& batch, float* const* gradients, double* squaredNorms, double* losses);
+  // Model outputs [examples, output elements] (or null) and per-example losses [examples] (or null), in eval mode.
+  void evaluate(const BatchView& batch, float* outputs, double* losses);
+
+  int64_t inputElements() const;
+  int64_t outputElements() const;
+  int64_t targetElements() const;
+  TargetKind targetKind() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl;
+};
+
+}  // namespace hushgrad
