@@ -30,6 +30,10 @@ class Attributes {
     return found->second;
   }
   double number(const std::string& name) const { return list(name).at(0); }
+  // An absent attribute means its default: PyTorch's, where PyTorch has one.
+  double numberOr(const std::string& name, double fallback) const {
+    return values.count(name) ? number(name) : fallback;
+  }
   int64_t integer(const std::string& name) const { return static_cast<int64_t>(number(name)); }
   int64_t integer(const std::string& name, size_t index) const { return static_cast<int64_t>(list(name).at(index)); }
   bool flag(const std::string& name) const { return number(name) != 0; }
