@@ -134,6 +134,7 @@ class Backend {
   // total = Σ_i p[i]·q[i] and magnitude = Σ_i |p[i]·q[i]| in float64: a Gram sum and the size of its terms.
   virtual void dotWithMagnitude(int64_t count, const float* p, const float* q, double* total, double* magnitude) = 0;
   // Inverted dropout: keep[i] drawn from the counter-based generator at (key, position + i); y = keep ? x/(1−rate) : 0.
+  // y may be x.
   virtual void dropout(uint64_t key, uint64_t position, float rate, int64_t count, const float* x, float* y) = 0;
 };
 

@@ -56,13 +56,17 @@ class Layer {
   Layer(const Layer&) = delete;
   Layer& operator=(const Layer&) = delete;
 
-  // Channels-last inside for [C, H, W]; `either` for layers that treat every element alike.
+  // How inputs and outputs lie: channels-last for [C, H, W]; `either` for layers that treat every element alike.
+  // ToChannelsLast and ToPlain, which lead from one to the other, name the layout of their output.
   enum class Layout { plain, channelsLast, either };
   virtual Layout layout() const = 0;
   virtual bool backwardReadsInput() const = 0;
   virtual bool backwardReadsOutput() const { return false; }
   // output may be inputs[0] and inputGradients[0] may be outputGradient (then backward must not read its input).
   virtual bool runsInPlace() const { return false; }
+  // The output is the input's memory under another shape: the engine aliases the buffers of value and gradient, and
+  // calls neither forward nor inputGradient.
+  virtual bool isView() const { return false; }
   virtual int64_t savedFloats() const { return 0; }    // an example
   virtual int64_t scratchFloats() const { return 0; }  // in all, for `capacity` examples
   virtual int64_t packedFloats() const { return 0; }
