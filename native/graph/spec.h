@@ -30,7 +30,6 @@ class Attributes {
     return found->second;
   }
   double number(const std::string& name) const { return list(name).at(0); }
-  double number(const std::string& name, double fallback) const { return values.count(name) ? number(name) : fallback; }
   // An absent attribute means its default: PyTorch's, where PyTorch has one.
   double numberOr(const std::string& name, double fallback) const {
     return values.count(name) ? number(name) : fallback;
