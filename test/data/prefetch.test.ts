@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { DataError, type Dataset } from "../../src/data/dataset.js";
+import { ByteDataset } from "../../src/data/memory.js";
+import { type Indices, prefetch, sliceExamples } from "../../src/data/prefetch.js";
+
+const size = 50;
+const bytes = new ByteDataset({
+  inputs: Uint8Array.from({ length: size * 2 }, (_, i) => i),
+  inputShape: [2],
+  labels: Uint8Array.from({ length: size }, (_, i) => i),
+});
+
+async function collect(dataset: Dataset, batches: Iterable<Indices>, perSlice?: number) {
+  const labels: number[][] = [[]];
+  const sizes: number[] = [];
+  for await (const slice of prefetch(dataset, batches, perSlice)) {
+    expect(slice.inputs.length).toBe(slice.examples * 2);
+    expect(slice.targets.length).toBe(slice.examples);
+    slice.targets.forEach((label, i) => {
+      expect(slice.inputs[2 * i]).toBeCloseTo((2 * label) / 255, 6);
+      labels.at(-1)?.push(label);
+    });
+    if (!slice.last) continue;
+    sizes.push(slice.batchExamples);
+    labels.push([]);
+  }
+  return { labels: labels.slice(0, -1), sizes };
+}
+
+describe("prefetch", () => {
+  it.each([1, 3, 7, 100])("cuts batches into slices of at most %i and keeps every example once, in order", async (perSlice) => {
+    const batches = [[4, 2, 9], Array.from({ length: size }, (_, i) => size - 1 - i), [], [7]];
+    const { labels, sizes } = await collect(bytes, batches, perSlice);
+    expect(labels).toEqual(batches);
+    expect(sizes).toEqual([3, size, 0, 1]);
+  });
+
+  it("alternates between two buffers, so that the slice in use is not overwritten", async () => {
+    const stream = prefetch(bytes, [[1], [2], [3]]);
+    const first = (await stream.next()).value;
+    const second = (await stream.next()).value;
+    expect(first?.targets[0]).toBe(1);
+    expect(second?.targets[0]).toBe(2);
+    expect(first?.inputs.buffer).not.toBe(second?.inputs.buffer);
+    const third = (await stream.next()).value;
+    expect(third?.inputs.buffer).toBe(first?.inputs.buffer);
+  });
+
+  it("waits for datasets that read asynchronously and passes their errors on", async () => {
+    const slow: Dataset = {
+      size,
+      inputShape: [2],
+      targetKind: "classes",
+      targetElements: 1,
+      read: async (indices, inputs, targets) => {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        bytes.read(indices, inputs, targets);
+      },
+    };
+    expect((await collect(slow, [[5, 6], [7]])).labels).toEqual([[5, 6], [7]]);
+    await expect(collect(slow, [[size]])).rejects.toThrow(DataError);
+  });
+
+  it("bounds a slice by bytes", () => {
+    expect(sliceExamples({ inputShape: [1, 28, 28] })).toBe(4096);
+    expect(sliceExamples({ inputShape: [3, 224, 224] })).toBe(27);
+    expect(sliceExamples({ inputShape: [2 ** 24] })).toBe(1);
+  });
+});
