@@ -2,6 +2,7 @@
  * What training reads from: a numbered collection of examples that writes any choice of them, normalised, into the
  * caller's typed arrays. An example is the unit of privacy, so a dataset never mixes two of them.
  */
+import { elementCount } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
 
 export type TargetKind = "classes" | "values";
@@ -28,11 +29,6 @@ export interface Dataset {
   read(indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): void | Promise<void>;
 }
 
-/** Number of elements of a shape; 1 for the empty shape. */
-export function elements(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1);
-}
-
 /** A targets array of the kind that the dataset wants, for `examples` examples. */
 export function makeTargets(dataset: Pick<Dataset, "targetKind" | "targetElements">, examples: number): Targets {
   const length = examples * dataset.targetElements;
@@ -41,7 +37,7 @@ export function makeTargets(dataset: Pick<Dataset, "targetKind" | "targetElement
 
 /** Throws a DataError unless `inputs` and `targets` hold `examples` examples of the dataset. */
 export function checkRoom(dataset: Dataset, examples: number, inputs: Float32Array, targets: Targets): void {
-  const wantedInputs = examples * elements(dataset.inputShape);
+  const wantedInputs = examples * elementCount(dataset.inputShape);
   if (inputs.length < wantedInputs) {
     throw new DataError(`inputs: ${inputs.length} floats given, ${examples} examples need ${wantedInputs}`);
   }

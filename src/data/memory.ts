@@ -2,8 +2,9 @@
  * Pictures kept in memory as bytes and normalised when they are read: a quarter of the memory of float32, and the
  * 256 possible results come from a table.
  */
+import { elementCount } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
-import { checkRoom, DataError, type Dataset, elements } from "./dataset.js";
+import { checkRoom, DataError, type Dataset } from "./dataset.js";
 
 /** x ↦ (x / 255 − mean) / std. Public constants: taken from private data they would lie outside ε. */
 export interface Normalization {
@@ -42,7 +43,7 @@ export class ByteDataset implements Dataset {
     if (inputShape.length === 0 || !inputShape.every((length) => Number.isSafeInteger(length) && length > 0)) {
       throw new DataError(`inputShape: [${inputShape.join(", ")}] given, positive integers allowed`);
     }
-    this.stride = elements(inputShape);
+    this.stride = elementCount(inputShape);
     if (inputs.length !== labels.length * this.stride) {
       throw new DataError(
         `inputs: ${inputs.length} bytes are ${inputs.length / this.stride} examples of [${inputShape.join(", ")}], ` +

@@ -2,8 +2,9 @@
  * Reads logical batches ahead of the engine. A logical batch of any size comes in slices of bounded size, and two
  * slices' worth of typed arrays serve the whole run: while the engine works on one, the next is read into the other.
  */
+import { elementCount } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
-import { type Dataset, elements, makeTargets } from "./dataset.js";
+import { type Dataset, makeTargets } from "./dataset.js";
 
 export interface Slice {
   /** [examples, input elements]; views of buffers that the next but one slice overwrites. */
@@ -24,7 +25,7 @@ const MOST_SLICE_EXAMPLES = 4096;
 
 /** Examples in a slice: as many as fit 16 MiB of inputs, at most 4096, at least one. */
 export function sliceExamples(dataset: Pick<Dataset, "inputShape">): number {
-  const bytes = 4 * elements(dataset.inputShape);
+  const bytes = 4 * elementCount(dataset.inputShape);
   return Math.max(1, Math.min(MOST_SLICE_EXAMPLES, Math.floor(SLICE_BYTES / bytes)));
 }
 
@@ -60,7 +61,7 @@ class SliceBuffer {
     private readonly dataset: Dataset,
     private readonly most: number,
   ) {
-    this.stride = elements(dataset.inputShape);
+    this.stride = elementCount(dataset.inputShape);
     this.targets = makeTargets(dataset, 0);
   }
 

@@ -1,0 +1,194 @@
+/**
+ * A run's folder: whose it is, how far it got, and what it has spent.
+ *
+ * Steps are counted before they are taken: `reserve(n)` writes n to disk, then up to n steps may run. A run that is
+ * killed is therefore resumed with at least what it spent, never less. One process at a time holds `run.lock`.
+ */
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, unlinkSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { makeFolder, readJson, writeAtomically } from "./files.js";
+
+/** The folder holds another run, is in use, or is no run's folder. */
+export class RunDirectoryError extends Error {
+  override readonly name = "RunDirectoryError";
+}
+
+export type RunStatus = "running" | "interrupted" | "finished";
+
+const recordSchema = z.object({
+  format: z.literal(1),
+  status: z.enum(["running", "interrupted", "finished"]),
+  /** Fingerprint of all that must not change between a run and its continuation. */
+  fingerprint: z.string(),
+  /** How often the run has been resumed. */
+  resumed: z.int().min(0),
+  /** Steps that privacy accounting counts: taken, or allowed to be taken before the next entry. */
+  accountedSteps: z.int().min(0),
+  /** Steps counted above whose results died with their process. */
+  lostSteps: z.int().min(0),
+});
+export type RunRecord = Readonly<z.infer<typeof recordSchema>>;
+
+export class RunDirectory {
+  private constructor(
+    readonly path: string,
+    private record: RunRecord,
+  ) {}
+
+  get metrics(): string {
+    return join(this.path, "metrics.csv");
+  }
+  get privacy(): string {
+    return join(this.path, "privacy.json");
+  }
+  /** The model alone, PyTorch's names. */
+  get checkpoint(): string {
+    return join(this.path, "checkpoint.safetensors");
+  }
+  /** Everything that resuming needs: one file, so that it is never half of one step and half of another. */
+  get state(): string {
+    return join(this.path, "state.safetensors");
+  }
+  get report(): string {
+    return join(this.path, "report.html");
+  }
+  get config(): string {
+    return join(this.path, "config.json");
+  }
+  get status(): RunStatus {
+    return this.record.status;
+  }
+  get resumed(): number {
+    return this.record.resumed;
+  }
+  get accountedSteps(): number {
+    return this.record.accountedSteps;
+  }
+  get lostSteps(): number {
+    return this.record.lostSteps;
+  }
+
+  /** Starts a run in `path`, made if need be. Throws a RunDirectoryError if a run is there already. */
+  static create(path: string, fingerprint: string): RunDirectory {
+    makeFolder(path);
+    lock(path);
+    try {
+      if (existsSync(recordPath(path))) {
+        throw new RunDirectoryError(`${path} holds a run already: --resume continues it, another --out starts a new one`);
+      }
+      const record: RunRecord = { format: 1, status: "running", fingerprint, resumed: 0, accountedSteps: 0, lostSteps: 0 };
+      const directory = new RunDirectory(path, record);
+      directory.write(record);
+      return directory;
+    } catch (error) {
+      unlock(path);
+      throw error;
+    }
+  }
+
+  /**
+   * Opens the run in `path` to go on from a checkpoint after `checkpointStep` steps (read under the lock). Throws a
+   * RunDirectoryError if there is none, it is finished, in use, or was made with settings of another fingerprint.
+   */
+  static resume(path: string, fingerprint: string, checkpointStep: () => number): RunDirectory {
+    if (!existsSync(recordPath(path))) {
+      throw new RunDirectoryError(`${path} holds no run to resume: leave --resume out to start one there`);
+    }
+    lock(path);
+    try {
+      const record = readRecord(path);
+      if (record.status === "finished") {
+        throw new RunDirectoryError(`${path} holds a finished run: another --out starts a new one`);
+      }
+      if (record.fingerprint !== fingerprint) {
+        throw new RunDirectoryError(
+          `${path} was made with another configuration (${join(path, "config.json")}): resume with that one, or another --out starts a new run`,
+        );
+      }
+      const lostSteps = record.accountedSteps - checkpointStep();
+      const directory = new RunDirectory(path, record);
+      directory.write({ ...record, status: "running", resumed: record.resumed + 1, lostSteps });
+      return directory;
+    } catch (error) {
+      unlock(path);
+      throw error;
+    }
+  }
+
+  /** Durably counts `steps` steps in all, before the last of them may be taken. Never lowers the count. */
+  reserve(steps: number): void {
+    if (steps <= this.record.accountedSteps) return;
+    this.write({ ...this.record, accountedSteps: steps });
+  }
+
+  /** Ends this process's part of the run after `taken` steps in all were counted, and lets go of the folder. */
+  close(status: Exclude<RunStatus, "running">, taken: number): void {
+    this.write({ ...this.record, status, accountedSteps: taken });
+    unlock(this.path);
+  }
+
+  /** Lets go of the folder and leaves the record as it is: after a failure, reserved steps stay counted. */
+  abandon(): void {
+    unlock(this.path);
+  }
+
+  private write(record: RunRecord): void {
+    this.record = record;
+    writeAtomically(recordPath(this.path), `${JSON.stringify(record, null, 2)}\n`);
+  }
+}
+
+/** The first of `name-001`, `name-002`, … in `parent` that does not exist. */
+export function freshRunPath(parent: string, name: string): string {
+  const there = existsSync(parent) ? readdirSync(parent) : [];
+  const numbers = there.map((entry) => Number(entry.match(/-(\d+)$/)?.[1] ?? 0));
+  const next = Math.max(0, ...numbers) + 1;
+  return join(parent, `${name}-${String(next).padStart(3, "0")}`);
+}
+
+function recordPath(path: string): string {
+  return join(path, "run.json");
+}
+
+function readRecord(path: string): RunRecord {
+  const parsed = recordSchema.safeParse(readJson(recordPath(path)));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new RunDirectoryError(`${recordPath(path)}: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a run's record"}`);
+}
+
+function lockPath(path: string): string {
+  return join(path, "run.lock");
+}
+
+function lock(path: string, mayRetry = true): void {
+  try {
+    const file = openSync(lockPath(path), "wx");
+    writeSync(file, String(process.pid));
+    closeSync(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const holder = Number(readFileSync(lockPath(path), "utf8"));
+    if (isAlive(holder) || !mayRetry) {
+      throw new RunDirectoryError(`${path} is in use by process ${holder}; if that is none of yours, delete ${lockPath(path)}`);
+    }
+    unlock(path);
+    lock(path, false);
+  }
+}
+
+function unlock(path: string): void {
+  if (existsSync(lockPath(path))) unlinkSync(lockPath(path));
+}
+
+// Signal 0 only asks; EPERM means that the process exists and is another user's.
+function isAlive(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
