@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <map>
+#include <stdexcept>
 
 namespace hushgrad {
 
@@ -21,7 +22,12 @@ bool registerLayer(const std::string& kind, LayerFactory factory) {
 
 std::unique_ptr<Layer> makeLayer(const LayerSetup& setup) {
   auto found = registry().find(setup.node.kind);
-  if (found == registry().end()) throw std::invalid_argument("no native layer is called '" + setup.node.kind + "'");
+  if (found == registry().end()) {
+    std::string known;
+    for (const std::string& name : registeredLayers()) known += (known.empty() ? "" : ", ") + name;
+    throw std::invalid_argument("layer '" + setup.node.path + "': no native layer is called '" + setup.node.kind +
+                                "'; there are " + known);
+  }
   return found->second(setup);
 }
 

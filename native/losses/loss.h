@@ -35,7 +35,7 @@ using LossFactory = std::function<std::unique_ptr<Loss>(const LossSpec&)>;
 bool registerLoss(const std::string& kind, LossFactory factory);
 std::unique_ptr<Loss> makeLoss(const LossSpec& spec);
 
-#define HUSHGRAD_LOSS(kind, Class) \
+#define HUSHGRAD_LOSS(kind, Class)      \
   static const bool registered##Class = \
       ::hushgrad::registerLoss(kind, [](const ::hushgrad::LossSpec& spec) { return std::make_unique<Class>(spec); })
 

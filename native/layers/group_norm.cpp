@@ -1,0 +1,37 @@
+// Normalisation of each example over groups of channels (Wu & He 2018), for [C] and [C, H, W].
+#include <stdexcept>
+
+#include "layers/normalization.h"
+
+namespace hushgrad {
+namespace {
+
+Backend::Normalization groupsOf(const LayerSetup& setup) {
+  const Shape& shape = setup.inputShapes.at(0);
+  if (shape.size() != 1 && shape.size() != 3) {
+    throw std::invalid_argument("layer '" + setup.node.path + "' (GroupNorm) got a value of rank " +
+                                std::to_string(shape.size()) +
+                                "; it works on [channels] and [channels, height, width]");
+  }
+  Backend::Normalization normalization;
+  normalization.channels = shape[0];
+  normalization.positions = elementCount(shape) / shape[0];
+  normalization.groups = setup.node.attributes.integer("groups");
+  normalization.epsilon = static_cast<float>(setup.node.attributes.number("epsilon"));
+  return normalization;
+}
+
+class GroupNorm : public NormalizationLayer {
+ public:
+  explicit GroupNorm(const LayerSetup& setup)
+      : NormalizationLayer(setup, groupsOf(setup)), picture(setup.outputShape.size() == 3) {}
+  Layout layout() const override { return picture ? Layout::channelsLast : Layout::plain; }
+
+ private:
+  const bool picture;
+};
+
+HUSHGRAD_LAYER("GroupNorm", GroupNorm);
+
+}  // namespace
+}  // namespace hushgrad

@@ -1,0 +1,185 @@
+// y = x·Wᵀ + bias over the last dimension; the dimensions before it are T positions. W is [out, in], g = Σ_t e_t a_tᵀ.
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "layers/ghost_norm.h"
+#include "layers/layer.h"
+#include "layers/scratch.h"
+#include "layers/slots.h"
+
+namespace hushgrad {
+namespace {
+
+class Linear : public Layer {
+ public:
+  explicit Linear(const LayerSetup& setup)
+      : Layer(setup),
+        slots(setup.node),
+        in(setup.node.attributes.integer("inFeatures")),
+        out(setup.node.attributes.integer("outFeatures")),
+        positions(elementCount(setup.inputShapes.at(0)) / in),
+        ghost(setup.backend, {positions, 1, in, out}),
+        inputSquares(static_cast<size_t>(capacity)),
+        outputSquares(static_cast<size_t>(capacity)) {}
+
+  Layout layout() const override { return Layout::plain; }
+  bool backwardReadsInput() const override { return true; }
+  int64_t scratchFloats() const override { return std::max(sumScratch(), normScratch()); }
+
+  void forward(Tape& tape) override {
+    Gemm product;
+    product.transposeB = true;
+    product.m = tape.examples * positions;
+    product.n = out;
+    product.k = in;
+    product.a = tape.inputs[0];
+    product.lda = in;
+    product.b = tape.parameters[kWeight];
+    product.ldb = in;
+    product.c = tape.output;
+    product.ldc = out;
+    backend.gemm(product);
+    const float* bias = slots.parameter(tape, kBias);
+    if (bias != nullptr) backend.addBias(product.m, out, bias, tape.output);
+  }
+
+  void inputGradient(Tape& tape) override {
+    Gemm product;
+    product.m = tape.examples * positions;
+    product.n = in;
+    product.k = out;
+    product.a = tape.outputGradient;
+    product.lda = out;
+    product.b = tape.parameters[kWeight];
+    product.ldb = in;
+    product.c = tape.inputGradients[0];
+    product.ldc = in;
+    backend.gemm(product);
+  }
+
+  Cost forwardCost() const override {
+    return {productFlops(), floatBytes(positions * (in + out)) + floatBytes(in * out) / capacity};
+  }
+
+  int64_t gradientFloats(size_t slot) const override {
+    if (!slots.has(slot)) return 0;
+    return slot == kWeight ? in * out : out;
+  }
+
+  bool hasGhostNorm() const override { return true; }
+
+  void addGhostNorms(Tape& tape, double* const* norms) override {
+    double* weight = slots.of(norms, kWeight);
+    double* bias = slots.of(norms, kBias);
+    if (positions == 1) return addOuterProductNorms(tape, weight, bias);
+    if (weight != nullptr) addGramNorms(tape, weight);
+    if (bias == nullptr) return;
+    backend.sumPositions(tape.examples, positions, out, tape.outputGradient, tape.scratch, out);
+    backend.addSquaredNorms(tape.examples, out, tape.scratch, out, bias);
+  }
+
+  void writeGradients(Tape& tape, float* const* gradients, int64_t stride) override {
+    float* weight = slots.of(gradients, kWeight);
+    float* bias = slots.of(gradients, kBias);
+    for (int64_t b = 0; weight != nullptr && b < tape.examples; ++b) {
+      multiply(positions, input(tape, b), outputGradient(tape, b), 0, weight + b * stride);
+    }
+    if (bias != nullptr) backend.sumPositions(tape.examples, positions, out, tape.outputGradient, bias, stride);
+  }
+
+  void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) override {
+    float* weight = slots.of(sums, kWeight);
+    float* bias = slots.of(sums, kBias);
+    const float* weightFactors = slots.of(factors, kWeight);
+    const float* biasFactors = slots.of(factors, kBias);
+    const float* scaled = nullptr;
+    if (weight != nullptr) {
+      scaled = scaledGradient(tape, weightFactors);
+      multiply(tape.examples * positions, tape.inputs[0], scaled, 1, weight);
+    }
+    if (bias == nullptr) return;
+    if (scaled == nullptr || biasFactors != weightFactors) scaled = scaledGradient(tape, biasFactors);
+    backend.addWeightedRows(tape.examples * positions, out, scaled, out, nullptr, bias);
+  }
+
+  Cost ghostNormCost() const override {
+    double gradientBytes = floatBytes(positions * out);
+    if (positions == 1) return {2.0 * (in + out), floatBytes(in) + gradientBytes};
+    return {ghost.flops() + positions * out, ghost.bytes() + gradientBytes};
+  }
+  Cost writeCost() const override {
+    return {productFlops() + positions * out, floatBytes(positions * (in + out) + in * out)};
+  }
+  Cost weightedSumCost() const override {
+    double accumulator = 2 * floatBytes(in * out) / capacity;
+    return {productFlops() + 2.0 * positions * out, floatBytes(positions * (in + 3 * out)) + accumulator};
+  }
+
+ private:
+  static double floatBytes(int64_t count) { return sizeof(float) * static_cast<double>(count); }
+  double productFlops() const { return 2.0 * positions * in * out; }
+  int64_t sumScratch() const { return capacity * positions * out; }
+  int64_t normScratch() const { return positions == 1 ? 0 : std::max(ghost.scratchFloats(), in * out); }
+  const float* input(const Tape& tape, int64_t b) const { return tape.inputs[0] + b * positions * in; }
+  const float* outputGradient(const Tape& tape, int64_t b) const { return tape.outputGradient + b * positions * out; }
+
+  // weight = eᵀ·a + beta · weight over `rows` positions.
+  void multiply(int64_t rows, const float* a, const float* e, float beta, float* weight) {
+    Gemm product;
+    product.transposeA = true;
+    product.m = out;
+    product.n = in;
+    product.k = rows;
+    product.a = e;
+    product.lda = out;
+    product.b = a;
+    product.ldb = in;
+    product.beta = beta;
+    product.c = weight;
+    product.ldc = in;
+    backend.gemm(product);
+  }
+
+  const float* scaledGradient(Tape& tape, const float* factors) {
+    if (factors == nullptr) return tape.outputGradient;
+    backend.scaleRows(tape.examples, positions * out, factors, tape.outputGradient, tape.scratch);
+    return tape.scratch;
+  }
+
+  // One position: g = e aᵀ, so ‖g‖² = ‖a‖²‖e‖², with nothing that could cancel.
+  void addOuterProductNorms(Tape& tape, double* weight, double* bias) {
+    std::fill(outputSquares.begin(), outputSquares.end(), 0.0);
+    backend.addSquaredNorms(tape.examples, out, tape.outputGradient, out, outputSquares.data());
+    if (weight != nullptr) {
+      std::fill(inputSquares.begin(), inputSquares.end(), 0.0);
+      backend.addSquaredNorms(tape.examples, in, tape.inputs[0], in, inputSquares.data());
+    }
+    for (int64_t b = 0; b < tape.examples; ++b) {
+      if (weight != nullptr) weight[b] += inputSquares[b] * outputSquares[b];
+      if (bias != nullptr) bias[b] += outputSquares[b];
+    }
+  }
+
+  void addGramNorms(Tape& tape, double* norms) {
+    for (int64_t b = 0; b < tape.examples; ++b) {
+      std::optional<double> squared = ghost.squared(input(tape, b), outputGradient(tape, b), tape.scratch);
+      if (squared) {
+        norms[b] += *squared;
+        continue;
+      }
+      multiply(positions, input(tape, b), outputGradient(tape, b), 0, tape.scratch);
+      backend.addSquaredNorms(1, in * out, tape.scratch, 0, norms + b);
+    }
+  }
+
+  const Slots slots;
+  const int64_t in, out, positions;
+  const GhostNorm ghost;
+  std::vector<double> inputSquares, outputSquares;
+};
+
+HUSHGRAD_LAYER("Linear", Linear);
+
+}  // namespace
+}  // namespace hushgrad

@@ -1,0 +1,43 @@
+#include "layers/window.h"
+
+#include <stdexcept>
+
+namespace hushgrad {
+
+namespace {
+
+int64_t pairOr(const Attributes& attributes, const std::string& name, size_t index, int64_t fallback) {
+  return attributes.values.count(name) ? attributes.integer(name, index) : fallback;
+}
+
+void checkPicture(const NodeSpec& node, const Shape& shape) {
+  if (shape.size() == 3) return;
+  throw std::invalid_argument("layer '" + node.path + "' (" + node.kind + ") got a value of rank " +
+                              std::to_string(shape.size()) + "; it works on [channels, height, width]");
+}
+
+}  // namespace
+
+Window windowOf(const LayerSetup& setup) {
+  const Attributes& attributes = setup.node.attributes;
+  const Shape& in = setup.inputShapes.at(0);
+  const Shape& out = setup.outputShape;
+  checkPicture(setup.node, in);
+  checkPicture(setup.node, out);
+  Window window;
+  window.inChannels = in[0], window.inHeight = in[1], window.inWidth = in[2];
+  window.outChannels = out[0], window.outHeight = out[1], window.outWidth = out[2];
+  window.kernelHeight = attributes.integer("kernelSize", 0);
+  window.kernelWidth = attributes.integer("kernelSize", 1);
+  window.strideHeight = attributes.integer("stride", 0);
+  window.strideWidth = attributes.integer("stride", 1);
+  window.padHeight = pairOr(attributes, "padding", 0, 0);
+  window.padWidth = pairOr(attributes, "padding", 1, 0);
+  window.dilationHeight = pairOr(attributes, "dilation", 0, 1);
+  window.dilationWidth = pairOr(attributes, "dilation", 1, 1);
+  window.groups = pairOr(attributes, "groups", 0, 1);
+  window.countPadding = attributes.numberOr("countIncludePad", 1) != 0;
+  return window;
+}
+
+}  // namespace hushgrad
