@@ -1,0 +1,30 @@
+/** Shapes of one example, without the batch, in PyTorch's order: `[features]`, `[T, features]` or `[C, H, W]`. */
+
+import { ShapeError } from "./errors.js";
+
+export type Shape = readonly number[];
+
+/** Number of elements of a value of this shape. */
+export function elementCount(shape: Shape): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** `[1, 28, 28]`, as messages show it. */
+export function showShape(shape: Shape): string {
+  return `[${shape.join(", ")}]`;
+}
+
+/** Refuses anything but a list of one to four positive whole numbers whose product is a safe integer. */
+export function checkShape(name: string, shape: Shape): void {
+  const valid =
+    Array.isArray(shape) &&
+    shape.length >= 1 &&
+    shape.length <= 4 &&
+    shape.every((extent) => Number.isSafeInteger(extent) && extent > 0) &&
+    Number.isSafeInteger(elementCount(shape));
+  if (valid) return;
+  throw new ShapeError(
+    `${name}: got ${JSON.stringify(shape)}; allowed is a list of 1 to 4 positive whole numbers without the batch, ` +
+      "such as [1, 28, 28]",
+  );
+}

@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { kaimingUniform } from "../graph/initializers.js";
+import type { Layer } from "../graph/layer.js";
+import { defineLayer, type InferenceContext } from "./define.js";
+import { count, paddings, sizes } from "./options.js";
+import { requirePicture, slide } from "./window.js";
+
+/** Parameters `weight` [out, in / groups, kernel height, kernel width] and `bias` [out]. */
+export const conv2dType = defineLayer({
+  type: "conv2d",
+  kind: "Conv2d",
+  options: {
+    outChannels: count,
+    kernelSize: sizes,
+    stride: sizes.default([1, 1]),
+    padding: paddings.default([0, 0]),
+    dilation: sizes.default([1, 1]),
+    groups: count.default(1),
+    bias: z.boolean().default(true),
+  },
+  infer({ outChannels, kernelSize, stride, padding, dilation, groups, bias }, context) {
+    const [inChannels] = requirePicture(context);
+    requireDivisible(context, "input", inChannels, groups);
+    requireDivisible(context, "output", outChannels, groups);
+    const [height, width] = slide(context, { kernelSize, stride, padding, dilation });
+    const fanIn = (inChannels / groups) * kernelSize[0] * kernelSize[1];
+    const initialise = kaimingUniform(fanIn);
+    return {
+      outputShape: [outChannels, height, width],
+      attributes: { inChannels, outChannels, kernelSize, stride, padding, dilation, groups },
+      parameters: [
+        { name: "weight", shape: [outChannels, inChannels / groups, ...kernelSize], initialise },
+        bias ? { name: "bias", shape: [outChannels], initialise } : null,
+      ],
+    };
+  },
+});
+
+function requireDivisible({ refuse }: InferenceContext, which: string, channels: number, groups: number): void {
+  if (channels % groups === 0) return;
+  refuse(`${channels} ${which} channels are not divisible by groups ${groups}`, `use groups that divide ${channels}`);
+}
+
+export interface Conv2dOptions {
+  /** A number for both, or [height, width]; default 1. */
+  readonly stride?: number | [number, number];
+  /** Zeros around the picture; default 0. */
+  readonly padding?: number | [number, number];
+  /** Distance of the kernel's taps; default 1. */
+  readonly dilation?: number | [number, number];
+  /** Default 1; must divide the input's and the output's channels. */
+  readonly groups?: number;
+  /** Default true. */
+  readonly bias?: boolean;
+  /** True: its parameters are not trained. */
+  readonly freeze?: boolean;
+}
+
+/** torch.nn.Conv2d: `[C, H, W]` → `[outChannels, H', W']`. */
+export function conv2d(outChannels: number, kernelSize: number | [number, number], options: Conv2dOptions = {}): Layer {
+  return conv2dType.create({ ...options, outChannels, kernelSize });
+}

@@ -1,0 +1,95 @@
+/**
+ * How a layer is written down: a zod schema of its options, its name in native code, and how it infers. One schema
+ * checks the factory's arguments and the JSON form alike.
+ */
+import { z } from "zod";
+import { LayerError } from "../graph/errors.js";
+import type { InferredLayer, Layer, LayerJson } from "../graph/layer.js";
+import type { Shape } from "../graph/shape.js";
+
+/** What a layer's rules see: the input's shape, and how to refuse it. */
+export interface InferenceContext {
+  readonly input: Shape;
+  /** Throws a LayerError: `reason` says what is wrong, `instead` what to use or write instead. */
+  refuse(reason: string, instead: string): never;
+}
+
+type JsonShape<T extends string, S extends z.ZodRawShape> = S & {
+  type: z.ZodLiteral<T>;
+  freeze: z.ZodOptional<z.ZodBoolean>;
+};
+
+/** A kind of layer: the schema of its JSON form, and the way from options to a layer. */
+export interface LayerType<T extends string = string, S extends z.ZodType = z.ZodType> {
+  readonly type: T;
+  readonly schema: S;
+  /** `options`: the JSON form without `type`. @throws TypeError naming the option, what it got and what is allowed. */
+  create(options: object): Layer;
+}
+
+export interface LayerRules<T extends string, S extends z.ZodRawShape> {
+  /** In JSON: `conv2d`. */
+  readonly type: T;
+  /** Registered name of the native layer: `Conv2d`. */
+  readonly kind: string;
+  readonly options: S;
+  /** Attributes, output shape and parameters for an input; refuses what the layer cannot take. */
+  infer(options: z.output<z.ZodObject<S>>, context: InferenceContext): InferredLayer;
+}
+
+/** Declares a layer with a single input. Every layer also takes `freeze: true`: its parameters are not trained. */
+export function defineLayer<const T extends string, S extends z.ZodRawShape>(
+  rules: LayerRules<T, S>,
+): LayerType<T, z.ZodObject<JsonShape<T, S>, z.core.$strict>> {
+  const shape: JsonShape<T, S> = { ...rules.options, type: z.literal(rules.type), freeze: z.boolean().optional() };
+  const schema = strictObject(shape);
+  return {
+    type: rules.type,
+    schema,
+    create(options) {
+      const parsed = parseOptions(rules.type, schema, { ...options, type: rules.type }) as LayerJson;
+      return {
+        type: rules.type,
+        kind: rules.kind,
+        frozen: parsed.freeze === true,
+        infer: (inputs, path) =>
+          rules.infer(parsed as unknown as z.output<z.ZodObject<S>>, contextOf(rules.type, inputs, path)),
+        toJSON: () => parsed,
+      };
+    },
+  };
+}
+
+function contextOf(type: string, inputs: readonly Shape[], path: string): InferenceContext {
+  const refuse = (reason: string, instead: string): never => {
+    throw new LayerError(path, type, reason, instead);
+  };
+  const [input] = inputs;
+  if (input === undefined || inputs.length > 1) return refuse(`it got ${inputs.length} inputs`, "give it exactly one");
+  return { input, refuse };
+}
+
+/** Parses, or throws a TypeError that names the option, what it got and what is allowed. */
+export function parseOptions<S extends z.ZodType>(what: string, schema: S, options: unknown): z.output<S> {
+  const parsed = schema.safeParse(options, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  throw new TypeError(parsed.error.issues.map((issue) => describeIssue(what, issue)).join("; "));
+}
+
+/** An object schema whose refusal of an unknown key lists the known ones. */
+export function strictObject<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.$strict> {
+  return z.strictObject(shape, {
+    error: (issue) => {
+      if (issue.code !== "unrecognized_keys") return undefined;
+      const unknown = issue.keys.map((key) => `'${key}'`).join(", ");
+      return `unknown key ${unknown}; allowed are ${Object.keys(shape).join(", ")}`;
+    },
+  });
+}
+
+function describeIssue(what: string, issue: z.core.$ZodIssue): string {
+  const place = [what, ...issue.path.map(String)].join(".");
+  const value = issue.input;
+  if (typeof value === "object" && !Array.isArray(value)) return `${place}: ${issue.message}`;
+  return `${place}: ${issue.message} (got ${typeof value === "number" ? value : (JSON.stringify(value) ?? "nothing")})`;
+}

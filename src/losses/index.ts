@@ -1,0 +1,33 @@
+/** Every loss: its factory, and the registry that JSON and configuration files go by. */
+import { z } from "zod";
+import { parseOptions } from "../layers/define.js";
+import { binaryCrossEntropyWithLogitsType } from "./binary-cross-entropy.js";
+import { crossEntropyType } from "./cross-entropy.js";
+import type { Loss } from "./define.js";
+import { meanSquaredErrorType } from "./mean-squared-error.js";
+
+export { type BinaryCrossEntropyOptions, binaryCrossEntropyWithLogits } from "./binary-cross-entropy.js";
+export { type CrossEntropyOptions, crossEntropy } from "./cross-entropy.js";
+export type { Loss, LossJson } from "./define.js";
+export { meanSquaredError } from "./mean-squared-error.js";
+
+/** The losses that JSON may name. */
+export const lossTypes = [crossEntropyType, binaryCrossEntropyWithLogitsType, meanSquaredErrorType] as const;
+
+/** The JSON form of a loss: `{type: "crossEntropy", …}`. */
+export const lossSchema = z.discriminatedUnion("type", [
+  crossEntropyType.schema,
+  binaryCrossEntropyWithLogitsType.schema,
+  meanSquaredErrorType.schema,
+]);
+
+/**
+ * The loss that a JSON form describes.
+ * @throws TypeError naming the option, what it got and what is allowed.
+ */
+export function lossFromJSON(json: unknown): Loss {
+  const { type, ...options } = parseOptions("loss", lossSchema, json);
+  const found = lossTypes.find((loss) => loss.type === type);
+  if (found === undefined) throw new TypeError(`unknown loss ${JSON.stringify(type)}`);
+  return found.create(options);
+}
