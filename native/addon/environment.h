@@ -1,0 +1,35 @@
+// What the addon keeps for one Node.js environment (the main thread, each worker thread): nothing is global, so it
+// loads, runs and ends in several of them side by side.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <set>
+
+namespace hushgrad {
+
+class WorkThread;
+
+class Environment {
+ public:
+  explicit Environment(Napi::Env env);
+  static Environment& of(Napi::Env env);
+
+  void add(std::shared_ptr<WorkThread> thread);
+  void remove(WorkThread* thread);
+  // Cancels and joins every work thread: process.exit() frees libraries' state while threads still run.
+  void stopAll();
+
+  // Typed arrays are made by their JavaScript constructors, which throw a RangeError where memory is short;
+  // napi_create_arraybuffer ends the process instead.
+  Napi::Float32Array floats(Napi::Env env, const float* values, size_t count);
+  Napi::Float64Array doubles(Napi::Env env, const double* values, size_t count);
+
+ private:
+  std::set<std::shared_ptr<WorkThread>> threads;
+  Napi::FunctionReference float32Array;
+  Napi::FunctionReference float64Array;
+};
+
+}  // namespace hushgrad

@@ -1,0 +1,68 @@
+// The calls of a session that take time, one task each (src/native/binding.ts says what they answer).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "addon/promise_task.h"
+
+namespace hushgrad {
+
+// Accumulates a batch, then updates where an update is given: accumulate() and step().
+class StepTask : public PromiseTask {
+ public:
+  StepTask(Napi::Env env, std::shared_ptr<SessionCore> core, StagedBatch batch, std::optional<UpdateSpec> update);
+  void work() override;
+  Napi::Value result(Napi::Env env) override;
+
+ private:
+  const std::optional<UpdateSpec> update;
+  BatchStatistics statistics;
+  UpdateResult outcome;
+};
+
+class UpdateTask : public PromiseTask {
+ public:
+  UpdateTask(Napi::Env env, std::shared_ptr<SessionCore> core, const UpdateSpec& update);
+  void work() override;
+  Napi::Value result(Napi::Env env) override;
+
+ private:
+  const UpdateSpec update;
+  UpdateResult outcome;
+};
+
+class ClippedSumsTask : public PromiseTask {
+ public:
+  using PromiseTask::PromiseTask;
+  void work() override;
+  Napi::Value result(Napi::Env env) override;
+
+ private:
+  std::vector<AlignedFloats> sums;
+};
+
+class PerExampleTask : public PromiseTask {
+ public:
+  using PromiseTask::PromiseTask;
+  void work() override;
+  Napi::Value result(Napi::Env env) override;
+
+ private:
+  std::vector<AlignedFloats> gradients;  // by parameter; null: frozen
+  std::vector<double> squaredNorms, losses;
+};
+
+class EvaluateTask : public PromiseTask {
+ public:
+  using PromiseTask::PromiseTask;
+  void work() override;
+  Napi::Value result(Napi::Env env) override;
+
+ private:
+  AlignedFloats outputs;
+  std::vector<double> losses;
+};
+
+}  // namespace hushgrad

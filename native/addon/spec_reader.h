@@ -1,0 +1,14 @@
+// The options object that crosses the border, read into a SessionSpec. TypeScript has checked it for sense; here every
+// index and size is checked that could make native code read outside its memory.
+#pragma once
+
+#include <napi.h>
+
+#include "session/session.h"
+
+namespace hushgrad {
+
+SessionSpec readSessionSpec(const Napi::Value& value);
+UpdateSpec readUpdateSpec(const Napi::Value& value);
+
+}  // namespace hushgrad
