@@ -26,7 +26,8 @@ class Lowering {
     inLayout(translated.back(), Layout::plain);  // the loss reads PyTorch's order
     graph.consumers.resize(graph.shapes.size());
     for (size_t i = 0; i < graph.nodes.size(); ++i)
-      for (int value : graph.nodes[i].inputs) graph.consumers[static_cast<size_t>(value)].push_back(static_cast<int>(i));
+      for (int value : graph.nodes[i].inputs)
+        graph.consumers[static_cast<size_t>(value)].push_back(static_cast<int>(i));
     return std::move(graph);
   }
 

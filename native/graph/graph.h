@@ -13,8 +13,8 @@ namespace hushgrad {
 
 struct Graph {
   std::vector<NodeSpec> nodes;
-  std::vector<Shape> shapes;            // by value
-  std::vector<bool> needsGradient;      // by value: some trainable parameter lies upstream
+  std::vector<Shape> shapes;                // by value
+  std::vector<bool> needsGradient;          // by value: some trainable parameter lies upstream
   std::vector<std::vector<int>> consumers;  // by value: nodes that read it
   std::vector<ParameterSpec> parameters;
 

@@ -8,7 +8,9 @@ namespace hushgrad {
 // A cache line of floats between buffers; also what vector loads want to be aligned to.
 static constexpr int64_t kAlignment = 16;
 
-static int64_t aligned(int64_t floats) { return (floats + kAlignment - 1) / kAlignment * kAlignment; }
+static int64_t aligned(int64_t floats) {
+  return (floats + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 int MemoryPlan::addRows(int64_t rows, int64_t rowFloats, int first, int last) {
   buffers.push_back({rows, rowFloats, true, first, last, 0});
@@ -59,7 +61,8 @@ int64_t MemoryPlan::place() {
 std::vector<int> MemoryPlan::aliveAt(int time) const {
   std::vector<int> alive;
   for (size_t i = 0; i < buffers.size(); ++i)
-    if (buffers[i].byExample && buffers[i].first <= time && time <= buffers[i].last) alive.push_back(static_cast<int>(i));
+    if (buffers[i].byExample && buffers[i].first <= time && time <= buffers[i].last)
+      alive.push_back(static_cast<int>(i));
   return alive;
 }
 

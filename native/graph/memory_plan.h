@@ -2,6 +2,7 @@
 // share addresses; nothing is allocated after this.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

@@ -46,10 +46,10 @@ struct ParameterSpec {
 };
 
 struct NodeSpec {
-  std::string kind;                 // registered name of the layer: "Linear"
-  std::string path;                 // where it stands in the model, for messages: "0"
-  std::vector<int> inputs;          // values; value 0 is the model's input, value i + 1 is node i's output
-  std::vector<int> parameters;      // indices into ModelSpec::parameters; -1 where the layer goes without (no bias)
+  std::string kind;             // registered name of the layer: "Linear"
+  std::string path;             // where it stands in the model, for messages: "0"
+  std::vector<int> inputs;      // values; value 0 is the model's input, value i + 1 is node i's output
+  std::vector<int> parameters;  // indices into ModelSpec::parameters; -1 where the layer goes without (no bias)
   Attributes attributes;
   Shape outputShape;
 };

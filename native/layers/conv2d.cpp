@@ -51,6 +51,8 @@ class Conv2d : public Layer {
     return slot == kWeight ? convolution->gradientFloats() : window.outChannels;
   }
 
+  bool hasOwnOrder(size_t slot) const override { return slot == kWeight; }
+
   void unpackGradient(size_t slot, const float* gradient, float* parameter) const override {
     if (slot != kWeight) return Layer::unpackGradient(slot, gradient, parameter);
     convolution->unpackGradient(gradient, parameter);

@@ -85,6 +85,8 @@ class Layer {
   // (gradientFloats(slot) floats, padding zero); unpackGradient() brings it into PyTorch's.
 
   virtual int64_t gradientFloats(size_t slot) const { return (void)slot, 0; }
+  // Whether that order differs from PyTorch's, so that unpackGradient() has anything to do.
+  virtual bool hasOwnOrder(size_t slot) const { return (void)slot, false; }
   virtual void unpackGradient(size_t slot, const float* gradient, float* parameter) const;
 
   // 1. norms[slot][b] += ‖g_b‖², without writing g_b out. Only where hasGhostNorm().

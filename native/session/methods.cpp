@@ -7,7 +7,9 @@ namespace hushgrad {
 
 // Time of a cost in operations: a byte that leaves the nearest caches costs about as much as eight operations
 // (80 GFLOP/s against 10 GB/s a core on the servers that were measured).
-static double operations(const Cost& cost) { return cost.flops + 8 * cost.bytes; }
+static double operations(const Cost& cost) {
+  return cost.flops + 8 * cost.bytes;
+}
 
 static double parameterFloats(const Graph& graph, const Layer& layer, size_t node) {
   double floats = 0;

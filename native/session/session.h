@@ -32,31 +32,31 @@ struct SessionSpec {
   ClippingSpec clipping;
   Strategy strategy = Strategy::autoSelect;
   OptimizerSpec optimizer;
-  int64_t chunkSize = 0;      // examples a worker executes together; 0: chosen from cache and memory sizes
-  int threads = 0;            // 0: one a core
+  int64_t chunkSize = 0;  // examples a worker executes together; 0: chosen from cache and memory sizes
+  int threads = 0;        // 0: one a core
   bool deterministic = false;
 };
 
 // A view of the caller's memory, valid during the call.
 struct BatchView {
   int64_t examples = 0;
-  const float* inputs = nullptr;   // [examples, input elements], PyTorch's order
-  const void* targets = nullptr;   // int32 or float32, as Loss::targetKind() says
+  const float* inputs = nullptr;  // [examples, input elements], PyTorch's order
+  const void* targets = nullptr;  // int32 or float32, as Loss::targetKind() says
 };
 
 // Diagnostics of what was accumulated since the last update: all of it outside the guarantee.
 struct BatchStatistics {
   int64_t examples = 0;
-  int64_t leftOut = 0;       // examples whose loss or gradient was not finite
-  int64_t clipped = 0;       // examples with a factor that shortened them, in any group
-  double lossSum = 0;        // over the examples with a finite loss
-  double normSum = 0;        // of the flat gradient norm, over the examples not left out
+  int64_t leftOut = 0;  // examples whose loss or gradient was not finite
+  int64_t clipped = 0;  // examples with a factor that shortened them, in any group
+  double lossSum = 0;   // over the examples with a finite loss
+  double normSum = 0;   // of the flat gradient norm, over the examples not left out
 };
 
 struct UpdateSpec {
-  double noiseDeviation = 0;   // σ·S of the sum; 0: no noise
-  double normalizer = 1;       // q·N, public
-  OptimizerStep optimizer;     // this step's learning rate and so on
+  double noiseDeviation = 0;  // σ·S of the sum; 0: no noise
+  double normalizer = 1;      // q·N, public
+  OptimizerStep optimizer;    // this step's learning rate and so on
 };
 
 // The outcome of the first update, for the check that every trainable parameter moved.
@@ -65,10 +65,11 @@ struct UpdateResult {
 };
 
 struct LayerPlan {
-  std::string path, kind, implementation, method;  // method: "ghost", "written", "second backward", … or "" without parameters
+  std::string path, kind, implementation,
+      method;  // method: "ghost", "written", "second backward", … or "" without parameters
   int64_t parameters = 0;
-  double flops = 0;            // of one example: forward, backward and per-example answers
-  int64_t bytes = 0;           // of the planned memory of all workers that belongs to this layer
+  double flops = 0;   // of one example: forward, backward and per-example answers
+  int64_t bytes = 0;  // of the planned memory of all workers that belongs to this layer
 };
 
 struct SessionPlan {
@@ -93,7 +94,7 @@ class Session {
   int optimizerSlots() const;
   void setOptimizerState(size_t parameter, int slot, const float* values);
   void getOptimizerState(size_t parameter, int slot, float* values) const;
-  void setNoiseKey(const NoiseKey& key);     // 256 bits, of this session's noise alone
+  void setNoiseKey(const NoiseKey& key);  // 256 bits, of this session's noise alone
   void setDropoutKey(uint64_t key);
 
   // Adds the batch's clipped sum to the accumulators. Between chunks `cancelled` is looked at; when it is set, the

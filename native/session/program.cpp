@@ -1,0 +1,262 @@
+// Execution of a chunk: forward, losses, backward passes, norms, clip factors, clipped sums.
+#include "session/program.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "session/program_node.h"
+
+namespace hushgrad {
+
+// Rows of one block of the fused passes: half of a usual second-level cache.
+static constexpr int64_t kBlockBytes = 512 * 1024;
+
+// splitmix64's finaliser: neighbouring nodes get unrelated dropout keys.
+static uint64_t mix(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+void Program::accumulate(const Chunk& chunk, float* sums, BatchStatistics& statistics) {
+  for (Node& node : nodes)
+    for (size_t slot = 0; slot < node.sums.size(); ++slot)
+      node.sums[slot] = node.norms[slot] ? sums + node.offsets[slot] : nullptr;
+
+  forward(chunk, true);
+  computeLosses(chunk);
+  backward(0);
+  if (wholeRows()) {
+    clipWholeRows(chunk.examples, sums);
+  } else if (setup.strategy.norm != NormBy::nothing) {
+    leaveOutBadExamples(0, chunk.examples, factorTime());
+    computeFactors(0, chunk.examples);
+    if (secondPass()) {
+      if (flat()) scaleLossGradient(chunk.examples);
+      backward(1);
+    } else {
+      addKept(chunk.examples);
+    }
+  }
+  count(chunk.examples, statistics);
+}
+
+void Program::computeNorms(const Chunk& chunk) {
+  forward(chunk, true);
+  computeLosses(chunk);
+  backward(0);
+  if (!wholeRows()) return;
+  for (Node& node : nodes) addWrittenNorms(node, 0, chunk.examples);
+}
+
+void Program::evaluate(const Chunk& chunk, float* outputs, double* losses) {
+  forward(chunk, false);
+  const float* values = nodes.back().tape.output;
+  size_t floats = static_cast<size_t>(chunk.examples * setup.graph.elements(setup.graph.output()));
+  if (outputs) std::memcpy(outputs, values, floats * sizeof(float));
+  if (losses)
+    loss->evaluate(chunk.examples, values, chunk.targets, losses, nullptr,
+                   memory.get() + memoryPlan.offset(lossScratch));
+}
+
+const float* Program::writtenGradient(size_t parameter, int64_t example) const {
+  return rows + example * gradientLayout.columns + gradientLayout.parameters[parameter].offset;
+}
+
+// ---- Forward and backward
+
+void Program::forward(const Chunk& chunk, bool training) {
+  float* input = memory.get() + memoryPlan.offset(valueBuffers[0]);
+  std::memcpy(input, chunk.inputs, static_cast<size_t>(chunk.examples * setup.graph.elements(0)) * sizeof(float));
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    Tape& tape = nodes[i].tape;
+    tape.examples = chunk.examples;
+    tape.training = training;
+    tape.firstExample = chunk.firstExample;
+    tape.dropoutKey = mix(chunk.dropoutKey + 0x9e3779b97f4a7c15u * (i + 1));
+    if (!nodes[i].layer->isView()) nodes[i].layer->forward(tape);
+  }
+}
+
+void Program::computeLosses(const Chunk& chunk) {
+  float* gradient = memory.get() + memoryPlan.offset(gradientBuffers[0][static_cast<size_t>(setup.graph.output())]);
+  loss->evaluate(chunk.examples, nodes.back().tape.output, chunk.targets, lossValues.data(), gradient,
+                 memory.get() + memoryPlan.offset(lossScratch));
+  std::fill(squaredNorms.begin(), squaredNorms.end(), 0.0);
+  std::fill(leftOut.begin(), leftOut.end(), 0);
+  // Without norms there is no later moment to notice a bad example.
+  if (setup.strategy.norm == NormBy::nothing) leaveOutBadExamples(0, chunk.examples, lossTime());
+}
+
+void Program::backward(int pass) {
+  for (size_t i = nodes.size(); i-- > 0;) {
+    Node& node = nodes[i];
+    if (!node.backward) continue;
+    node.tape.outputGradient = node.passes[pass].outputGradient;
+    if (node.trains) answer(node, pass);
+    if (node.propagates) propagate(node, pass);
+  }
+}
+
+void Program::answer(Node& node, int pass) {
+  if (pass == 1) {
+    node.layer->addWeightedSum(node.tape, flat() ? nullptr : node.factors.data(), node.sums.data());
+    return;
+  }
+  switch (node.method.norm) {
+    case NormBy::nothing:
+      node.layer->addWeightedSum(node.tape, nullptr, node.sums.data());
+      return;
+    case NormBy::ghost:
+      node.layer->addGhostNorms(node.tape, node.norms.data());
+      return;
+    default:
+      node.layer->writeGradients(node.tape, node.gradients.data(), node.stride);
+      if (!wholeRows()) addWrittenNorms(node, 0, node.tape.examples);
+  }
+}
+
+void Program::propagate(Node& node, int pass) {
+  const Pass& bound = node.passes[pass];
+  node.tape.inputGradients.assign(bound.targets.begin(), bound.targets.end());
+  if (!node.layer->isView()) {
+    node.layer->inputGradient(node.tape);
+  } else if (bound.targets[0] != bound.outputGradient) {
+    std::memcpy(bound.targets[0], bound.outputGradient,
+                static_cast<size_t>(node.tape.examples * elementCount(node.spec->outputShape)) * sizeof(float));
+  }
+  for (size_t k = 0; k < bound.targets.size(); ++k) {
+    if (!bound.addTo[k] || !bound.targets[k]) continue;
+    int64_t elements = setup.graph.elements(node.spec->inputs[k]);
+    setup.backend.add(node.tape.examples * elements, bound.targets[k], bound.addTo[k]);
+  }
+}
+
+// ---- Bad examples: left out by selection, their rows zeroed before any product over examples.
+
+void Program::leaveOutBadExamples(int64_t first, int64_t examples, int time) {
+  int groups = setup.session.clipping.groups();
+  for (int64_t b = first; b < first + examples; ++b) {
+    bool finite = std::isfinite(lossValues[static_cast<size_t>(b)]);
+    for (int g = 0; g < groups; ++g) finite = finite && std::isfinite(squaredNorm(g, b));
+    if (finite) continue;
+    leftOut[static_cast<size_t>(b)] = 1;
+    for (int g = 0; g < groups; ++g)
+      squaredNorms[static_cast<size_t>(g * capacity + b)] = std::numeric_limits<double>::infinity();
+    zeroRow(b, time);
+  }
+}
+
+void Program::zeroRow(int64_t example, int time) {
+  for (int buffer : memoryPlan.aliveAt(time)) {
+    int64_t floats = memoryPlan.rowFloats(buffer);
+    float* row = memory.get() + memoryPlan.offset(buffer) + example * floats;
+    std::fill(row, row + floats, 0.0f);
+  }
+}
+
+// ---- Factors and sums
+
+void Program::computeFactors(int64_t first, int64_t examples) {
+  for (int g = 0; g < setup.session.clipping.groups(); ++g)
+    clipFactors(*clipFunction, setup.session.clipping.thresholds[static_cast<size_t>(g)], examples,
+                squaredNorms.data() + g * capacity + first, factors.data() + g * capacity + first);
+}
+
+void Program::scaleLossGradient(int64_t examples) {
+  int output = setup.graph.output();
+  float* gradient = memory.get() + memoryPlan.offset(gradientBuffers[0][static_cast<size_t>(output)]);
+  setup.backend.scaleRows(examples, setup.graph.elements(output), factors.data(), gradient, gradient);
+}
+
+void Program::addKept(int64_t examples) {
+  for (Node& node : nodes) {
+    if (!node.trains) continue;
+    if (node.method.sum == SumBy::keptOutputGradient) {
+      node.tape.outputGradient = node.passes[0].outputGradient;
+      node.layer->addWeightedSum(node.tape, node.factors.data(), node.sums.data());
+    } else {
+      addWrittenRows(node, 0, examples, true);
+    }
+  }
+}
+
+void Program::addWrittenNorms(Node& node, int64_t first, int64_t examples) {
+  for (size_t slot = 0; slot < node.gradients.size(); ++slot)
+    if (node.gradients[slot])
+      setup.backend.addSquaredNorms(examples, node.layer->gradientFloats(slot),
+                                    node.gradients[slot] + first * node.stride, node.stride, node.norms[slot] + first);
+}
+
+void Program::addWrittenRows(Node& node, int64_t first, int64_t examples, bool weighted) {
+  for (size_t slot = 0; slot < node.gradients.size(); ++slot)
+    if (node.gradients[slot])
+      setup.backend.addWeightedRows(examples, node.layer->gradientFloats(slot),
+                                    node.gradients[slot] + first * node.stride, node.stride,
+                                    weighted ? node.factors[slot] + first : nullptr, node.sums[slot]);
+}
+
+// Strategies that keep whole per-example gradients: norm, factor and sum as separate passes over all of them, or
+// block by block, while a block's rows still lie in cache.
+void Program::clipWholeRows(int64_t examples, float* sums) {
+  if (setup.strategy.fusedPasses && flat()) return clipWholeRowsFused(examples, sums);
+  int64_t rowBytes = gradientLayout.columns * static_cast<int64_t>(sizeof(float));
+  int64_t block = setup.strategy.fusedPasses ? std::max<int64_t>(1, kBlockBytes / rowBytes) : examples;
+  for (int64_t first = 0; first < examples; first += block) {
+    int64_t count = std::min(block, examples - first);
+    for (Node& node : nodes) addWrittenNorms(node, first, count);
+    leaveOutBadExamples(first, count, factorTime());
+    computeFactors(first, count);
+    if (!setup.strategy.fusedPasses) scaleWrittenRows(count);
+    for (Node& node : nodes) addWrittenRows(node, first, count, setup.strategy.fusedPasses);
+  }
+}
+
+// The separate pass that `materialize` makes; all rows at once.
+void Program::scaleWrittenRows(int64_t examples) {
+  for (Node& node : nodes)
+    for (size_t slot = 0; slot < node.gradients.size(); ++slot)
+      for (int64_t b = 0; node.gradients[slot] && b < examples; ++b) {
+        float* row = node.gradients[slot] + b * node.stride;
+        setup.backend.scaleRows(1, node.layer->gradientFloats(slot), node.factors[slot] + b, row, row);
+      }
+}
+
+void Program::clipWholeRowsFused(int64_t examples, float* sums) {
+  for (int64_t b = 0; b < examples; ++b)
+    if (!std::isfinite(lossValues[static_cast<size_t>(b)])) zeroRow(b, factorTime());
+  clipRowsFused({clipFunction.get(), setup.session.clipping.thresholds[0], examples, gradientLayout.columns,
+                 gradientLayout.columns, squaredNorms.data(), factors.data(), sums},
+                rows);
+  for (int64_t b = 0; b < examples; ++b)
+    leftOut[static_cast<size_t>(b)] =
+        !std::isfinite(lossValues[static_cast<size_t>(b)]) || !std::isfinite(squaredNorms[static_cast<size_t>(b)]);
+}
+
+// ---- Diagnostics
+
+void Program::count(int64_t examples, BatchStatistics& statistics) const {
+  const std::vector<double>& thresholds = setup.session.clipping.thresholds;
+  statistics.examples += examples;
+  for (int64_t b = 0; b < examples; ++b) {
+    double value = lossValues[static_cast<size_t>(b)];
+    if (std::isfinite(value)) statistics.lossSum += value;
+    if (leftOut[static_cast<size_t>(b)]) {
+      ++statistics.leftOut;
+      continue;
+    }
+    double squared = 0;
+    bool shortened = false;
+    for (size_t g = 0; g < thresholds.size(); ++g) {
+      double group = squaredNorm(static_cast<int>(g), b);
+      squared += group;
+      shortened = shortened || group > thresholds[g] * thresholds[g];
+    }
+    statistics.normSum += std::sqrt(squared);
+    statistics.clipped += shortened;
+  }
+}
+
+}  // namespace hushgrad

@@ -1,0 +1,254 @@
+// Memory of a program: when every buffer is alive, which ones share a place, and the pointers that follow.
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+#include "session/program_node.h"
+
+namespace hushgrad {
+
+static constexpr int64_t kAlignment = 16;
+static int64_t aligned(int64_t floats) {
+  return (floats + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+FloatMemory allocateFloats(int64_t floats) {
+  size_t bytes = static_cast<size_t>(aligned(std::max<int64_t>(floats, 1))) * sizeof(float);
+  void* memory = std::aligned_alloc(64, bytes);
+  if (!memory) throw std::bad_alloc();
+  std::memset(memory, 0, bytes);
+  return FloatMemory(static_cast<float*>(memory));
+}
+
+Program::Program(const ProgramSetup& given)
+    : setup(given),
+      capacity(given.capacity),
+      loss(makeLoss({given.session.loss, given.session.lossAttributes,
+                     given.graph.shapes[static_cast<size_t>(given.graph.output())]})),
+      clipFunction(makeClipFunction(given.session.clipping.function, given.session.clipping.attributes)) {
+  const Graph& graph = setup.graph;
+  std::vector<std::unique_ptr<Layer>> layers;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) layers.push_back(makeNodeLayer(graph, i, capacity, setup.backend));
+  gradientLayout = layOutGradient(graph, layers, setup.session.clipping);
+  nodes.resize(layers.size());
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    Node& node = nodes[i];
+    node.layer = std::move(layers[i]);
+    node.spec = &graph.nodes[i];
+    node.method = setup.methods[i];
+    node.trains = graph.trains(i);
+    node.backward = graph.needsGradient[i + 1];
+    for (int value : node.spec->inputs)
+      node.propagates = node.propagates || graph.needsGradient[static_cast<size_t>(value)];
+  }
+
+  size_t groups = static_cast<size_t>(setup.session.clipping.groups());
+  lossValues.resize(static_cast<size_t>(capacity));
+  leftOut.resize(static_cast<size_t>(capacity));
+  squaredNorms.resize(groups * static_cast<size_t>(capacity));
+  factors.resize(groups * static_cast<size_t>(capacity));
+
+  planValues(memoryPlan);
+  planAnswers(memoryPlan);
+  planGradients(memoryPlan, 0);
+  if (secondPass()) planGradients(memoryPlan, 1);
+  totalFloats = memoryPlan.place();
+  memory = allocateFloats(totalFloats);
+  bind(memoryPlan);
+  bindAnswers(memoryPlan);
+}
+
+Program::~Program() = default;
+
+// ---- Values
+
+int Program::lastRead(int value) const {
+  const Graph& graph = setup.graph;
+  int last = value == graph.output() ? lossTime() : value;
+  auto readInBackward = [&](int node) {
+    last = std::max(last, backwardTime(0, node));
+    if (secondPass()) last = std::max(last, backwardTime(1, node));
+  };
+  for (int consumer : graph.consumers[static_cast<size_t>(value)]) {
+    const Node& node = nodes[static_cast<size_t>(consumer)];
+    last = std::max(last, consumer);
+    if (!node.backward || !node.layer->backwardReadsInput()) continue;
+    readInBackward(consumer);
+    if (node.trains && node.method.sum == SumBy::keptOutputGradient) last = std::max(last, sumTime());
+  }
+  if (value > 0 && nodes[static_cast<size_t>(value) - 1].backward &&
+      nodes[static_cast<size_t>(value) - 1].layer->backwardReadsOutput())
+    readInBackward(value - 1);
+  return last;
+}
+
+// Whether nobody but its one consumer will read this value again, so that the consumer may overwrite it.
+static bool overwritable(const Graph& graph, int value, const std::function<const Layer&(int)>& layerOf,
+                         const std::function<bool(int)>& shares) {
+  if (value == 0 || graph.consumers[static_cast<size_t>(value)].size() != 1) return false;
+  int producer = value - 1;
+  if (layerOf(producer).backwardReadsOutput()) return false;
+  if (!shares(producer)) return true;
+  return overwritable(graph, graph.nodes[static_cast<size_t>(producer)].inputs[0], layerOf, shares);
+}
+
+// A view always has its input's memory; a layer that runs in place has it where the input is not needed any more.
+bool Program::sharesInput(size_t index) const {
+  const Node& node = nodes[index];
+  if (node.layer->isView()) return true;
+  if (!node.layer->runsInPlace() || node.layer->backwardReadsInput()) return false;
+  return overwritable(
+      setup.graph, node.spec->inputs[0],
+      [&](int producer) -> const Layer& { return *nodes[static_cast<size_t>(producer)].layer; },
+      [&](int producer) { return sharesInput(static_cast<size_t>(producer)); });
+}
+
+void Program::planValues(MemoryPlan& plan) {
+  const Graph& graph = setup.graph;
+  valueBuffers.push_back(plan.addRows(capacity, graph.elements(0), 0, lastRead(0)));
+  for (int i = 0; i < nodeCount(); ++i) {
+    int value = i + 1;
+    if (!sharesInput(static_cast<size_t>(i))) {
+      valueBuffers.push_back(plan.addRows(capacity, graph.elements(value), i, lastRead(value)));
+      continue;
+    }
+    int buffer = valueBuffers[static_cast<size_t>(nodes[static_cast<size_t>(i)].spec->inputs[0])];
+    plan.keepUntil(buffer, lastRead(value));
+    valueBuffers.push_back(buffer);
+  }
+}
+
+// ---- Gradients
+
+void Program::planGradients(MemoryPlan& plan, int pass) {
+  const Graph& graph = setup.graph;
+  gradientBuffers.emplace_back(graph.shapes.size(), -1);
+  std::vector<int>& buffers = gradientBuffers.back();
+  int output = graph.output();
+  if (pass == 0) {
+    buffers[static_cast<size_t>(output)] =
+        plan.addRows(capacity, graph.elements(output), lossTime(), backwardTime(0, nodeCount() - 1));
+  } else {  // the same loss gradient again, scaled in between
+    buffers[static_cast<size_t>(output)] = gradientBuffers[0][static_cast<size_t>(output)];
+  }
+  const Node& last = nodes.back();
+  int end = secondPass() ? backwardTime(1, nodeCount() - 1) : backwardTime(0, nodeCount() - 1);
+  if (last.trains && last.method.sum == SumBy::keptOutputGradient) end = sumTime();
+  plan.keepUntil(buffers[static_cast<size_t>(output)], end);
+  for (int i = nodeCount() - 1; i >= 0; --i)
+    if (nodes[static_cast<size_t>(i)].backward) planInputGradients(plan, pass, static_cast<size_t>(i));
+}
+
+void Program::planInputGradients(MemoryPlan& plan, int pass, size_t index) {
+  const Graph& graph = setup.graph;
+  Node& node = nodes[index];
+  std::vector<int>& buffers = gradientBuffers[static_cast<size_t>(pass)];
+  int now = backwardTime(pass, static_cast<int>(index));
+  int own = buffers[index + 1];
+  for (int value : node.spec->inputs) {
+    int& buffer = buffers[static_cast<size_t>(value)];
+    if (!graph.needsGradient[static_cast<size_t>(value)]) {
+      node.targetBuffers[pass].push_back(-1);
+      continue;
+    }
+    const Node& producer = nodes[static_cast<size_t>(value) - 1];
+    bool kept = producer.trains && producer.method.sum == SumBy::keptOutputGradient;
+    int last = kept ? sumTime() : backwardTime(pass, value - 1);
+    bool first = buffer < 0;
+    // In place, unless the second pass needs this very loss gradient again.
+    bool spared = secondPass() && pass == 0 && own == buffers[static_cast<size_t>(graph.output())];
+    bool shares = graph.consumers[static_cast<size_t>(value)].size() == 1 && node.spec->inputs.size() == 1 &&
+                  (node.layer->isView() || (node.layer->runsInPlace() && !spared));
+    if (!first) {
+      node.targetBuffers[pass].push_back(plan.addRows(capacity, graph.elements(value), now, now));
+      continue;
+    }
+    buffer = shares ? own : plan.addRows(capacity, graph.elements(value), now, last);
+    plan.keepUntil(buffer, last);
+    node.targetBuffers[pass].push_back(buffer);
+  }
+}
+
+// ---- Answers
+
+void Program::planAnswers(MemoryPlan& plan) {
+  int64_t scratch = 0;
+  for (int i = 0; i < nodeCount(); ++i) {
+    Node& node = nodes[static_cast<size_t>(i)];
+    scratch = std::max(scratch, node.layer->scratchFloats());
+    bool kept = node.method.sum == SumBy::keptOutputGradient;
+    int lastBackward = backwardTime(secondPass() ? 1 : 0, i);
+    if (node.layer->savedFloats() > 0)
+      node.saved = plan.addRows(capacity, node.layer->savedFloats(), i, kept ? sumTime() : lastBackward);
+    if (!node.trains || node.method.norm != NormBy::writtenOut || wholeRows()) continue;
+    for (size_t slot = 0; slot < node.spec->parameters.size(); ++slot)
+      if (node.spec->parameters[slot] >= 0) node.stride += aligned(node.layer->gradientFloats(slot));
+    int until = node.method.sum == SumBy::writtenOut ? sumTime() : backwardTime(0, i);
+    node.stash = plan.addRows(capacity, node.stride, backwardTime(0, i), until);
+  }
+  layerScratch = plan.addBlock(scratch, 0, endTime());
+  lossScratch = plan.addBlock(loss->scratchFloats(capacity), lossTime(), lossTime());
+  // Alone in its place, so that the padding between parameters stays zero.
+  if (wholeRows()) rowBuffer = plan.addRows(capacity, gradientLayout.columns, 0, endTime());
+}
+
+int64_t Program::nodeFloats(size_t index) const {
+  const Node& node = nodes[index];
+  int64_t floats = 0;
+  bool shares = sharesInput(index);
+  if (!shares) floats += memoryPlan.floats(valueBuffers[index + 1]);
+  if (!shares && gradientBuffers[0][index + 1] >= 0) floats += memoryPlan.floats(gradientBuffers[0][index + 1]);
+  if (node.saved >= 0) floats += memoryPlan.floats(node.saved);
+  if (node.stash >= 0) floats += memoryPlan.floats(node.stash);
+  if (rows && node.trains)
+    for (size_t slot = 0; slot < node.gradients.size(); ++slot)
+      floats += node.gradients[slot] ? capacity * node.layer->gradientFloats(slot) : 0;
+  return floats;
+}
+
+void Program::bind(const MemoryPlan& plan) {
+  auto at = [&](int buffer) { return buffer < 0 ? nullptr : memory.get() + plan.offset(buffer); };
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    Node& node = nodes[i];
+    for (int value : node.spec->inputs) node.tape.inputs.push_back(at(valueBuffers[static_cast<size_t>(value)]));
+    node.tape.output = at(valueBuffers[i + 1]);
+    node.tape.inputGradients.resize(node.spec->inputs.size());
+    node.tape.saved = at(node.saved);
+    node.tape.scratch = at(layerScratch);
+    node.tape.packed = setup.packed[i];
+    for (int parameter : node.spec->parameters)
+      node.tape.parameters.push_back(parameter < 0 ? nullptr : setup.parameters[static_cast<size_t>(parameter)]);
+    for (size_t pass = 0; pass < gradientBuffers.size() && node.backward; ++pass) {
+      Pass& bound = node.passes[pass];
+      bound.outputGradient = at(gradientBuffers[pass][i + 1]);
+      for (size_t k = 0; k < node.spec->inputs.size(); ++k) {
+        int gradient = gradientBuffers[pass][static_cast<size_t>(node.spec->inputs[k])];
+        int target = node.targetBuffers[pass][k];
+        bound.targets.push_back(at(target));
+        bound.addTo.push_back(target == gradient ? nullptr : at(gradient));
+      }
+    }
+  }
+}
+
+void Program::bindAnswers(const MemoryPlan& plan) {
+  rows = rowBuffer < 0 ? nullptr : memory.get() + plan.offset(rowBuffer);
+  for (Node& node : nodes) {
+    float* stash = node.stash < 0 ? nullptr : memory.get() + plan.offset(node.stash);
+    if (wholeRows()) node.stride = gradientLayout.columns;
+    for (int parameter : node.spec->parameters) {
+      bool trained = parameter >= 0 && gradientLayout.parameters[static_cast<size_t>(parameter)].trained;
+      const GradientLayout::Place place =
+          trained ? gradientLayout.parameters[static_cast<size_t>(parameter)] : GradientLayout::Place{};
+      int64_t group = trained ? setup.session.clipping.groupOfParameter[static_cast<size_t>(parameter)] : 0;
+      node.offsets.push_back(place.offset);
+      node.norms.push_back(trained ? squaredNorms.data() + group * capacity : nullptr);
+      node.factors.push_back(trained ? factors.data() + group * capacity : nullptr);
+      node.gradients.push_back(!trained ? nullptr : rows ? rows + place.offset : stash);
+      node.sums.push_back(nullptr);
+      if (trained && stash) stash += aligned(place.floats);
+    }
+  }
+}
+
+}  // namespace hushgrad

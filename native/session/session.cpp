@@ -1,0 +1,234 @@
+#include "session/session.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "backend/cpu/machine.h"
+#include "session/session_impl.h"
+
+namespace hushgrad {
+
+// With `deterministic`, chunks go to this many accumulators whatever the thread count.
+static constexpr int kDeterministicLanes = 8;
+
+// Cores read whole cache lines; parameters that share none are updated side by side without stealing lines.
+static int64_t aligned(int64_t floats) {
+  return (floats + 15) / 16 * 16;
+}
+
+static std::vector<std::unique_ptr<Layer>> makeLayers(const Graph& graph, int64_t capacity, Backend& backend) {
+  std::vector<std::unique_ptr<Layer>> layers;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) layers.push_back(makeNodeLayer(graph, i, capacity, backend));
+  return layers;
+}
+
+Session::Impl::Impl(SessionSpec given)
+    : spec(std::move(given)),
+      backend(cpuBackend()),
+      strategy(strategyRow(spec.strategy)),
+      graph(lower(spec.model, backend)),
+      optimizer(makeOptimizer(spec.optimizer)) {
+  if (!graph.needsGradient[static_cast<size_t>(graph.output())])
+    throw std::invalid_argument("model: no parameter is trainable");
+  choose();
+  allocate();
+  for (int worker = 0; worker < threads; ++worker)
+    programs.push_back(std::make_unique<Program>(programSetup(strategy, methods, chunkSize)));
+  noise.reserveWorkers(threads);
+  planUpdate();
+  describe();
+}
+
+// ---- Choices: methods, chunk size, threads, lanes
+
+static ChunkTraffic trafficOf(const Graph& graph, const std::vector<std::unique_ptr<Layer>>& layers,
+                              const std::vector<Method>& methods) {
+  ChunkTraffic traffic;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    double outputs = static_cast<double>(graph.elements(static_cast<int>(i) + 1));
+    double weights = 0;
+    for (size_t slot = 0; slot < graph.nodes[i].parameters.size(); ++slot)
+      weights += static_cast<double>(layers[i]->gradientFloats(slot));
+    bool shared = layers[i]->isView() || layers[i]->runsInPlace();
+    traffic.perExample += 4 * (shared ? 0 : 2 * outputs) + 4 * static_cast<double>(layers[i]->savedFloats());
+    if (methods[i].norm == NormBy::writtenOut) traffic.perExample += 4 * weights;
+    traffic.perChunk += 4 * 4 * weights;  // read forward and backward; the accumulator read and written
+  }
+  return traffic;
+}
+
+void Session::Impl::choose() {
+  threads = spec.threads > 0 ? spec.threads : machine().cores;
+  if (spec.deterministic) threads = std::min(threads, kDeterministicLanes);
+  lanes = spec.deterministic ? kDeterministicLanes : threads;
+
+  layers = makeLayers(graph, 1, backend);
+  methods = chooseMethods(graph, layers, strategy);
+  chunkSize = spec.chunkSize;
+  if (chunkSize == 0) chunkSize = chooseChunkSize(trafficOf(graph, layers, methods), machine().l2Bytes);
+  if (strategy.oneExample) chunkSize = 1;
+  if (chunkSize == 1) return;
+  layers = makeLayers(graph, chunkSize, backend);
+  methods = chooseMethods(graph, layers, strategy);
+}
+
+// ---- Memory that all workers share
+
+void Session::Impl::allocate() {
+  layout = layOutGradient(graph, layers, spec.clipping);
+
+  std::vector<int64_t> offsets;
+  for (const ParameterSpec& parameter : graph.parameters) {
+    offsets.push_back(parameterFloats);
+    parameterFloats += aligned(elementCount(parameter.shape));
+  }
+  parameterMemory = allocateFloats(parameterFloats);
+  stateMemory = allocateFloats(parameterFloats * optimizer->slots());
+  for (size_t p = 0; p < offsets.size(); ++p) {
+    parameters.push_back(parameterMemory.get() + offsets[p]);
+    states.emplace_back();
+    for (int slot = 0; slot < optimizer->slots(); ++slot)
+      states[p].push_back(stateMemory.get() + slot * parameterFloats + offsets[p]);
+    const GradientLayout::Place& place = layout.parameters[p];
+    if (place.trained && layers[static_cast<size_t>(place.node)]->hasOwnOrder(place.slot))
+      unpackedFloats = std::max(unpackedFloats, aligned(elementCount(graph.parameters[p].shape)));
+  }
+
+  for (const auto& layer : layers) packedFloats += aligned(layer->packedFloats());
+  packedMemory = allocateFloats(packedFloats);
+  float* next = packedMemory.get();
+  for (const auto& layer : layers) {
+    packed.push_back(layer->packedFloats() > 0 ? next : nullptr);
+    next += aligned(layer->packedFloats());
+  }
+  laneMemory = allocateFloats(lanes * layout.columns);
+  unpackedMemory = allocateFloats(threads * unpackedFloats);
+}
+
+ProgramSetup Session::Impl::programSetup(const StrategyRow& row, std::vector<Method> chosen, int64_t capacity) const {
+  return {graph,
+          spec,
+          row,
+          std::move(chosen),
+          capacity,
+          std::vector<const float*>(parameters.begin(), parameters.end()),
+          std::vector<const float*>(packed.begin(), packed.end()),
+          backend};
+}
+
+// ---- Plan
+
+static double flopsOf(const Layer& layer, const Method& method, bool trains, bool propagates) {
+  double flops = layer.forwardCost().flops * (propagates ? 2 : 1);
+  if (!trains) return flops;
+  if (method.norm == NormBy::ghost) flops += layer.ghostNormCost().flops;
+  if (method.norm == NormBy::writtenOut) flops += layer.writeCost().flops;
+  if (method.sum != SumBy::writtenOut) flops += layer.weightedSumCost().flops;
+  if (method.sum == SumBy::secondBackward && propagates) flops += layer.forwardCost().flops;
+  return flops;
+}
+
+void Session::Impl::describe() {
+  plan.chunkSize = chunkSize;
+  plan.lanes = lanes;
+  plan.threads = threads;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const NodeSpec& node = graph.nodes[i];
+    LayerPlan row;
+    row.path = node.path;
+    row.kind = node.kind;
+    row.implementation = layers[i]->implementation();
+    row.method = graph.trains(i) ? methods[i].name() : "";
+    bool propagates = false;
+    for (int value : node.inputs) propagates = propagates || graph.needsGradient[static_cast<size_t>(value)];
+    row.flops = flopsOf(*layers[i], methods[i], graph.trains(i), propagates);
+    for (int parameter : node.parameters)
+      if (parameter >= 0) row.parameters += elementCount(graph.parameters[static_cast<size_t>(parameter)].shape);
+    row.bytes = 4 * threads * programs[0]->nodeFloats(i);
+    plan.layers.push_back(row);
+  }
+  int64_t shared =
+      parameterFloats * (1 + optimizer->slots()) + packedFloats + lanes * layout.columns + threads * unpackedFloats;
+  plan.parameterBytes = 4 * shared;
+  plan.workerBytes = 4 * threads * programs[0]->floats();
+  plan.totalBytes = plan.parameterBytes + plan.workerBytes;
+}
+
+// ---- The public face
+
+Session::Session(SessionSpec spec) : impl(std::make_unique<Impl>(std::move(spec))) {}
+Session::~Session() = default;
+
+const SessionSpec& Session::spec() const {
+  return impl->spec;
+}
+const SessionPlan& Session::plan() const {
+  return impl->plan;
+}
+
+static size_t parameterBytes(const Graph& graph, size_t index) {
+  return sizeof(float) * static_cast<size_t>(elementCount(graph.parameters.at(index).shape));
+}
+
+void Session::setParameter(size_t index, const float* values) {
+  std::memcpy(impl->parameters.at(index), values, parameterBytes(impl->graph, index));
+  impl->packedIsStale = true;
+}
+void Session::getParameter(size_t index, float* values) const {
+  std::memcpy(values, impl->parameters.at(index), parameterBytes(impl->graph, index));
+}
+int Session::optimizerSlots() const {
+  return impl->optimizer->slots();
+}
+void Session::setOptimizerState(size_t parameter, int slot, const float* values) {
+  std::memcpy(impl->states.at(parameter).at(static_cast<size_t>(slot)), values, parameterBytes(impl->graph, parameter));
+}
+void Session::getOptimizerState(size_t parameter, int slot, float* values) const {
+  std::memcpy(values, impl->states.at(parameter).at(static_cast<size_t>(slot)), parameterBytes(impl->graph, parameter));
+}
+void Session::setNoiseKey(const NoiseKey& key) {
+  impl->noise.setKey(key);
+}
+void Session::setDropoutKey(uint64_t key) {
+  impl->dropoutKey = key;
+}
+
+bool Session::accumulate(const BatchView& batch, const std::atomic<bool>* cancelled) {
+  return impl->accumulate(batch, cancelled);
+}
+BatchStatistics Session::takeStatistics() {
+  BatchStatistics taken = impl->statistics;
+  impl->statistics = {};
+  return taken;
+}
+void Session::clear() {
+  impl->clear();
+}
+UpdateResult Session::update(const UpdateSpec& spec) {
+  return impl->update(spec);
+}
+void Session::takeClippedSum(size_t parameter, float* values) {
+  impl->takeClippedSum(parameter, values);
+}
+void Session::perExampleGradients(const BatchView& batch, float* const* gradients, double* squaredNorms,
+                                  double* losses) {
+  impl->perExampleGradients(batch, gradients, squaredNorms, losses);
+}
+void Session::evaluate(const BatchView& batch, float* outputs, double* losses) {
+  impl->evaluate(batch, outputs, losses);
+}
+
+int64_t Session::inputElements() const {
+  return impl->graph.elements(0);
+}
+int64_t Session::outputElements() const {
+  return impl->graph.elements(impl->graph.output());
+}
+int64_t Session::targetElements() const {
+  return impl->programs[0]->lossFunction().targetElements();
+}
+TargetKind Session::targetKind() const {
+  return impl->programs[0]->lossFunction().targetKind();
+}
+
+}  // namespace hushgrad

@@ -1,0 +1,93 @@
+// What a session holds. Private to session*.cpp.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "privatize/privatize.h"
+#include "session/program.h"
+#include "session/session.h"
+
+namespace hushgrad {
+
+// A range of one parameter, updated by one worker at a time.
+struct UpdateTask {
+  size_t parameter;
+  int64_t first, count;
+  uint64_t noiseFirst;  // number of its first noise sample
+  bool whole;           // in an order of its own, so that it has to be brought into PyTorch's as a whole
+};
+
+class Session::Impl {
+ public:
+  explicit Impl(SessionSpec given);
+
+  SessionSpec spec;
+  Backend& backend;
+  const StrategyRow& strategy;
+  Graph graph;
+  std::vector<Method> methods;
+  int threads = 1, lanes = 1;
+  int64_t chunkSize = 1;
+
+  // A further copy of the layers: for packing weights, unpacking gradients and the plan.
+  std::vector<std::unique_ptr<Layer>> layers;
+  GradientLayout layout;
+
+  FloatMemory parameterMemory, stateMemory, packedMemory, laneMemory, unpackedMemory;
+  std::vector<float*> parameters;           // by parameter
+  std::vector<std::vector<float*>> states;  // by parameter and slot
+  std::vector<float*> packed;               // by node; null: nothing to pack
+  int64_t parameterFloats = 0, packedFloats = 0, unpackedFloats = 0;
+
+  std::vector<std::unique_ptr<Program>> programs;  // by worker
+  std::unique_ptr<Program> diagnostics;            // writes out gradients one by one; made when first asked for
+  std::unique_ptr<Optimizer> optimizer;
+  GaussianNoise noise;
+
+  // Made beforehand, so that a step allocates nothing.
+  std::vector<UpdateTask> updateTasks;
+  std::vector<uint64_t> fingerprints;               // by parameter
+  std::vector<std::vector<const float*>> taskSums;  // by worker and lane
+  std::vector<std::vector<float*>> taskStates;      // by worker and slot
+  std::vector<BatchStatistics> laneStatistics;
+
+  bool packedIsStale = true;
+  bool updated = false;      // whether update() has been called
+  uint64_t accumulated = 0;  // examples since the last update
+  uint64_t stepsTaken = 0, dropoutKey = 0;
+  BatchStatistics statistics;
+  SessionPlan plan;
+
+  float* laneSums(int lane) { return laneMemory.get() + lane * layout.columns; }
+  uint64_t stepDropoutKey() const { return dropoutKey + 0xd1342543de82ef95u * (stepsTaken + 1); }
+
+  // session.cpp
+  void choose();
+  void allocate();
+  ProgramSetup programSetup(const StrategyRow& row, std::vector<Method> methods, int64_t capacity) const;
+  void describe();
+
+  // session_run.cpp
+  void pack();
+  bool accumulate(const BatchView& batch, const std::atomic<bool>* cancelled);
+  void evaluate(const BatchView& batch, float* outputs, double* losses);
+  void perExampleGradients(const BatchView& batch, float* const* gradients, double* squaredNorms, double* losses);
+  Chunk cut(const BatchView& batch, int64_t chunk, int64_t chunks) const;
+  int64_t chunkCount(int64_t examples) const;
+
+  // session_update.cpp
+  UpdateResult update(const UpdateSpec& spec);
+  void takeClippedSum(size_t parameter, float* values);
+  void planUpdate();
+  void runTask(const UpdateTask& task, const UpdateSpec& update, int worker);
+  void mergeLanes(size_t parameter, float* values);
+  void clear();
+};
+
+// Runs work(worker) on `threads` workers; an exception in any of them comes out of the call.
+void inParallel(int threads, const std::function<void(int)>& work);
+
+}  // namespace hushgrad

@@ -1,0 +1,134 @@
+// How a batch is spread over chunks, lanes and workers.
+#include <algorithm>
+#include <mutex>
+
+#include "session/session_impl.h"
+
+namespace hushgrad {
+
+void inParallel(int threads, const std::function<void(int)>& work) {
+  std::exception_ptr failure;
+  std::mutex guard;
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+  for (int worker = 0; worker < threads; ++worker) {
+    try {
+      work(worker);
+    } catch (...) {
+      std::lock_guard<std::mutex> lock(guard);
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+}
+
+void Session::Impl::pack() {
+  if (!packedIsStale) return;
+  inParallel(threads, [&](int worker) {
+    for (size_t i = static_cast<size_t>(worker); i < layers.size(); i += static_cast<size_t>(threads)) {
+      if (!packed[i]) continue;
+      std::vector<const float*> slots;
+      for (int parameter : graph.nodes[i].parameters)
+        slots.push_back(parameter < 0 ? nullptr : parameters[static_cast<size_t>(parameter)]);
+      layers[i]->pack(slots, packed[i]);
+    }
+  });
+  packedIsStale = false;
+}
+
+// As few chunks as fit the chunk size, then as many more as give every lane the same number of them.
+int64_t Session::Impl::chunkCount(int64_t examples) const {
+  int64_t chunks = (examples + chunkSize - 1) / chunkSize;
+  return std::min(examples, (chunks + lanes - 1) / lanes * lanes);
+}
+
+// Chunks of one batch differ by at most one example.
+Chunk Session::Impl::cut(const BatchView& batch, int64_t index, int64_t chunks) const {
+  int64_t first = batch.examples * index / chunks;
+  Chunk chunk;
+  chunk.examples = batch.examples * (index + 1) / chunks - first;
+  chunk.inputs = batch.inputs + first * graph.elements(0);
+  // int32 and float32 targets are equally wide.
+  if (batch.targets)
+    chunk.targets = static_cast<const float*>(batch.targets) + first * programs[0]->lossFunction().targetElements();
+  chunk.firstExample = accumulated + static_cast<uint64_t>(first);
+  chunk.dropoutKey = stepDropoutKey();
+  return chunk;
+}
+
+static void add(const BatchStatistics& part, BatchStatistics& total) {
+  total.examples += part.examples;
+  total.leftOut += part.leftOut;
+  total.clipped += part.clipped;
+  total.lossSum += part.lossSum;
+  total.normSum += part.normSum;
+}
+
+bool Session::Impl::accumulate(const BatchView& batch, const std::atomic<bool>* cancelled) {
+  if (batch.examples == 0) return true;
+  pack();
+  int64_t chunks = chunkCount(batch.examples);
+  laneStatistics.assign(static_cast<size_t>(lanes), {});
+  auto stopped = [&] { return cancelled && cancelled->load(std::memory_order_relaxed); };
+  inParallel(threads, [&](int worker) {
+    for (int lane = worker; lane < lanes; lane += threads)
+      for (int64_t chunk = lane; chunk < chunks && !stopped(); chunk += lanes)
+        programs[static_cast<size_t>(worker)]->accumulate(cut(batch, chunk, chunks), laneSums(lane),
+                                                          laneStatistics[static_cast<size_t>(lane)]);
+  });
+  if (stopped()) {
+    clear();
+    return false;
+  }
+  for (const BatchStatistics& part : laneStatistics) add(part, statistics);
+  accumulated += static_cast<uint64_t>(batch.examples);
+  return true;
+}
+
+void Session::Impl::evaluate(const BatchView& batch, float* outputs, double* losses) {
+  if (batch.examples == 0) return;
+  pack();
+  int64_t chunks = chunkCount(batch.examples);
+  int64_t width = graph.elements(graph.output());
+  inParallel(threads, [&](int worker) {
+    for (int64_t index = worker; index < chunks; index += threads) {
+      int64_t first = batch.examples * index / chunks;
+      programs[static_cast<size_t>(worker)]->evaluate(
+          cut(batch, index, chunks), outputs ? outputs + first * width : nullptr, losses ? losses + first : nullptr);
+    }
+  });
+}
+
+void Session::Impl::perExampleGradients(const BatchView& batch, float* const* gradients, double* squaredNorms,
+                                        double* losses) {
+  pack();
+  if (!diagnostics) {
+    const StrategyRow& naive = strategyRow(Strategy::naive);
+    diagnostics = std::make_unique<Program>(programSetup(naive, chooseMethods(graph, layers, naive), 1));
+  }
+  auto normsFrom = [&](const Program& program, int64_t first, int64_t count) {
+    for (int group = 0; squaredNorms && group < spec.clipping.groups(); ++group)
+      for (int64_t b = 0; b < count; ++b)
+        squaredNorms[group * batch.examples + first + b] = program.squaredNorm(group, b);
+  };
+  for (int64_t b = 0; b < batch.examples; ++b) {
+    diagnostics->computeNorms(cut(batch, b, batch.examples));
+    if (losses) losses[b] = diagnostics->losses()[0];
+    normsFrom(*diagnostics, b, 1);
+    for (size_t p = 0; gradients && p < parameters.size(); ++p) {
+      const GradientLayout::Place& place = layout.parameters[p];
+      if (!gradients[p] || !place.trained) continue;
+      layers[static_cast<size_t>(place.node)]->unpackGradient(
+          place.slot, diagnostics->writtenGradient(p, 0), gradients[p] + b * elementCount(graph.parameters[p].shape));
+    }
+  }
+  // The strategy's own norms, which may be ghost norms, in place of the written-out ones.
+  if (!squaredNorms || strategy.norm == NormBy::nothing) return;
+  int64_t chunks = chunkCount(batch.examples);
+  for (int64_t index = 0; index < chunks; ++index) {
+    Chunk chunk = cut(batch, index, chunks);
+    programs[0]->computeNorms(chunk);
+    normsFrom(*programs[0], batch.examples * index / chunks, chunk.examples);
+  }
+}
+
+}  // namespace hushgrad

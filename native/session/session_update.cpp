@@ -1,0 +1,117 @@
+// Noise and optimizer over all parameters, spread over the workers.
+#include <algorithm>
+#include <cstring>
+
+#include "session/session_impl.h"
+
+namespace hushgrad {
+
+// Floats of one task: a few noise blocks, so that sums, noise, parameter and state meet in the nearest cache.
+static constexpr int64_t kTaskFloats = 16 * GaussianNoise::kBlock;
+
+// FNV-1a over the parameter's words: tells whether an update moved it, without a copy.
+static uint64_t fingerprint(const float* values, int64_t count) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (int64_t i = 0; i < count; ++i) {
+    uint32_t word;
+    std::memcpy(&word, values + i, sizeof word);
+    hash = (hash ^ word) * 0x100000001b3u;
+  }
+  return hash;
+}
+
+// The clipped sum of one parameter in PyTorch's order. For a parameter in an order of its own, lane 0 takes in the
+// others.
+void Session::Impl::mergeLanes(size_t parameter, float* values) {
+  const GradientLayout::Place& place = layout.parameters[parameter];
+  for (int lane = 1; lane < lanes; ++lane)
+    backend.add(place.floats, laneSums(lane) + place.offset, laneSums(0) + place.offset);
+  layers[static_cast<size_t>(place.node)]->unpackGradient(place.slot, laneSums(0) + place.offset, values);
+}
+
+void Session::Impl::planUpdate() {
+  constexpr int64_t kBlock = GaussianNoise::kBlock;
+  int64_t noiseFirst = 0;
+  for (size_t p = 0; p < parameters.size(); ++p) {
+    const GradientLayout::Place& place = layout.parameters[p];
+    if (!place.trained) continue;
+    int64_t count = elementCount(graph.parameters[p].shape);
+    bool whole = layers[static_cast<size_t>(place.node)]->hasOwnOrder(place.slot);
+    int64_t size = whole ? count : kTaskFloats;
+    for (int64_t first = 0; first < count; first += size)
+      updateTasks.push_back(
+          {p, first, std::min(size, count - first), static_cast<uint64_t>(noiseFirst + first), whole});
+    noiseFirst += (count + kBlock - 1) / kBlock * kBlock;
+  }
+  fingerprints.resize(parameters.size());
+  taskSums.assign(static_cast<size_t>(threads), std::vector<const float*>(static_cast<size_t>(lanes)));
+  taskStates.assign(static_cast<size_t>(threads), std::vector<float*>(static_cast<size_t>(optimizer->slots())));
+}
+
+void Session::Impl::runTask(const UpdateTask& task, const UpdateSpec& update, int worker) {
+  const GradientLayout::Place& place = layout.parameters[task.parameter];
+  std::vector<const float*>& sums = taskSums[static_cast<size_t>(worker)];
+  std::vector<float*>& state = taskStates[static_cast<size_t>(worker)];
+  float* unpacked = unpackedMemory.get() + worker * unpackedFloats;
+  if (task.whole) mergeLanes(task.parameter, unpacked);
+  for (int lane = 0; lane < lanes; ++lane)
+    sums[static_cast<size_t>(lane)] = task.whole ? unpacked : laneSums(lane) + place.offset + task.first;
+  for (size_t slot = 0; slot < state.size(); ++slot) state[slot] = states[task.parameter][slot] + task.first;
+
+  PrivatizeRange range;
+  range.lanes = task.whole ? 1 : lanes;
+  range.sums = sums.data();
+  range.count = task.count;
+  range.noise = &noise;
+  range.noiseDeviation = update.noiseDeviation;
+  range.noiseStream = stepsTaken;  // this session's own count: never the same twice under one key
+  range.noiseFirst = task.noiseFirst;
+  range.normalizer = update.normalizer;
+  range.parameter = parameters[task.parameter] + task.first;
+  range.state = state.data();
+  range.worker = worker;
+  privatizeAndUpdate(range, *optimizer, update.optimizer);
+
+  size_t cleared = static_cast<size_t>(task.whole ? place.floats : task.count);
+  for (int lane = 0; lane < lanes; ++lane)
+    std::memset(laneSums(lane) + place.offset + task.first, 0, sizeof(float) * cleared);
+}
+
+UpdateResult Session::Impl::update(const UpdateSpec& update) {
+  if (update.noiseDeviation > 0 && !noise.hasKey()) throw std::logic_error("update: noise is asked for before its key");
+  auto fingerprintOf = [&](size_t p) { return fingerprint(parameters[p], elementCount(graph.parameters[p].shape)); };
+  for (size_t p = 0; p < parameters.size() && !updated; ++p) fingerprints[p] = fingerprintOf(p);
+
+  std::atomic<size_t> next{0};
+  inParallel(threads, [&](int worker) {
+    for (size_t t = next++; t < updateTasks.size(); t = next++) runTask(updateTasks[t], update, worker);
+  });
+
+  UpdateResult result;
+  for (size_t p = 0; p < parameters.size(); ++p)
+    result.moved.push_back(updated || !layout.parameters[p].trained || fingerprintOf(p) != fingerprints[p]);
+  updated = true;
+  packedIsStale = true;
+  accumulated = 0;
+  ++stepsTaken;
+  return result;
+}
+
+void Session::Impl::takeClippedSum(size_t parameter, float* values) {
+  const GradientLayout::Place& place = layout.parameters.at(parameter);
+  if (!place.trained) {
+    std::fill(values, values + elementCount(graph.parameters[parameter].shape), 0.0f);
+    return;
+  }
+  mergeLanes(parameter, values);
+  for (int lane = 0; lane < lanes; ++lane)
+    std::memset(laneSums(lane) + place.offset, 0, sizeof(float) * static_cast<size_t>(place.floats));
+}
+
+void Session::Impl::clear() {
+  std::memset(laneMemory.get(), 0, sizeof(float) * static_cast<size_t>(lanes * layout.columns));
+  accumulated = 0;
+  statistics = {};
+}
+
+}  // namespace hushgrad
