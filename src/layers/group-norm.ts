@@ -2,7 +2,7 @@ import { z } from "zod";
 import { constant } from "../graph/initializers.js";
 import type { Layer } from "../graph/layer.js";
 import { elementCount } from "../graph/shape.js";
-import { defineLayer } from "./define.js";
+import { defineLayer, type InferenceContext } from "./define.js";
 import { count, epsilon } from "./options.js";
 import { requirePicture } from "./window.js";
 
@@ -12,7 +12,7 @@ export const groupNormType = defineLayer({
   kind: "GroupNorm",
   options: { groups: count, epsilon, affine: z.boolean().default(true) },
   infer({ groups, epsilon, affine }, context) {
-    const [channels] = requirePicture(context);
+    const channels = channelsOf(context);
     if (channels % groups !== 0) {
       context.refuse(
         `${channels} channels are not divisible by groups ${groups}`,
@@ -33,6 +33,11 @@ export const groupNormType = defineLayer({
   },
 });
 
+function channelsOf(context: InferenceContext): number {
+  if (context.input.length === 1) return elementCount(context.input);
+  return requirePicture(context)[0];
+}
+
 export interface GroupNormOptions {
   /** Added to the variance; default 1e-5. */
   readonly epsilon?: number;
@@ -42,7 +47,7 @@ export interface GroupNormOptions {
   readonly freeze?: boolean;
 }
 
-/** torch.nn.GroupNorm over `[C, H, W]`, within the example: C channels in `groups` groups. */
+/** torch.nn.GroupNorm over `[C, H, W]` or `[C]`, within the example: C channels in `groups` groups. */
 export function groupNorm(groups: number, options: GroupNormOptions = {}): Layer {
   return groupNormType.create({ ...options, groups });
 }
