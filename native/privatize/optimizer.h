@@ -34,8 +34,8 @@ using OptimizerFactory = std::function<std::unique_ptr<Optimizer>(const Optimize
 bool registerOptimizer(const std::string& kind, OptimizerFactory factory);
 std::unique_ptr<Optimizer> makeOptimizer(const OptimizerSpec& spec);
 
-#define HUSHGRAD_OPTIMIZER(kind, Class)                                        \
-  static const bool registered##Class = ::hushgrad::registerOptimizer(         \
+#define HUSHGRAD_OPTIMIZER(kind, Class)                                \
+  static const bool registered##Class = ::hushgrad::registerOptimizer( \
       kind, [](const ::hushgrad::OptimizerSpec& spec) { return std::make_unique<Class>(spec); })
 
 }  // namespace hushgrad

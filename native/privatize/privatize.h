@@ -8,8 +8,8 @@
 namespace hushgrad {
 
 struct PrivatizeRange {
-  int lanes;                   // accumulators to add, in order
-  const float* const* sums;    // [lanes][count], PyTorch's layout
+  int lanes;                 // accumulators to add, in order
+  const float* const* sums;  // [lanes][count], PyTorch's layout
   int64_t count;
   const GaussianNoise* noise;  // null or deviation 0: none
   double noiseDeviation;       // σ·S
@@ -17,7 +17,7 @@ struct PrivatizeRange {
   uint64_t noiseFirst;         // index of this range's first sample, a multiple of GaussianNoise::kBlock
   double normalizer;
   float* parameter;
-  float* const* state;         // [slots][count]
+  float* const* state;  // [slots][count]
   int worker;
 };
 

@@ -1,0 +1,107 @@
+// torch.optim.Adam and AdamW: m ← m + (1 − β₁)(g − m); v ← β₂v + (1 − β₂)g²;
+// p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε). Adam adds decay·p to g, AdamW first shrinks p by 1 − lr·decay.
+// State: [exp_avg, exp_avg_sq].
+#include <cmath>
+#include <stdexcept>
+
+#include "privatize/optimizer.h"
+#include "privatize/optimizer_settings.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "privatize/adam.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "privatize/for_each_vector-inl.h"
+
+#ifndef HUSHGRAD_ADAM_RULE
+#define HUSHGRAD_ADAM_RULE
+namespace hushgrad {
+struct AdamRule {
+  float shrink, weightDecay;             // 1 − lr·decay and 0 for AdamW, 1 and decay for Adam
+  float newMean, oldSquare, newSquare;   // 1 − β₁, β₂, 1 − β₂
+  float stepSize, inverseRoot, epsilon;  // lr/(1 − β₁ᵗ), 1/√(1 − β₂ᵗ), ε
+};
+}  // namespace hushgrad
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace hushgrad {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+void adamBlock(const AdamRule& rule, int64_t count, const float* HWY_RESTRICT gradient, float* HWY_RESTRICT parameter,
+               float* HWY_RESTRICT mean, float* HWY_RESTRICT square) {
+  forEachVector(count, [&](auto d, int64_t i) {
+    const auto old = hn::LoadU(d, parameter + i);
+    const auto g = hn::MulAdd(hn::Set(d, rule.weightDecay), old, hn::LoadU(d, gradient + i));
+    const auto oldMean = hn::LoadU(d, mean + i);
+    const auto m = hn::MulAdd(hn::Set(d, rule.newMean), hn::Sub(g, oldMean), oldMean);
+    const auto newPart = hn::Mul(hn::Mul(g, g), hn::Set(d, rule.newSquare));
+    const auto v = hn::MulAdd(hn::Set(d, rule.oldSquare), hn::LoadU(d, square + i), newPart);
+    const auto divisor = hn::MulAdd(hn::Sqrt(v), hn::Set(d, rule.inverseRoot), hn::Set(d, rule.epsilon));
+    const auto p = hn::Mul(old, hn::Set(d, rule.shrink));
+    hn::StoreU(m, d, mean + i);
+    hn::StoreU(v, d, square + i);
+    hn::StoreU(hn::NegMulAdd(hn::Set(d, rule.stepSize), hn::Div(m, divisor), p), d, parameter + i);
+  });
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace hushgrad
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hushgrad {
+HWY_EXPORT(adamBlock);
+
+class Adam : public Optimizer {
+ public:
+  // decoupled: AdamW's weight decay, whose default in PyTorch is 0.01.
+  Adam(const OptimizerSpec& spec, bool decoupled)
+      : decoupled(decoupled),
+        weightDecay(nonNegativeSetting(spec.attributes, "weightDecay", decoupled ? 0.01 : 0)),
+        epsilon(nonNegativeSetting(spec.attributes, "epsilon", 1e-8)) {
+    if (spec.attributes.values.count("betas") == 0) return;
+    const std::vector<double>& betas = spec.attributes.list("betas");
+    if (betas.size() != 2) throw std::invalid_argument("optimizer: betas must be two numbers");
+    beta1 = decaySetting("betas[0]", betas[0]);
+    beta2 = decaySetting("betas[1]", betas[1]);
+  }
+  explicit Adam(const OptimizerSpec& spec) : Adam(spec, false) {}
+
+  int slots() const override { return 2; }
+
+  void update(const OptimizerStep& step, int64_t count, const float* gradient, float* parameter,
+              float* const* state) const override {
+    HWY_DYNAMIC_DISPATCH(adamBlock)(rule(step), count, gradient, parameter, state[0], state[1]);
+  }
+
+ private:
+  AdamRule rule(const OptimizerStep& step) const {
+    const double t = static_cast<double>(step.step);
+    return {static_cast<float>(decoupled ? 1 - step.learningRate * weightDecay : 1),
+            static_cast<float>(decoupled ? 0 : weightDecay),
+            static_cast<float>(1 - beta1),
+            static_cast<float>(beta2),
+            static_cast<float>(1 - beta2),
+            static_cast<float>(step.learningRate / (1 - std::pow(beta1, t))),
+            static_cast<float>(1 / std::sqrt(1 - std::pow(beta2, t))),
+            static_cast<float>(epsilon)};
+  }
+
+  const bool decoupled;
+  const double weightDecay, epsilon;
+  double beta1 = 0.9, beta2 = 0.999;
+};
+
+class AdamW : public Adam {
+ public:
+  explicit AdamW(const OptimizerSpec& spec) : Adam(spec, true) {}
+};
+
+HUSHGRAD_OPTIMIZER("adam", Adam);
+HUSHGRAD_OPTIMIZER("adamw", AdamW);
+
+}  // namespace hushgrad
+#endif
