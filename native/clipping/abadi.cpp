@@ -1,0 +1,15 @@
+// min(1, C/n): Abadi et al., Deep Learning with Differential Privacy, 2016.
+#include "clipping/clipping.h"
+
+namespace hushgrad {
+
+class Abadi : public ClipFunction {
+ public:
+  explicit Abadi(const Attributes&) {}
+
+  double factor(double norm, double threshold) const override { return norm <= threshold ? 1 : threshold / norm; }
+};
+
+HUSHGRAD_CLIP_FUNCTION("abadi", Abadi);
+
+}  // namespace hushgrad
