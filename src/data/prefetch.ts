@@ -2,19 +2,26 @@
  * Reads logical batches ahead of the engine. A logical batch of any size comes in slices of bounded size, and two
  * slices' worth of typed arrays serve the whole run: while the engine works on one, the next is read into the other.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { elementCount } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
 import { type Dataset, makeTargets } from "./dataset.js";
 
+/** Part of a logical batch; its arrays are views of buffers that the next but one slice overwrites. */
 export interface Slice {
-  /** [examples, input elements]; views of buffers that the next but one slice overwrites. */
+  /** [size, input elements] */
   readonly inputs: Float32Array;
+  /** [size, target elements] */
   readonly targets: Targets;
-  readonly examples: number;
-  /** Of the logical batch: 0 for an empty Poisson sample, which is a batch like any other. */
-  readonly batchExamples: number;
-  /** Whether this slice ends its logical batch. */
-  readonly last: boolean;
+  /** Examples in the slice: 0 in the only slice of an empty Poisson sample, which is a batch like any other. */
+  readonly size: number;
+}
+
+/** One logical batch: all in one slice, or slices to be read one after the other, once. */
+export interface LogicalBatch {
+  /** Examples in all slices together. */
+  readonly size: number;
+  readonly source: Slice | AsyncIterable<Slice>;
 }
 
 /** Indices of the examples of one logical batch. */
@@ -30,14 +37,53 @@ export function sliceExamples(dataset: Pick<Dataset, "inputShape">): number {
 }
 
 /**
- * Yields the slices of one batch after another. Call `next()` as soon as the engine has been given a slice, and await
- * it after the engine's promise: reading and computing then overlap. Errors of `batches` and of the dataset reject.
+ * Yields one logical batch after another. As soon as a slice has been handed out, the next one, of the same batch or
+ * of the batch after it, is read on the event loop's next turn: by then the engine is at work on the first. All slices
+ * of a batch must be read before the next batch is asked for. Errors of `batches` and of the dataset reject.
  */
 export async function* prefetch(
   dataset: Dataset,
   batches: Iterable<Indices>,
   perSlice: number = sliceExamples(dataset),
-): AsyncGenerator<Slice, void, void> {
+): AsyncGenerator<LogicalBatch, void, void> {
+  const ahead = new ReadAhead(readSlices(dataset, batches, perSlice));
+  for (let first = await ahead.take(); first; first = await ahead.take()) {
+    const source = first.last ? first : rest(first, ahead);
+    yield { size: first.batchSize, source };
+  }
+}
+
+interface Part extends Slice {
+  readonly batchSize: number;
+  readonly last: boolean;
+}
+
+async function* rest(first: Part, ahead: ReadAhead): AsyncGenerator<Slice, void, void> {
+  for (let part: Part | undefined = first; part; part = part.last ? undefined : await ahead.take()) yield part;
+}
+
+/** Reads one slice further than was asked for. */
+class ReadAhead {
+  private next: Promise<Part | undefined>;
+
+  constructor(private readonly parts: Iterator<Part | Promise<Part>, void>) {
+    this.next = this.read();
+  }
+
+  async take(): Promise<Part | undefined> {
+    const part = await this.next;
+    this.next = nextTurn().then(() => this.read());
+    this.next.catch(() => undefined); // told by the take() that wants it; a run that stops early never asks
+    return part;
+  }
+
+  private async read(): Promise<Part | undefined> {
+    const { value } = this.parts.next();
+    return value ?? undefined;
+  }
+}
+
+function* readSlices(dataset: Dataset, batches: Iterable<Indices>, perSlice: number): Generator<Part | Promise<Part>, void> {
   const buffers = [new SliceBuffer(dataset, perSlice), new SliceBuffer(dataset, perSlice)] as const;
   let turn: 0 | 1 = 0;
   for (const indices of batches) {
@@ -45,9 +91,8 @@ export async function* prefetch(
     do {
       const chosen = indices.slice(from, from + perSlice);
       from += chosen.length;
-      const slice = buffers[turn].read(chosen, indices.length, from >= indices.length);
+      yield buffers[turn].read(chosen, indices.length, from >= indices.length);
       turn = turn === 0 ? 1 : 0;
-      yield slice instanceof Promise ? await slice : slice;
     } while (from < indices.length);
   }
 }
@@ -65,20 +110,20 @@ class SliceBuffer {
     this.targets = makeTargets(dataset, 0);
   }
 
-  read(indices: Indices, batchExamples: number, last: boolean): Slice | Promise<Slice> {
-    const examples = indices.length;
-    this.reserve(examples);
-    const inputs = this.inputs.subarray(0, examples * this.stride);
-    const targets = this.targets.subarray(0, examples * this.dataset.targetElements);
-    const slice: Slice = { inputs, targets, examples, batchExamples, last };
+  read(indices: Indices, batchSize: number, last: boolean): Part | Promise<Part> {
+    const size = indices.length;
+    this.reserve(size);
+    const inputs = this.inputs.subarray(0, size * this.stride);
+    const targets = this.targets.subarray(0, size * this.dataset.targetElements);
+    const part: Part = { inputs, targets, size, batchSize, last };
     const reading = this.dataset.read(indices, inputs, targets);
-    return reading instanceof Promise ? reading.then(() => slice) : slice;
+    return reading instanceof Promise ? reading.then(() => part) : part;
   }
 
-  /** Grows by doubling up to a slice, so that small batches do not hold a whole slice's memory. */
-  private reserve(examples: number): void {
-    if (this.inputs.length >= examples * this.stride) return;
-    const capacity = Math.min(this.most, 2 ** Math.ceil(Math.log2(Math.max(examples, 1))));
+  /** Grows by powers of two up to a slice, so that small batches do not hold a whole slice's memory. */
+  private reserve(size: number): void {
+    if (this.inputs.length >= size * this.stride) return;
+    const capacity = Math.min(this.most, 2 ** Math.ceil(Math.log2(Math.max(size, 1))));
     this.inputs = new Float32Array(capacity * this.stride);
     this.targets = makeTargets(this.dataset, capacity);
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { DataError, type Dataset } from "../../src/data/dataset.js";
 import { ByteDataset } from "../../src/data/memory.js";
-import { type Indices, prefetch, sliceExamples } from "../../src/data/prefetch.js";
+import { type Indices, type LogicalBatch, prefetch, type Slice, sliceExamples } from "../../src/data/prefetch.js";
 
 const size = 50;
 const bytes = new ByteDataset({
@@ -11,20 +11,31 @@ const bytes = new ByteDataset({
 });
 
 async function collect(dataset: Dataset, batches: Iterable<Indices>, perSlice?: number) {
-  const labels: number[][] = [[]];
+  const labels: number[][] = [];
   const sizes: number[] = [];
-  for await (const slice of prefetch(dataset, batches, perSlice)) {
-    expect(slice.inputs.length).toBe(slice.examples * 2);
-    expect(slice.targets.length).toBe(slice.examples);
-    slice.targets.forEach((label, i) => {
-      expect(slice.inputs[2 * i]).toBeCloseTo((2 * label) / 255, 6);
-      labels.at(-1)?.push(label);
-    });
-    if (!slice.last) continue;
-    sizes.push(slice.batchExamples);
-    labels.push([]);
+  for await (const batch of prefetch(dataset, batches, perSlice)) {
+    const seen: number[] = [];
+    for await (const slice of "size" in batch.source ? [batch.source] : batch.source) {
+      check(slice);
+      seen.push(...slice.targets);
+    }
+    labels.push(seen);
+    sizes.push(batch.size);
   }
-  return { labels: labels.slice(0, -1), sizes };
+  return { labels, sizes };
+}
+
+function check(slice: Slice): void {
+  expect(slice.inputs.length).toBe(slice.size * 2);
+  expect(slice.targets.length).toBe(slice.size);
+  slice.targets.forEach((label, i) => {
+    expect(slice.inputs[2 * i]).toBeCloseTo((2 * label) / 255, 6);
+  });
+}
+
+function only(batch: LogicalBatch | undefined | void): Slice {
+  if (!batch || !("size" in batch.source)) throw new Error("expected a batch of one slice");
+  return batch.source;
 }
 
 describe("prefetch", () => {
@@ -37,13 +48,31 @@ describe("prefetch", () => {
 
   it("alternates between two buffers, so that the slice in use is not overwritten", async () => {
     const stream = prefetch(bytes, [[1], [2], [3]]);
-    const first = (await stream.next()).value;
-    const second = (await stream.next()).value;
-    expect(first?.targets[0]).toBe(1);
-    expect(second?.targets[0]).toBe(2);
-    expect(first?.inputs.buffer).not.toBe(second?.inputs.buffer);
-    const third = (await stream.next()).value;
-    expect(third?.inputs.buffer).toBe(first?.inputs.buffer);
+    const first = only((await stream.next()).value);
+    const second = only((await stream.next()).value);
+    expect(first.targets[0]).toBe(1);
+    expect(second.targets[0]).toBe(2);
+    expect(first.inputs.buffer).not.toBe(second.inputs.buffer);
+    const third = only((await stream.next()).value);
+    expect(third.inputs.buffer).toBe(first.inputs.buffer);
+  });
+
+  it("reads the next batch while the one handed out is worked on", async () => {
+    const read: number[] = [];
+    const watched: Dataset = {
+      size,
+      inputShape: [2],
+      targetKind: "classes",
+      targetElements: 1,
+      read: (indices, inputs, targets) => {
+        read.push(indices[0] as number);
+        bytes.read(indices, inputs, targets);
+      },
+    };
+    const stream = prefetch(watched, [[1], [2], [3]]);
+    await stream.next();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(read).toEqual([1, 2]);
   });
 
   it("waits for datasets that read asynchronously and passes their errors on", async () => {

@@ -1,0 +1,137 @@
+/** The page of one training run: curves of loss, accuracy and ε, the settings and what the guarantee rests on. */
+import type { MetricsRow } from "../training/metrics.js";
+import { type LineChart, lineChartSvg, type Series } from "./chart.js";
+import { chartCard, flatten, renderPage, tableCard, type Tile, tiles } from "./page.js";
+
+export interface TrainingReport {
+  readonly title: string;
+  /** `private`: ε holds; `seeded`: anyone with the seed can remove the noise; `none`: no noise at all. */
+  readonly privacy: "private" | "seeded" | "none";
+  readonly status: "finished" | "interrupted";
+  readonly epsilon?: number | undefined;
+  readonly targetEpsilon?: number | undefined;
+  readonly delta?: number | undefined;
+  readonly noiseMultiplier?: number | undefined;
+  readonly samplingRate: number;
+  readonly steps: number;
+  readonly stepsPerEpoch: number;
+  readonly seconds: number;
+  readonly peakBytes: number;
+  readonly metrics: readonly MetricsRow[];
+  /** Shown as it is, nested keys joined by dots. */
+  readonly settings: unknown;
+  /** The content of privacy.json. */
+  readonly statement: unknown;
+}
+
+const OUTSIDE = "outside ε";
+const ACCENT = "var(--accent)";
+const SECOND = "var(--second)";
+
+/** The whole page as HTML text. */
+export async function trainingReport(report: TrainingReport): Promise<string> {
+  const charts = await Promise.all([lossCard(report), accuracyCard(report), epsilonCard(report)]);
+  const tables = [tableCard("Guarantee", flatten(report.statement)), tableCard("Settings", flatten(report.settings))];
+  return renderPage({
+    title: report.title,
+    badge: badge(report),
+    subtitle: `${report.status}, ${report.steps} steps in ${duration(report.seconds)}`,
+    body: `${tiles(summary(report))}<div class="grid">${charts.join("")}${tables.join("")}</div>`,
+    footer:
+      "Inside ε: the model after each step. Outside ε, because computed from the records without noise: loss, accuracy, " +
+      "sampled batch sizes, times and memory. Do not publish what is marked so where the records are private.",
+  });
+}
+
+/** What a run may call itself. */
+export function privacyBadge(privacy: TrainingReport["privacy"], epsilon?: number, delta?: number): string {
+  if (privacy === "seeded") return "seeded: not private";
+  if (privacy === "none") return "not private";
+  return `ε = ${number(epsilon)}, δ = ${number(delta)}`;
+}
+
+function badge(report: TrainingReport): { text: string; tone: "good" | "warn" } {
+  const text = privacyBadge(report.privacy, report.epsilon, report.delta);
+  return { text, tone: report.privacy === "private" ? "good" : "warn" };
+}
+
+function summary(report: TrainingReport): Tile[] {
+  const accuracy = report.metrics.findLast((row) => row.testAccuracy !== undefined)?.testAccuracy;
+  const seeded = report.privacy === "seeded" ? { note: "seeded: not private" } : {};
+  return [
+    ...(accuracy === undefined ? [] : [{ label: "Test accuracy", value: `${(100 * accuracy).toFixed(2)} %`, note: OUTSIDE }]),
+    ...(report.privacy === "none" ? [] : [{ label: "Privacy loss ε", value: number(report.epsilon), ...seeded }]),
+    ...(report.privacy === "none" ? [] : [{ label: "Delta δ", value: number(report.delta) }]),
+    { label: "Noise σ", value: number(report.noiseMultiplier ?? 0) },
+    { label: "Sampling rate q", value: number(report.samplingRate) },
+    { label: "Steps", value: String(report.steps) },
+    { label: "Peak memory", value: `${(report.peakBytes / 2 ** 20).toFixed(0)} MiB`, note: OUTSIDE },
+  ];
+}
+
+function lossCard(report: TrainingReport): Promise<string> {
+  const series = present([
+    { label: "training, one step", color: ACCENT, faint: true, points: points(report, "trainLoss") },
+    { label: "training, mean of an epoch", color: ACCENT, points: epochMeans(report, "trainLoss") },
+    { label: "test", color: SECOND, points: points(report, "testLoss") },
+  ]);
+  return card("Loss", OUTSIDE, { description: "Loss by epoch", yTitle: "loss", series });
+}
+
+function accuracyCard(report: TrainingReport): Promise<string> {
+  const series = present([{ label: "test", color: SECOND, points: points(report, "testAccuracy") }]);
+  if (series.length === 0) return Promise.resolve("");
+  return card("Accuracy", OUTSIDE, { description: "Test accuracy by epoch", yTitle: "accuracy", yFormat: ".1%", series });
+}
+
+function epsilonCard(report: TrainingReport): Promise<string> {
+  const spent = points(report, "epsilon");
+  if (spent.length === 0) return Promise.resolve("");
+  const last = spent.at(-1)?.x ?? 0;
+  const target = report.targetEpsilon;
+  const line = target === undefined ? [] : [{ x: 0, y: target }, { x: last, y: target }];
+  const series = present([
+    { label: "spent", color: ACCENT, points: [{ x: 0, y: 0 }, ...spent] },
+    { label: "budget", color: SECOND, dashed: true, points: line },
+  ]);
+  const note = report.privacy === "seeded" ? "seeded: not private" : "inside ε";
+  return card("Privacy loss ε", note, { description: "Privacy loss by epoch", yTitle: "ε", yScale: { zero: true }, series });
+}
+
+async function card(title: string, note: string, chart: Omit<LineChart, "xTitle">): Promise<string> {
+  return chartCard(title, await lineChartSvg({ ...chart, xTitle: "epoch" }), chart.series, note);
+}
+
+function present(series: readonly Series[]): Series[] {
+  return series.filter(({ points }) => points.length > 0);
+}
+
+function points(report: TrainingReport, key: "trainLoss" | "testLoss" | "testAccuracy" | "epsilon") {
+  return report.metrics.flatMap((row) => {
+    const y = row[key];
+    return y === undefined ? [] : [{ x: row.step / report.stepsPerEpoch, y }];
+  });
+}
+
+function epochMeans(report: TrainingReport, key: "trainLoss") {
+  const byEpoch = new Map<number, { sum: number; count: number }>();
+  for (const row of report.metrics) {
+    const value = row[key];
+    if (value === undefined) continue;
+    const mean = byEpoch.get(row.epoch) ?? { sum: 0, count: 0 };
+    byEpoch.set(row.epoch, { sum: mean.sum + value, count: mean.count + 1 });
+  }
+  return [...byEpoch].map(([epoch, { sum, count }]) => ({ x: epoch - 0.5, y: sum / count }));
+}
+
+function number(value: number | undefined): string {
+  if (value === undefined) return "unknown";
+  const short = Number(value.toPrecision(4));
+  return Math.abs(short) < 1e-3 && short !== 0 ? short.toExponential() : String(short);
+}
+
+function duration(seconds: number): string {
+  if (seconds < 90) return `${seconds.toFixed(1)} s`;
+  if (seconds < 5400) return `${(seconds / 60).toFixed(1)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}

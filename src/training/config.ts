@@ -1,0 +1,178 @@
+/**
+ * The configuration of a training run, as a JSON file says it. An unknown key, a wrong type or an impossible value is
+ * one line that names the key, what it got and what is allowed.
+ *
+ * @example
+ * {
+ *   "model": "mnist-cnn",
+ *   "data": { "format": "mnist" },
+ *   "optimizer": { "type": "sgd", "learningRate": 0.5 },
+ *   "privacy": { "epsilon": 2, "delta": 1e-5 },
+ *   "clipping": { "threshold": 1 },
+ *   "batchSize": 512,
+ *   "epochs": 15
+ * }
+ */
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import type { Model } from "../graph/model.js";
+import { modelFromJSON, modelSchema } from "../layers/model-json.js";
+import { lossSchema } from "../losses/index.js";
+import { modelByName, modelNames } from "../models/index.js";
+import { optimizerSchema } from "../optimizers/index.js";
+import { scheduleSchema } from "../optimizers/schedules/index.js";
+import { ConfigError, configObject, nearest, parseConfigValue } from "./config-errors.js";
+
+const allowed = (what: string) => `allowed: ${what}`;
+const positive = (what = "a number above 0") => z.number(allowed(what)).gt(0, allowed(what));
+const whole = (least: number) =>
+  z.int(allowed(`a whole number, at least ${least}`)).min(least, allowed(`a whole number, at least ${least}`));
+const text = z.string(allowed("a string")).min(1, allowed("a string that is not empty"));
+const flag = z.boolean(allowed("true or false"));
+const choice = <const T extends readonly string[]>(values: T) => z.enum(values, { error: () => allowed(values.join(", ")) });
+
+const model = z.unknown().superRefine(checkModel).transform((value) => value as string | z.input<typeof modelSchema>);
+
+const normalization = configObject({ mean: z.number(allowed("a number")), std: positive() });
+const filePair = configObject({ images: text, labels: text });
+const data = z.discriminatedUnion(
+  "format",
+  [
+    configObject({ format: z.literal("mnist"), folder: text.optional(), normalization: normalization.optional() }),
+    configObject({
+      format: z.literal("idx"),
+      train: filePair,
+      test: filePair.optional(),
+      normalization: normalization.optional(),
+    }),
+  ],
+  { error: () => allowed('an object with "format" mnist or idx') },
+);
+
+const openUnit = "a number above 0 and below 1";
+const privacy = configObject({
+  /** Target, and with it a hard stop. σ is calibrated from it unless noiseMultiplier is given. */
+  epsilon: positive().optional(),
+  delta: z.number(allowed(openUnit)).gt(0, allowed(openUnit)).lt(1, allowed(openUnit)),
+  noiseMultiplier: positive().optional(),
+  /** Declares the number of training examples public; without it, it is taken from the data and the relation is zero-out. */
+  datasetSize: whole(1).optional(),
+  unit: choice(["example", "user"]).default("example"),
+}).refine((value) => value.epsilon !== undefined || value.noiseMultiplier !== undefined, {
+  path: ["epsilon"],
+  error: allowed("a number above 0, unless noiseMultiplier is given"),
+});
+
+const clipping = configObject({
+  function: choice(["abadi", "autoS", "autoV"]).default("abadi"),
+  style: choice(["flat", "per-layer"]).default("flat"),
+  threshold: positive().default(1),
+  /** Of autoS. */
+  gamma: positive().optional(),
+}).refine((value) => value.gamma === undefined || value.function === "autoS", {
+  path: ["gamma"],
+  error: allowed('only with "function": "autoS"'),
+});
+
+const unitInterval = "a number above 0, at most 1";
+const strategies = ["auto", "none", "naive", "materialize", "fused", "reweight", "ghost"] as const;
+
+export const configSchema = configObject({
+  /** Names the run and its folder. */
+  name: z.string(allowed("letters, digits, '.', '_' and '-'")).regex(/^[\w.-]+$/, allowed("letters, digits, '.', '_' and '-'")).optional(),
+  model,
+  data,
+  loss: lossSchema.default({ type: "crossEntropy", ignoreIndex: -100, labelSmoothing: 0 }),
+  optimizer: optimizerSchema,
+  schedule: scheduleSchema.default({ type: "constant" }),
+  privacy: privacy.optional(),
+  clipping: clipping.default({ function: "abadi", style: "flat", threshold: 1 }),
+  /** Expected size q·N of a Poisson sample. */
+  batchSize: positive().optional(),
+  samplingRate: z.number(allowed(unitInterval)).gt(0, allowed(unitInterval)).max(1, allowed(unitInterval)).optional(),
+  epochs: positive().optional(),
+  steps: whole(1).optional(),
+  strategy: choice(strategies).default("auto"),
+  /** Examples executed together; 0 or absent: chosen from cache and memory sizes. */
+  chunkSize: whole(0).default(0),
+  threads: whole(0).default(0),
+  deterministic: flag.default(false),
+  /** Makes the run reproducible, and not private. */
+  seed: whole(0).optional(),
+  /** Steps between checkpoints; an epoch by default. */
+  checkpointEvery: whole(1).optional(),
+}).superRefine(checkTogether);
+
+export type TrainingConfig = z.output<typeof configSchema>;
+export type TrainingConfigInput = z.input<typeof configSchema>;
+
+/** Checks a configuration object. Throws a ConfigError; `source` stands for the file in it. */
+export function parseConfig(value: unknown, source = "config"): TrainingConfig {
+  return parseConfigValue(source, configSchema, value);
+}
+
+/** Reads and checks a configuration file. Throws a ConfigError. */
+export function readConfig(path: string): TrainingConfig {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new ConfigError(`${path}: ${(error as Error).message}`);
+  }
+  return parseConfig(json, path);
+}
+
+/** The model that the configuration names or describes. */
+export function buildModel(config: Pick<TrainingConfig, "model">): Model {
+  return typeof config.model === "string" ? modelByName(config.model) : modelFromJSON(config.model);
+}
+
+function checkModel(value: unknown, context: z.core.$RefinementCtx): void {
+  const refuse = (message: string) => context.addIssue({ code: "custom", message, input: value });
+  if (typeof value === "string") {
+    if (modelNames.includes(value)) return;
+    const suggestion = nearest(value, modelNames);
+    return void refuse(`${suggestion ? `did you mean '${suggestion}'? ` : ""}${allowed(`${modelNames.join(", ")}, or an object with inputShape and layers`)}`);
+  }
+  const parsed = modelSchema.safeParse(value, { reportInput: true });
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) context.addIssue({ ...issue, path: [...issue.path] } as z.core.$ZodRawIssue);
+    return;
+  }
+  try {
+    modelFromJSON(value);
+  } catch (error) {
+    refuse((error as Error).message);
+  }
+}
+
+type Checked = {
+  readonly batchSize?: number | undefined;
+  readonly samplingRate?: number | undefined;
+  readonly epochs?: number | undefined;
+  readonly steps?: number | undefined;
+  readonly strategy: string;
+  readonly privacy?: { readonly datasetSize?: number | undefined } | undefined;
+};
+
+/** What single keys cannot see: exactly one of two, and no privacy without noise or noise without privacy. */
+function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
+  const refuse = (key: string, input: unknown, message: string) =>
+    context.addIssue({ code: "custom", path: [key], input, message: allowed(message) });
+  if ((config.batchSize === undefined) === (config.samplingRate === undefined)) {
+    refuse("batchSize", config.batchSize, "exactly one of batchSize (q·N) and samplingRate (q)");
+  }
+  if ((config.epochs === undefined) === (config.steps === undefined)) {
+    refuse("epochs", config.epochs, "exactly one of epochs and steps");
+  }
+  if (config.strategy === "none" && config.privacy !== undefined) {
+    refuse("strategy", config.strategy, "none only without privacy: it does not clip, so no noise makes it private");
+  }
+  if (config.strategy !== "none" && config.privacy === undefined) {
+    refuse("privacy", undefined, 'an object with epsilon and delta; "strategy": "none" trains without privacy');
+  }
+  const declared = config.privacy?.datasetSize;
+  if (declared !== undefined && config.batchSize !== undefined && config.batchSize > declared) {
+    refuse("batchSize", config.batchSize, `at most privacy.datasetSize, ${declared}`);
+  }
+}
