@@ -3,7 +3,7 @@
 //
 //   node scripts/setup.mjs            what training takes
 //   node scripts/setup.mjs --test     and what the tests take
-import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { withLock } from "./lib/lock.mjs";
@@ -47,7 +47,7 @@ async function setupSystem(purposes) {
 const nativeStampFile = join(root, "build", "native.stamp");
 
 function nativeStamp() {
-  const folders = ["addon", "backend", "clipping", "graph", "layers", "losses", "privatize", "session"];
+  const folders = readdirSync(join(root, "native")).filter((name) => name !== "test");
   const sources = folders.map((name) => `native/${name}`);
   const inputs = ["CMakeLists.txt", "scripts/build-native.mjs", ...sources];
   return stampOf(root, inputs, [process.platform, process.arch, root]);

@@ -3,11 +3,10 @@
 //
 // Reports for CI: build/reports/native.xml (JUnit), build/reports/vitest.json.
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { buildNativeTests } from "./lib/native-tests.mjs";
 import { countJUnit, countVitest } from "./lib/reports.mjs";
-import { findExecutable } from "./lib/system-packages.mjs";
-import { run, runLogged } from "./lib/run.mjs";
+import { run } from "./lib/run.mjs";
 import { root, runMain, setup } from "./setup.mjs";
 
 const reports = join(root, "build", "reports");
@@ -16,15 +15,9 @@ const vitestReport = join(reports, "vitest.json");
 
 /** @returns {Promise<import("./lib/reports.mjs").Counts>} */
 async function runNativeTests() {
-  const folder = join(root, "build", "native-tests");
-  const log = join(root, "build", "native-tests.log");
-  const generator = findExecutable("ninja") ? ["-G", "Ninja"] : [];
   console.log("Building the native tests …");
-  const options = ["-DHUSHGRAD_ADDON=OFF", "-DHUSHGRAD_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release"];
-  await runLogged("Configuring the native tests", log, "cmake", ["-S", root, "-B", folder, ...generator, ...options]);
-  const jobs = String(availableParallelism());
-  await runLogged("Building the native tests", log, "cmake", ["--build", folder, "--parallel", jobs]);
-  await run("ctest", ["--test-dir", folder, "--output-on-failure", "--progress", "--no-tests=error", "--output-junit", nativeReport]);
+  await buildNativeTests(root, "native-tests");
+  await run("ctest", ["--preset", "native-tests", "--progress", "--no-tests=error", "--output-junit", nativeReport], { cwd: root });
   return countJUnit(readFileSync(nativeReport, "utf8"));
 }
 
