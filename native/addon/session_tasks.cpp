@@ -71,7 +71,10 @@ Napi::Value UpdateTask::result(Napi::Env env) {
 // ---- takeClippedSums
 
 void ClippedSumsTask::work() {
-  stopIfCancelled();
+  if (cancelled) {
+    core->clear();
+    throw Cancelled();
+  }
   for (size_t i = 0; i < core->parameterElements.size(); ++i) {
     sums.push_back(nullptr);
     if (!core->trainable(i)) continue;

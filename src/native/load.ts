@@ -1,0 +1,98 @@
+/** Finds and loads the native addon; one error says what was tried and what to type. */
+
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { NativeBinding } from "./binding.js";
+
+const PACKAGE = "hushgrad";
+
+/** The addon is not there, or does not load here. */
+export class NativeLoadError extends Error {
+  override readonly name = "NativeLoadError";
+}
+
+let loaded: NativeBinding | undefined;
+
+/**
+ * The native addon, loaded once: from `HUSHGRAD_BINARY` where that is set, else from `build/Release` of this package,
+ * else from the optional package of this platform.
+ * @throws NativeLoadError naming the platform, what was tried and the command that builds it.
+ */
+export function loadBinding(): NativeBinding {
+  loaded ??= withPassiveWaiting(loadFirst);
+  return loaded;
+}
+
+/** The folder that holds this package's package.json, from wherever this file runs: sources, dist or a bundle. */
+export function packageRoot(): string {
+  const start = dirname(fileURLToPath(import.meta.url));
+  for (let folder = start; ; folder = dirname(folder)) {
+    if (isPackageRoot(folder)) return folder;
+    if (folder === dirname(folder)) throw new NativeLoadError(`no package.json of ${PACKAGE} above ${start}`);
+  }
+}
+
+function isPackageRoot(folder: string): boolean {
+  const manifest = join(folder, "package.json");
+  if (!existsSync(manifest)) return false;
+  return (JSON.parse(readFileSync(manifest, "utf8")) as { name?: unknown }).name === PACKAGE;
+}
+
+interface Candidate {
+  readonly label: string;
+  load(): NativeBinding;
+}
+
+function candidates(): Candidate[] {
+  const require = createRequire(import.meta.url);
+  const override = process.env.HUSHGRAD_BINARY;
+  // An override that fails must not be hidden by another binary that loads.
+  if (override !== undefined && override !== "") return [file(`HUSHGRAD_BINARY=${override}`, resolve(override), require)];
+  const optional = `@${PACKAGE}/${process.platform}-${process.arch}`;
+  const built = join(packageRoot(), "build", "Release", `${PACKAGE}.node`);
+  return [file(built, built, require), { label: optional, load: () => require(optional) as NativeBinding }];
+}
+
+function file(label: string, path: string, require: NodeJS.Require): Candidate {
+  const load = (): NativeBinding => {
+    if (!existsSync(path)) throw new Error("there is no such file");
+    return require(path) as NativeBinding;
+  };
+  return { label, load };
+}
+
+function loadFirst(): NativeBinding {
+  const tried: string[] = [];
+  for (const candidate of candidates()) {
+    try {
+      return candidate.load();
+    } catch (error) {
+      tried.push(`  ${candidate.label}: ${reason(error)}`);
+    }
+  }
+  const here = `${process.platform}-${process.arch} (Node.js ${process.version})`;
+  throw new NativeLoadError(
+    `hushgrad's native addon did not load on ${here}. Tried:\n${tried.join("\n")}\nBuild it here with: npx hushgrad build`,
+  );
+}
+
+function reason(error: unknown): string {
+  if ((error as { code?: unknown }).code === "MODULE_NOT_FOUND") return "not installed";
+  return error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+}
+
+/**
+ * OpenMP reads OMP_WAIT_POLICY while the addon loads. Passive: threads that wait for the next parallel region leave
+ * the core to JavaScript and to the reading of the next batch instead of spinning. Child processes must not inherit it.
+ */
+function withPassiveWaiting<T>(load: () => T): T {
+  if (process.env.OMP_WAIT_POLICY !== undefined) return load();
+  process.env.OMP_WAIT_POLICY = "PASSIVE";
+  try {
+    return load();
+  } finally {
+    delete process.env.OMP_WAIT_POLICY;
+  }
+}

@@ -1,0 +1,100 @@
+/** What a session computes on: examples in typed arrays, checked, and cut into slices of bounded size. */
+
+import type { Targets } from "../native/binding.js";
+
+/** Examples in the caller's arrays. They are copied before a call returns its promise's first turn: see `Session`. */
+export interface Batch {
+  /** [size, input elements], each example in PyTorch's order ([C, H, W] for pictures). */
+  readonly inputs: Float32Array;
+  /** [size, target elements]: Int32Array of class indices, or Float32Array of values, as the loss wants them. */
+  readonly targets: Targets;
+  /** Number of examples; 0 is a batch like any other (an empty Poisson sample). */
+  readonly size: number;
+}
+
+/** A batch to be looked at, not learned from: its targets may be left out. */
+export interface EvaluationBatch extends Omit<Batch, "targets"> {
+  readonly targets?: Targets | null;
+}
+
+/** One logical batch: whole, or as slices that are read one after the other, so that its size is bounded by nothing. */
+export type BatchSource = Batch | Iterable<Batch> | AsyncIterable<Batch>;
+export type EvaluationSource = EvaluationBatch | Iterable<EvaluationBatch> | AsyncIterable<EvaluationBatch>;
+
+/** What one example is, as the native session says. */
+export interface ExampleShape {
+  readonly inputElements: number;
+  readonly targetElements: number;
+  readonly targetKind: "classes" | "values";
+}
+
+export const MOST_EXAMPLES = 2 ** 31 - 1;
+
+/** @throws TypeError or RangeError that names the field, what came and what is allowed. */
+export function checkBatch(batch: EvaluationBatch, shape: ExampleShape, needsTargets: boolean): void {
+  if (typeof batch !== "object" || batch === null) {
+    throw new TypeError(`batch: got ${describe(batch)}, expected {inputs, targets, size}`);
+  }
+  const { inputs, targets, size } = batch;
+  if (!Number.isInteger(size) || size < 0 || size > MOST_EXAMPLES) {
+    throw new RangeError(`batch.size: got ${describe(size)}, expected a whole number from 0 to ${MOST_EXAMPLES}`);
+  }
+  checkArray("batch.inputs", inputs, Float32Array, size, shape.inputElements);
+  if (!needsTargets && (targets === undefined || targets === null)) return;
+  const type = shape.targetKind === "classes" ? Int32Array : Float32Array;
+  checkArray("batch.targets", targets, type, size, shape.targetElements);
+}
+
+type ArrayType = Float32ArrayConstructor | Int32ArrayConstructor;
+
+function checkArray(name: string, value: unknown, type: ArrayType, size: number, elements: number): void {
+  const expected = `${type.name} of ${size * elements} (${size} examples of ${elements})`;
+  if (!(value instanceof type)) throw new TypeError(`${name}: got ${describe(value)}, expected ${expected}`);
+  if (value.length === size * elements) return;
+  const detached = value.buffer.byteLength === 0 ? "; its buffer is empty: was it transferred away?" : "";
+  throw new RangeError(`${name}: got ${describe(value)}, expected ${expected}${detached}`);
+}
+
+/** A short description of a value for messages: `"text"`, `NaN`, `Float64Array of 3`. */
+export function describe(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (ArrayBuffer.isView(value) && "length" in value) return `${value.constructor.name} of ${String(value.length)}`;
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") return "a function";
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
+
+/** Whether the source is slices, and not one batch. */
+export function isSliced<B extends EvaluationBatch>(
+  source: B | Iterable<B> | AsyncIterable<B>,
+): source is Iterable<B> | AsyncIterable<B> {
+  return typeof source === "object" && source !== null && (Symbol.iterator in source || Symbol.asyncIterator in source);
+}
+
+/**
+ * The source's examples in slices of at most `most`, views of the caller's arrays, each checked before it is yielded.
+ * A batch of no examples yields none.
+ */
+export async function* slices<B extends EvaluationBatch>(
+  source: B | Iterable<B> | AsyncIterable<B>,
+  shape: ExampleShape,
+  most: number,
+  needsTargets: boolean,
+): AsyncGenerator<B, void, void> {
+  for await (const batch of isSliced(source) ? source : [source]) {
+    checkBatch(batch, shape, needsTargets);
+    for (let from = 0; from < batch.size; from += most) yield cut(batch, from, Math.min(from + most, batch.size), shape);
+  }
+}
+
+function cut<B extends EvaluationBatch>(batch: B, from: number, to: number, shape: ExampleShape): B {
+  if (from === 0 && to === batch.size) return batch;
+  const { inputElements, targetElements } = shape;
+  return {
+    ...batch,
+    inputs: batch.inputs.subarray(from * inputElements, to * inputElements),
+    targets: batch.targets?.subarray(from * targetElements, to * targetElements) ?? null,
+    size: to - from,
+  };
+}

@@ -1,0 +1,50 @@
+/** The optimizer's buffers in and out of a session, for checkpoints. */
+
+import type { NativeSession, ParameterSpec } from "../native/binding.js";
+import { checkNumber } from "../privacy/check.js";
+import { describe } from "./batch.js";
+import { checkNames, checkTensor, type Tensors } from "./tensors.js";
+
+export interface OptimizerState {
+  /** Steps taken. */
+  readonly step: number;
+  /** By slot, in PyTorch's order of buffers ([momentum], [exp_avg, exp_avg_sq]): the trainable parameters' tensors. */
+  readonly slots: readonly Tensors[];
+}
+
+export function readOptimizerState(
+  native: NativeSession,
+  parameters: readonly ParameterSpec[],
+  step: number,
+): OptimizerState {
+  const slots = Array.from({ length: native.optimizerSlots }, (_, slot) => {
+    const entries = parameters.flatMap((spec, index) =>
+      spec.trainable ? [[spec.name, { shape: [...spec.shape], data: native.getOptimizerState(index, slot) }] as const] : [],
+    );
+    return Object.fromEntries(entries);
+  });
+  return { step, slots };
+}
+
+/** All or nothing. @throws TypeError or RangeError naming what is missing, unknown or misshapen. */
+export function writeOptimizerState(
+  native: NativeSession,
+  parameters: readonly ParameterSpec[],
+  state: OptimizerState,
+): void {
+  if (typeof state !== "object" || state === null) {
+    throw new TypeError(`optimizer state: got ${describe(state)}, expected {step, slots}`);
+  }
+  checkNumber("optimizer state: step", state.step, { min: 0, max: Number.MAX_SAFE_INTEGER - 1, integer: true });
+  if (!Array.isArray(state.slots) || state.slots.length !== native.optimizerSlots) {
+    throw new RangeError(
+      `optimizer state: got ${describe(state.slots)} slots, this optimizer has ${native.optimizerSlots} a parameter`,
+    );
+  }
+  const trainable = parameters.filter((spec) => spec.trainable);
+  const writes = state.slots.flatMap((tensors: Tensors, slot) => {
+    checkNames(`optimizer state: slot ${slot}`, tensors, trainable);
+    return trainable.map((spec) => ({ spec, slot, data: checkTensor(spec.name, tensors[spec.name], spec) }));
+  });
+  for (const { spec, slot, data } of writes) native.setOptimizerState(parameters.indexOf(spec), slot, data);
+}

@@ -1,0 +1,132 @@
+/** What a session is made with, checked before anything native sees it. */
+
+import type { Model } from "../graph/model.js";
+import type { Loss } from "../losses/index.js";
+import type { NativeSessionSpec, StrategyName } from "../native/binding.js";
+import type { Optimizer } from "../optimizers/index.js";
+import { checkNumber, type NumberRange } from "../privacy/check.js";
+import { type ClippingConfig, sensitivity } from "../privacy/sensitivity.js";
+import { describe } from "./batch.js";
+import { clippingGroups } from "./clipping-groups.js";
+
+/** The noise of a step: the gradient estimate is (clipped sum + N(0, σ²S²I)) / expectedBatchSize. */
+export interface PrivacyOptions {
+  /** σ ≥ 0, over the clipping configuration's sensitivity S. 0: no noise, no privacy. */
+  readonly noiseMultiplier: number;
+  /** q·N > 0: a public number from the configuration, never the size of the batch that was sampled. */
+  readonly expectedBatchSize: number;
+}
+
+export interface SessionOptions {
+  readonly loss: Loss;
+  readonly optimizer: Optimizer;
+  /** Default: Abadi's function, all parameters one vector, C = 1. Ignored by strategy `none`. */
+  readonly clipping?: ClippingConfig;
+  /** Needed by `step()` alone. */
+  readonly privacy?: PrivacyOptions;
+  /** How the clipped sum is computed; never changes the result (but `none`, which does not clip). Default `auto`. */
+  readonly strategy?: StrategyName;
+  /** Examples executed together; 0 (default): chosen from cache and memory sizes. */
+  readonly chunkSize?: number;
+  /** Whole number ≥ 0: makes initialisation, dropout and noise reproducible, and the session not private. */
+  readonly seed?: number;
+  readonly device?: "cpu";
+  /** 0 (default): one a core. */
+  readonly threads?: number;
+  /** Results do not depend on the thread count, to the bit. Default false. */
+  readonly deterministic?: boolean;
+}
+
+export const strategyNames = ["auto", "none", "naive", "materialize", "fused", "reweight", "ghost"] as const satisfies readonly StrategyName[];
+
+const defaultClipping: ClippingConfig = { function: "abadi", style: "flat", threshold: 1 };
+const known = ["loss", "optimizer", "clipping", "privacy", "strategy", "chunkSize", "seed", "device", "threads", "deterministic"];
+
+const limits = {
+  chunkSize: { min: 0, max: 2 ** 24, integer: true },
+  threads: { min: 0, max: 4096, integer: true },
+  noiseMultiplier: { min: 0, max: 1e15 },
+  expectedBatchSize: { min: 0, max: Number.MAX_VALUE, openMin: true },
+} as const satisfies Record<string, NumberRange>;
+
+export interface CheckedOptions {
+  readonly spec: NativeSessionSpec;
+  readonly privacy: PrivacyOptions | undefined;
+  /** σ·S, of the noise on the clipped sum. */
+  readonly noiseDeviation: number;
+}
+
+/** @throws TypeError or RangeError that names the option, what came and what is allowed. */
+export function checkOptions(model: Model, options: SessionOptions): CheckedOptions {
+  checkShape(model, options);
+  const strategy = oneOf("strategy", options.strategy ?? "auto", strategyNames);
+  oneOf("device", options.device ?? "cpu", ["cpu"]);
+  const clipping = { ...defaultClipping, ...options.clipping };
+  const bound = sensitivity(clipping);
+  checkPrivacy(options.privacy, strategy);
+  const { gamma } = clipping;
+  return {
+    privacy: options.privacy,
+    noiseDeviation: (options.privacy?.noiseMultiplier ?? 0) * bound,
+    spec: {
+      model: model.spec,
+      loss: { kind: options.loss.kind, attributes: options.loss.attributes },
+      clipping: {
+        function: clipping.function,
+        attributes: gamma === undefined ? {} : { gamma },
+        ...clippingGroups(model.spec, clipping),
+      },
+      strategy,
+      optimizer: { kind: options.optimizer.kind, attributes: options.optimizer.attributes },
+      chunkSize: count("chunkSize", options.chunkSize ?? 0),
+      threads: count("threads", options.threads ?? 0),
+      deterministic: flag("deterministic", options.deterministic ?? false),
+    },
+  };
+}
+
+function checkShape(model: Model, options: SessionOptions): void {
+  if (typeof model?.spec !== "object") throw new TypeError(`model: got ${describe(model)}, expected a Model`);
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`options: got ${describe(options)}, expected {loss, optimizer, …}`);
+  }
+  const unknown = Object.keys(options).filter((key) => !known.includes(key));
+  if (unknown.length > 0) {
+    throw new TypeError(`options: unknown ${unknown.map((key) => `'${key}'`).join(", ")}; allowed are ${known.join(", ")}`);
+  }
+  if (typeof options.loss?.kind !== "string") {
+    throw new TypeError(`loss: got ${describe(options.loss)}, expected a loss such as crossEntropy()`);
+  }
+  if (typeof options.optimizer?.kind !== "string") {
+    throw new TypeError(`optimizer: got ${describe(options.optimizer)}, expected an optimizer such as sgd({ learningRate: 0.1 })`);
+  }
+}
+
+function checkPrivacy(privacy: PrivacyOptions | undefined, strategy: StrategyName): void {
+  if (privacy === undefined) return;
+  if (typeof privacy !== "object" || privacy === null) {
+    throw new TypeError(`privacy: got ${describe(privacy)}, expected {noiseMultiplier, expectedBatchSize}`);
+  }
+  checkNumber("privacy.noiseMultiplier", privacy.noiseMultiplier, limits.noiseMultiplier);
+  checkNumber("privacy.expectedBatchSize", privacy.expectedBatchSize, limits.expectedBatchSize);
+  if (strategy !== "none" || privacy.noiseMultiplier === 0) return;
+  throw new RangeError(
+    `privacy.noiseMultiplier: got ${privacy.noiseMultiplier} with strategy 'none', which does not clip: no noise makes ` +
+      "it private; expected 0, or another strategy",
+  );
+}
+
+function count(name: "chunkSize" | "threads", value: number): number {
+  checkNumber(name, value, limits[name]);
+  return value;
+}
+
+function flag(name: string, value: boolean): boolean {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`${name}: got ${describe(value)}, expected true or false`);
+}
+
+function oneOf<const T extends readonly string[]>(name: string, value: string, allowed: T): T[number] {
+  if (allowed.includes(value)) return value;
+  throw new RangeError(`${name}: got ${describe(value)}, expected one of ${allowed.join(", ")}`);
+}

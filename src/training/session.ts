@@ -1,0 +1,340 @@
+/**
+ * A session: a model, its loss, a clipping configuration and an optimizer, computing on its own native thread.
+ *
+ * ```ts
+ * using session = createSession(mnistCnn(), {
+ *   loss: crossEntropy(),
+ *   optimizer: sgd({ learningRate: 0.5 }),
+ *   clipping: { function: "abadi", style: "flat", threshold: 1 },
+ *   privacy: { noiseMultiplier: 1.1, expectedBatchSize: 512 },
+ * });
+ * const statistics = await session.step({ inputs, targets, size: 512 });
+ * ```
+ *
+ * **Guarantee.** `step()` is the Gaussian mechanism on the clipped sum of the batch it is given: noise of deviation
+ * σ·S, divided by the public expected batch size. On the caller's own batches it earns **no ε**: amplification by
+ * sampling holds only where the batches were drawn by our Poisson sampler, as `Trainer` does. Everything else that a
+ * session tells (statistics, losses, outputs, per-example gradients, clipped sums) lies outside the guarantee.
+ *
+ * Calls may be made without waiting: they run one after the other. Arrays that were passed in must stay as they are
+ * until the call's promise settles (a batch of at most `sliceSize` examples is copied before the call returns where
+ * the session is idle).
+ */
+
+import type { Model } from "../graph/model.js";
+import type { BatchStatistics, NativeSession, ParameterSpec, SessionPlan, UpdateSpec } from "../native/binding.js";
+import { loadBinding } from "../native/load.js";
+import { checkNumber } from "../privacy/check.js";
+import { SessionRandom } from "../privacy/random.js";
+import {
+  type Batch,
+  type BatchSource,
+  checkBatch,
+  type EvaluationSource,
+  type ExampleShape,
+  isSliced,
+  slices,
+} from "./batch.js";
+import { type OptimizerState, readOptimizerState, writeOptimizerState } from "./optimizer-state.js";
+import { type CheckedOptions, checkOptions, type SessionOptions } from "./session-options.js";
+import { checkNames, checkTensor, type Tensor, type Tensors } from "./tensors.js";
+import { checkMoved } from "./unmoved.js";
+
+/** Statistics of one logical batch: diagnostics, outside the guarantee. */
+export interface StepStatistics extends BatchStatistics {
+  /** Steps taken with this one. */
+  readonly step: number;
+  /** Mean loss over the examples that were not left out; NaN without any. */
+  readonly meanLoss: number;
+}
+
+export interface CallOptions {
+  /** Looked at between chunks; the promise then rejects with the signal's reason, and the batch has had no effect. */
+  readonly signal?: AbortSignal;
+}
+
+export interface StepOptions extends CallOptions {
+  /** Of this step; default: the optimizer's. Finite, ≥ 0. */
+  readonly learningRate?: number;
+}
+
+export interface ClippedSum {
+  /** Σ factor·gradient by parameter, without noise: not private. */
+  readonly sums: Tensors;
+  readonly statistics: BatchStatistics;
+}
+
+export interface PerExampleGradients {
+  /** By trainable parameter: [size, …shape]. */
+  readonly gradients: Tensors;
+  /** [groups, size] */
+  readonly squaredNorms: Float64Array;
+  /** [size] */
+  readonly losses: Float64Array;
+}
+
+export interface Evaluation {
+  /** [size, output elements], each in PyTorch's order. */
+  readonly outputs: Float32Array;
+  /** [size]; empty for batches without targets. */
+  readonly losses: Float64Array;
+}
+
+/** A slice crosses to native code in one copy: large enough to keep every lane busy, small enough to bound memory. */
+const LEAST_SLICE = 256;
+
+/**
+ * Makes a session with freshly initialised parameters.
+ * @throws TypeError or RangeError naming the option, what came and what is allowed; NativeLoadError without the addon.
+ */
+export function createSession(model: Model, options: SessionOptions): Session {
+  return new Session(model, checkOptions(model, options), options);
+}
+
+const nothing: BatchStatistics = { examples: 0, leftOut: 0, clipped: 0, lossSum: 0, normSum: 0 };
+
+export class Session {
+  /** Whether a seed was given: results can be repeated, and are not private. */
+  readonly seeded: boolean;
+  /** Examples that cross to native code at once; larger batches are cut. A whole number of chunks on every lane. */
+  readonly sliceSize: number;
+
+  private readonly native: NativeSession;
+  private readonly parameterSpecs: readonly ParameterSpec[];
+  private readonly random: SessionRandom;
+  private readonly planned: SessionPlan;
+  private readonly example: ExampleShape;
+  private readonly learningRate: number;
+  private stepsTaken = 0;
+  private disposed = false;
+  private calls = 0;
+  private tail: Promise<unknown> = Promise.resolve();
+
+  /** Made by `createSession`. */
+  constructor(
+    model: Model,
+    private readonly options: CheckedOptions,
+    { seed, optimizer }: Pick<SessionOptions, "seed" | "optimizer">,
+  ) {
+    this.random = new SessionRandom(seed);
+    this.seeded = seed !== undefined;
+    this.learningRate = optimizer.learningRate;
+    this.parameterSpecs = model.spec.parameters;
+    this.native = new (loadBinding().Session)(options.spec);
+    this.planned = this.native.plan;
+    const { inputElements, targetElements, targetKind } = this.native;
+    this.example = { inputElements, targetElements, targetKind };
+    const round = this.planned.chunkSize * this.planned.lanes;
+    this.sliceSize = Math.ceil(LEAST_SLICE / round) * round;
+    this.native.setNoiseKey(this.random.noiseKey());
+    model.initialise(this.random.initialisation()).forEach((values, index) => {
+      this.native.setParameter(index, values);
+    });
+  }
+
+  /** Steps taken, or as `loadOptimizerState` said. */
+  get steps(): number {
+    return this.stepsTaken;
+  }
+
+  /** What was decided before the first step: per layer the method, FLOPs and bytes; chunk size, lanes, memory. */
+  plan(): SessionPlan {
+    return this.planned;
+  }
+
+  /** Copies of all parameters, frozen ones included. @throws Error while a call is under way. */
+  parameters(): Tensors {
+    this.requireIdle("parameters()");
+    return this.named((index) => this.native.getParameter(index));
+  }
+
+  /** Sets every parameter; all or nothing. @throws TypeError or RangeError naming what is missing, unknown or misshapen. */
+  loadParameters(tensors: Readonly<Tensors>): void {
+    this.requireIdle("loadParameters()");
+    checkNames("parameters", tensors, this.parameterSpecs);
+    const values = this.parameterSpecs.map((spec) => checkTensor(spec.name, tensors[spec.name], spec));
+    values.forEach((data, index) => {
+      this.native.setParameter(index, data);
+    });
+  }
+
+  /** The optimizer's state and the number of steps, for a checkpoint. @throws Error while a call is under way. */
+  optimizerState(): OptimizerState {
+    this.requireIdle("optimizerState()");
+    return readOptimizerState(this.native, this.parameterSpecs, this.stepsTaken);
+  }
+
+  /**
+   * Goes on from a checkpoint. A private session that goes back to an earlier step takes a new noise key: no value of
+   * the noise is ever used twice.
+   */
+  loadOptimizerState(state: OptimizerState): void {
+    this.requireIdle("loadOptimizerState()");
+    writeOptimizerState(this.native, this.parameterSpecs, state);
+    if (state.step < this.stepsTaken && !this.seeded) {
+      this.random.renew();
+      this.native.setNoiseKey(this.random.noiseKey());
+    }
+    this.stepsTaken = state.step;
+  }
+
+  /**
+   * One training step on one logical batch, empty or not: clipped sum, noise, optimizer.
+   * @throws Error after the first step if a trainable parameter did not move, naming it.
+   */
+  step(batch: BatchSource, options: StepOptions = {}): Promise<StepStatistics> {
+    return this.exclusive(options, async () => {
+      const update = this.updateSpec(options.learningRate ?? this.learningRate);
+      this.native.setDropoutKey(this.random.dropoutKey(update.step));
+      const { moved, ...statistics } = await this.run(batch, update, options.signal);
+      this.stepsTaken = update.step;
+      checkMoved(moved, this.parameterSpecs, update, statistics);
+      const meanLoss = statistics.lossSum / (statistics.examples - statistics.leftOut);
+      return { ...statistics, step: update.step, meanLoss };
+    });
+  }
+
+  /** The clipped sum of one logical batch, without noise: not private. */
+  clippedSum(batch: BatchSource, options: CallOptions = {}): Promise<ClippedSum> {
+    return this.exclusive(options, async () => {
+      this.native.setDropoutKey(this.random.dropoutKey(this.stepsTaken + 1));
+      const statistics = await this.accumulate(batch, options.signal);
+      const sums = await this.native.takeClippedSums();
+      return { sums: this.named((index) => sums[index] as Float32Array, true), statistics };
+    });
+  }
+
+  /** Gradients of each example's loss, not clipped: not private. Takes memory for size × parameters floats. */
+  perExampleGradients(batch: Batch, options: CallOptions = {}): Promise<PerExampleGradients> {
+    return this.exclusive(options, async () => {
+      checkBatch(batch, this.example, true);
+      this.native.setDropoutKey(this.random.dropoutKey(this.stepsTaken + 1));
+      const found = await this.native.perExampleGradients(batch.inputs, batch.targets, batch.size);
+      const gradients = this.named((index) => found.gradients[index] as Float32Array, true, [batch.size]);
+      return { ...found, gradients };
+    });
+  }
+
+  /** Outputs and per-example losses in evaluation mode (no dropout). */
+  evaluate(batch: EvaluationSource, options: CallOptions = {}): Promise<Evaluation> {
+    return this.exclusive(options, async () => {
+      const outputs: Float32Array[] = [];
+      const losses: Float64Array[] = [];
+      for await (const slice of slices(batch, this.example, this.sliceSize, false)) {
+        options.signal?.throwIfAborted();
+        const part = await this.native.evaluate(slice.inputs, slice.targets ?? null, slice.size);
+        outputs.push(part.outputs);
+        losses.push(part.losses);
+      }
+      return { outputs: joined(outputs, Float32Array), losses: joined(losses, Float64Array) };
+    });
+  }
+
+  /** Frees the native memory once running work has ended; further calls throw. Safe to call twice. */
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.native.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private updateSpec(learningRate: number): UpdateSpec {
+    const { privacy, noiseDeviation } = this.options;
+    if (privacy === undefined) {
+      throw new TypeError("step() needs the option privacy: {noiseMultiplier, expectedBatchSize}, which was not given");
+    }
+    checkNumber("learningRate", learningRate, { min: 0, max: Number.MAX_VALUE });
+    return { noiseDeviation, normalizer: privacy.expectedBatchSize, learningRate, step: this.stepsTaken + 1 };
+  }
+
+  /** A batch that fits crosses in one call; any other is accumulated slice by slice. */
+  private async run(
+    batch: BatchSource,
+    update: UpdateSpec,
+    signal: AbortSignal | undefined,
+  ): Promise<BatchStatistics & { readonly moved: readonly boolean[] }> {
+    if (!isSliced(batch)) checkBatch(batch, this.example, true);
+    if (!isSliced(batch) && batch.size <= this.sliceSize) {
+      return await this.native.step(batch.inputs, batch.targets, batch.size, update);
+    }
+    const statistics = await this.accumulate(batch, signal);
+    return { ...statistics, moved: await this.native.update(update) };
+  }
+
+  /** Keeps one slice under way and one waiting, so that the native thread never waits for JavaScript. */
+  private async accumulate(batch: BatchSource, signal: AbortSignal | undefined): Promise<BatchStatistics> {
+    let before: Promise<BatchStatistics> = Promise.resolve(nothing);
+    let latest = before;
+    try {
+      for await (const slice of slices(batch, this.example, this.sliceSize, true)) {
+        signal?.throwIfAborted();
+        await before;
+        before = latest;
+        latest = this.native.accumulate(slice.inputs, slice.targets, slice.size);
+        latest.catch(() => {}); // looked at below, perhaps after another failure
+      }
+      await before;
+      return await latest;
+    } catch (error) {
+      await Promise.allSettled([before, latest]);
+      throw error;
+    }
+  }
+
+  /** Runs a call after those before it: at once, up to its first wait, where the session is idle. */
+  private exclusive<T>({ signal }: CallOptions, work: () => Promise<T>): Promise<T> {
+    const call = async (): Promise<T> => {
+      this.requireLive();
+      signal?.throwIfAborted();
+      const stop = (): void => this.native.cancel();
+      signal?.addEventListener("abort", stop, { once: true });
+      try {
+        return await work();
+      } catch (error) {
+        // What a failed call has accumulated must not get into the next step.
+        if (!this.disposed) this.native.clear();
+        throw signal?.aborted && (error as Error).name === "AbortError" ? signal.reason : error;
+      } finally {
+        signal?.removeEventListener("abort", stop);
+        this.calls -= 1;
+      }
+    };
+    const idle = this.calls === 0;
+    this.calls += 1;
+    const result = idle ? call() : this.tail.then(call);
+    this.tail = result.catch(() => {});
+    return result;
+  }
+
+  private requireLive(): void {
+    if (this.disposed) throw new Error("the session has been disposed");
+  }
+
+  private requireIdle(call: string): void {
+    this.requireLive();
+    if (this.calls > 0) throw new Error(`${call}: the session is at work; await the call under way first`);
+  }
+
+  private named(values: (index: number) => Float32Array, trainable = false, leading: readonly number[] = []): Tensors {
+    const entries: [string, Tensor][] = [];
+    this.parameterSpecs.forEach((spec, index) => {
+      if (trainable && !spec.trainable) return;
+      entries.push([spec.name, { shape: [...leading, ...spec.shape], data: values(index) }]);
+    });
+    return Object.fromEntries(entries);
+  }
+}
+
+function joined<T extends Float32Array | Float64Array>(parts: readonly T[], type: new (length: number) => T): T {
+  if (parts.length === 1) return parts[0] as T;
+  const whole = new type(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,46 @@
+/** Parameters by name, as they move in and out of a session and through safetensors. */
+
+import { elementCount } from "../graph/shape.js";
+import type { ParameterSpec } from "../native/binding.js";
+import { describe } from "./batch.js";
+
+export interface Tensor {
+  /** PyTorch's shape. */
+  readonly shape: readonly number[];
+  /** Row-major values, as many as the shape holds. */
+  readonly data: Float32Array;
+}
+
+/** Tensors by PyTorch's name, such as `0.weight`, in the model's order. */
+export type Tensors = Record<string, Tensor>;
+
+/** @throws TypeError or RangeError naming the tensor, what came and what is allowed. */
+export function checkTensor(name: string, tensor: Tensor | undefined, spec: ParameterSpec): Float32Array {
+  const shape = `[${spec.shape.join(", ")}]`;
+  if (typeof tensor !== "object" || tensor === null) {
+    throw new TypeError(`${name}: got ${describe(tensor)}, expected {shape: ${shape}, data: Float32Array}`);
+  }
+  if (!Array.isArray(tensor.shape) || tensor.shape.join() !== spec.shape.join()) {
+    const came = Array.isArray(tensor.shape) ? `[${tensor.shape.join(", ")}]` : describe(tensor.shape);
+    throw new RangeError(`${name}: got shape ${came}, expected ${shape}`);
+  }
+  if (!(tensor.data instanceof Float32Array)) {
+    throw new TypeError(`${name}: got data ${describe(tensor.data)}, expected Float32Array`);
+  }
+  const elements = elementCount(spec.shape);
+  if (tensor.data.length === elements) return tensor.data;
+  throw new RangeError(`${name}: got data ${describe(tensor.data)}, expected Float32Array of ${elements}`);
+}
+
+/** @throws RangeError that lists what is missing and what is not the model's. */
+export function checkNames(argument: string, given: Readonly<Tensors>, specs: readonly ParameterSpec[]): void {
+  if (typeof given !== "object" || given === null) {
+    throw new TypeError(`${argument}: got ${describe(given)}, expected tensors by name`);
+  }
+  const wanted = new Set(specs.map((spec) => spec.name));
+  const missing = [...wanted].filter((name) => !Object.hasOwn(given, name));
+  const unknown = Object.keys(given).filter((name) => !wanted.has(name));
+  if (missing.length === 0 && unknown.length === 0) return;
+  const parts = [missing.length > 0 && `missing ${missing.join(", ")}`, unknown.length > 0 && `not in the model: ${unknown.join(", ")}`];
+  throw new RangeError(`${argument}: ${parts.filter(Boolean).join("; ")}`);
+}
