@@ -72,7 +72,8 @@ async function main() {
     throw new SetupError(`--config: got "${config}", allowed are Release and Debug`);
   }
   const jobs = values.jobs === undefined ? availableParallelism() : Number(values.jobs);
-  if (!Number.isInteger(jobs) || jobs < 1) throw new SetupError(`--jobs: got "${values.jobs}", allowed is a number ≥ 1`);
+  if (!Number.isInteger(jobs) || jobs < 1)
+    throw new SetupError(`--jobs: got "${values.jobs}", allowed is a number ≥ 1`);
   console.log(`Built ${await buildNative({ config, jobs })}`);
 }
 

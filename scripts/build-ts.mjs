@@ -1,6 +1,15 @@
 // Builds dist/: ES modules and types by tsc, and dist/cjs/, one bundle for require() with the same types beside it.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -18,7 +27,10 @@ export async function buildTypeScript({ outDir = "dist" } = {}) {
   const next = join(root, `${outDir}.next`);
   rmSync(next, { recursive: true, force: true });
   const tsc = join(dirname(require.resolve("typescript/package.json")), "bin", "tsc");
-  const result = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", next], { cwd: root, encoding: "utf8" });
+  const result = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json", "--outDir", next], {
+    cwd: root,
+    encoding: "utf8",
+  });
   if (result.status !== 0) throw new Error(`TypeScript refuses the sources:\n${result.stdout}${result.stderr}`);
   if (existsSync(join(next, "index.js"))) await bundleCommonJs(next);
   const target = join(root, outDir);

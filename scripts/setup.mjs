@@ -68,7 +68,14 @@ async function setupNative() {
 }
 
 async function setupDist() {
-  const inputs = ["src", "package.json", "tsconfig.json", "tsconfig.build.json", "scripts/build-ts.mjs", "package-lock.json"];
+  const inputs = [
+    "src",
+    "package.json",
+    "tsconfig.json",
+    "tsconfig.build.json",
+    "scripts/build-ts.mjs",
+    "package-lock.json",
+  ];
   const stamp = stampOf(root, inputs);
   const stampFile = join(root, "dist", ".stamp");
   if (!isCurrent(stampFile, stamp, join(root, "dist", "cli", "main.js"))) {

@@ -6,5 +6,7 @@ import { root, runMain, setup } from "./setup.mjs";
 await runMain(async () => {
   await setup();
   const config = join("examples", "mnist.json");
-  return run(process.execPath, [join("dist", "cli", "main.js"), "train", config, ...process.argv.slice(2)], { cwd: root });
+  return run(process.execPath, [join("dist", "cli", "main.js"), "train", config, ...process.argv.slice(2)], {
+    cwd: root,
+  });
 });

@@ -17,7 +17,9 @@ const vitestReport = join(reports, "vitest.json");
 async function runNativeTests() {
   console.log("Building the native tests …");
   await buildNativeTests(root, "native-tests");
-  await run("ctest", ["--preset", "native-tests", "--progress", "--no-tests=error", "--output-junit", nativeReport], { cwd: root });
+  await run("ctest", ["--preset", "native-tests", "--progress", "--no-tests=error", "--output-junit", nativeReport], {
+    cwd: root,
+  });
   return countJUnit(readFileSync(nativeReport, "utf8"));
 }
 
@@ -40,7 +42,8 @@ await runMain(async () => {
   mkdirSync(reports, { recursive: true });
   const native = args.length === 0 ? await runNativeTests() : { passed: 0, failed: 0, skipped: 0 };
   const script = await runVitest(args);
-  const line = (/** @type {import("./lib/reports.mjs").Counts} */ counts) => `${counts.passed} passed, ${counts.failed} failed`;
+  const line = (/** @type {import("./lib/reports.mjs").Counts} */ counts) =>
+    `${counts.passed} passed, ${counts.failed} failed`;
   console.log(`\nnative tests: ${line(native)}\nTypeScript tests: ${line(script)}`);
   return native.failed + script.failed === 0 ? 0 : 1;
 });

@@ -15,5 +15,11 @@ export async function buildNativeTests(root, preset) {
   const options = { cwd: root, env };
   await runLogged("Configuring the native tests", log, "cmake", ["--preset", preset], options);
   const jobs = String(availableParallelism());
-  await runLogged("Building the native tests", log, "cmake", ["--build", "--preset", preset, "--parallel", jobs], options);
+  await runLogged(
+    "Building the native tests",
+    log,
+    "cmake",
+    ["--build", "--preset", preset, "--parallel", jobs],
+    options,
+  );
 }

@@ -24,7 +24,7 @@ export function platformProblem(platform = process.platform, arch = process.arch
 }
 
 /**
- * oneDNN's oldest code path is SSE4.1; newer instructions are chosen at run time.
+ * The addon's kernels start at AVX2 and FMA; newer instructions are chosen at run time.
  *
  * @param {string} [arch]
  * @param {string} [cpuinfo] the text of /proc/cpuinfo
@@ -32,10 +32,12 @@ export function platformProblem(platform = process.platform, arch = process.arch
  */
 export function cpuProblem(arch = process.arch, cpuinfo = readCpuInfo()) {
   if (arch !== "x64") return null;
-  const flags = /^flags\s*:(.*)$/m.exec(cpuinfo);
-  if (!flags || flags[1].split(" ").indexOf("sse4_1") >= 0) return null;
+  const line = /^flags\s*:(.*)$/m.exec(cpuinfo);
+  if (!line) return null;
+  const flags = line[1].split(" ");
+  if (["avx2", "fma"].every((flag) => flags.indexOf(flag) >= 0)) return null;
   const model = /^model name\s*:\s*(.*)$/m.exec(cpuinfo);
-  return `hushgrad needs a processor with SSE4.1 (2008 and later); this one (${model ? model[1] : "unknown model"}) has none.`;
+  return `hushgrad needs a processor with AVX2 and FMA (2013 and later); this one is ${model ? model[1] : "unknown"}.`;
 }
 
 function readCpuInfo() {

@@ -38,7 +38,9 @@ export async function runLogged(what, log, command, args, options = {}) {
   closeSync(file);
   if (status === 0) return;
   const tail = readFileSync(log, "utf8").trimEnd().split("\n").slice(-SHOWN_LINES).join("\n");
-  throw new SetupError(`${tail}\n\n${what} failed (exit status ${status}). The whole log: ${relative(process.cwd(), log) || log}`);
+  throw new SetupError(
+    `${tail}\n\n${what} failed (exit status ${status}). The whole log: ${relative(process.cwd(), log) || log}`,
+  );
 }
 
 /** @param {import("node:child_process").ChildProcess} child */

@@ -48,10 +48,17 @@ export function findExecutable(name) {
 function includeFolders() {
   const replaced = process.env.HUSHGRAD_INCLUDE_PATH;
   if (replaced !== undefined) return replaced.split(delimiter);
-  const prefixes = [...(process.env.CMAKE_PREFIX_PATH ?? "").split(/[;:]/), process.env.CONDA_PREFIX, "/usr/local", "/usr"];
+  const prefixes = [
+    ...(process.env.CMAKE_PREFIX_PATH ?? "").split(/[;:]/),
+    process.env.CONDA_PREFIX,
+    "/usr/local",
+    "/usr",
+  ];
   const folders = prefixes.filter((prefix) => prefix).map((prefix) => join(String(prefix), "include"));
   const own = [process.env.CPATH, process.env.CPLUS_INCLUDE_PATH].flatMap((list) => (list ? list.split(":") : []));
-  const system = existsSync("/usr/include") ? readdirSync("/usr/include").filter((name) => name.includes("-linux-")) : [];
+  const system = existsSync("/usr/include")
+    ? readdirSync("/usr/include").filter((name) => name.includes("-linux-"))
+    : [];
   return [...own, ...folders, ...system.map((name) => join("/usr/include", name))];
 }
 
@@ -81,7 +88,8 @@ function cannotInstall(missing, reason) {
   const list = missing.map((entry) => `${entry.name} (${entry.why})`).join(", ");
   const one = missing.length === 1;
   const lead = `Missing system package${one ? "" : "s"}: ${list}. ${one ? "It" : "They"} could not be installed: ${reason}.`;
-  if (findExecutable("apt-get") || existsSync("/etc/debian_version")) return new SetupError(`${lead}\nType: ${installCommand(missing)}`);
+  if (findExecutable("apt-get") || existsSync("/etc/debian_version"))
+    return new SetupError(`${lead}\nType: ${installCommand(missing)}`);
   return new SetupError(`${lead}\nInstall what your system calls these (the names are Debian's), then run this again.`);
 }
 
