@@ -42,7 +42,7 @@ double tanhGeluArgument(double x) {
 double valueOf(const Activation& f, double x) {
   switch (f.kind) {
     case ActivationKind::relu:
-      return x > 0 ? x : 0 * x;
+      return x < 0 ? 0 : x;  // NaN stays
     case ActivationKind::leakyRelu:
       return x > 0 ? x : f.slope * x;
     case ActivationKind::tanh:

@@ -1,0 +1,230 @@
+#include "test/layers/layer_case.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace hushgrad {
+
+namespace {
+
+using Parameters = std::vector<Doubles>;
+
+Attributes attributesOf(std::map<std::string, std::vector<double>> values) {
+  Attributes attributes;
+  attributes.values = std::move(values);
+  return attributes;
+}
+
+LayerCase linearCase(const std::string& name, Shape input, int64_t out, bool bias) {
+  int64_t in = input.back();
+  Shape output = input;
+  output.back() = out;
+  auto forward = [in, out](const Doubles& x, const Parameters& p) {
+    int64_t rows = static_cast<int64_t>(x.size()) / in;
+    Doubles y(static_cast<size_t>(rows * out));
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t o = 0; o < out; ++o) {
+        double sum = p[1].empty() ? 0 : p[1][o];
+        for (int64_t i = 0; i < in; ++i) sum += p[0][o * in + i] * x[r * in + i];
+        y[r * out + o] = sum;
+      }
+    }
+    return y;
+  };
+  Attributes attributes = attributesOf({{"inFeatures", {double(in)}}, {"outFeatures", {double(out)}}});
+  return {name, "Linear", attributes, input, output, {{out, in}, bias ? Shape{out} : Shape{}}, forward};
+}
+
+struct Geometry {
+  int64_t kernel[2], stride[2] = {1, 1}, padding[2] = {0, 0}, dilation[2] = {1, 1}, groups = 1;
+
+  int64_t extent(int64_t size, int axis) const {
+    return (size + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis] + 1;
+  }
+  Attributes attributes() const {
+    auto pair = [](const int64_t* v) { return std::vector<double>{double(v[0]), double(v[1])}; };
+    return attributesOf({{"kernelSize", pair(kernel)},
+                         {"stride", pair(stride)},
+                         {"padding", pair(padding)},
+                         {"dilation", pair(dilation)},
+                         {"groups", {double(groups)}}});
+  }
+};
+
+// visit(index into [OH, OW], index into [H, W], index into the kernel) for every pixel under a window.
+template <class Visit>
+void forEachPixel(const Geometry& g, const Shape& in, const Shape& out, Visit visit) {
+  for (int64_t oh = 0; oh < out[1]; ++oh) {
+    for (int64_t ow = 0; ow < out[2]; ++ow) {
+      for (int64_t k = 0; k < g.kernel[0] * g.kernel[1]; ++k) {
+        int64_t h = oh * g.stride[0] - g.padding[0] + k / g.kernel[1] * g.dilation[0];
+        int64_t w = ow * g.stride[1] - g.padding[1] + k % g.kernel[1] * g.dilation[1];
+        if (h >= 0 && h < in[1] && w >= 0 && w < in[2]) visit(oh * out[2] + ow, h * in[2] + w, k);
+      }
+    }
+  }
+}
+
+LayerCase convolutionCase(const std::string& name, Shape in, int64_t outChannels, Geometry g, bool bias) {
+  Shape out = {outChannels, g.extent(in[1], 0), g.extent(in[2], 1)};
+  int64_t inGroup = in[0] / g.groups, outGroup = outChannels / g.groups, taps = g.kernel[0] * g.kernel[1];
+  int64_t pixels = in[1] * in[2], positions = out[1] * out[2];
+  auto forward = [=](const Doubles& x, const Parameters& p) {
+    Doubles y(static_cast<size_t>(outChannels * positions), 0.0);
+    for (int64_t oc = 0; oc < outChannels; ++oc) {
+      for (int64_t t = 0; t < positions && !p[1].empty(); ++t) y[oc * positions + t] = p[1][oc];
+      forEachPixel(g, in, out, [&](int64_t position, int64_t pixel, int64_t tap) {
+        for (int64_t ic = 0; ic < inGroup; ++ic) {
+          double weight = p[0][(oc * inGroup + ic) * taps + tap];
+          y[oc * positions + position] += weight * x[(oc / outGroup * inGroup + ic) * pixels + pixel];
+        }
+      });
+    }
+    return y;
+  };
+  Attributes attributes = g.attributes();
+  attributes.values["inChannels"] = {double(in[0])};
+  attributes.values["outChannels"] = {double(outChannels)};
+  Shape weight = {outChannels, inGroup, g.kernel[0], g.kernel[1]};
+  return {name, "Conv2d", attributes, in, out, {weight, bias ? Shape{outChannels} : Shape{}}, forward};
+}
+
+LayerCase maxPoolCase(const std::string& name, Shape in, Geometry g) {
+  Shape out = {in[0], g.extent(in[1], 0), g.extent(in[2], 1)};
+  int64_t pixels = in[1] * in[2], positions = out[1] * out[2];
+  auto forward = [=](const Doubles& x, const Parameters&) {
+    Doubles y(static_cast<size_t>(in[0] * positions), -std::numeric_limits<double>::infinity());
+    forEachPixel(g, in, out, [&](int64_t position, int64_t pixel, int64_t) {
+      for (int64_t c = 0; c < in[0]; ++c) {
+        y[c * positions + position] = std::max(y[c * positions + position], x[c * pixels + pixel]);
+      }
+    });
+    return y;
+  };
+  return {name, "MaxPool2d", g.attributes(), in, out, {}, forward};
+}
+
+LayerCase averagePoolCase(const std::string& name, Shape in, Geometry g, bool countPadding) {
+  Shape out = {in[0], g.extent(in[1], 0), g.extent(in[2], 1)};
+  int64_t pixels = in[1] * in[2], positions = out[1] * out[2];
+  auto forward = [=](const Doubles& x, const Parameters&) {
+    Doubles sums(static_cast<size_t>(in[0] * positions), 0.0), counts(sums);
+    forEachPixel(g, in, out, [&](int64_t position, int64_t pixel, int64_t) {
+      for (int64_t c = 0; c < in[0]; ++c) {
+        sums[c * positions + position] += x[c * pixels + pixel];
+        counts[c * positions + position] += 1;
+      }
+    });
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] /= countPadding ? g.kernel[0] * g.kernel[1] : counts[i];
+    return sums;
+  };
+  Attributes attributes = g.attributes();
+  attributes.values["countIncludePad"] = {countPadding ? 1.0 : 0.0};
+  return {name, "AvgPool2d", attributes, in, out, {}, forward};
+}
+
+// Normalises runs of `run` elements; the weight of element i is weight[indexOf(i)].
+Doubles normalizeRuns(const Doubles& x, size_t run, double epsilon, const Parameters& p,
+                      const std::function<size_t(size_t)>& indexOf) {
+  Doubles y(x.size());
+  for (size_t first = 0; first < x.size(); first += run) {
+    double mean = 0, variance = 0;
+    for (size_t i = first; i < first + run; ++i) mean += x[i] / run;
+    for (size_t i = first; i < first + run; ++i) variance += (x[i] - mean) * (x[i] - mean) / run;
+    for (size_t i = first; i < first + run; ++i) {
+      double weight = p[0].empty() ? 1 : p[0][indexOf(i)];
+      double bias = p[1].empty() ? 0 : p[1][indexOf(i)];
+      y[i] = (x[i] - mean) / std::sqrt(variance + epsilon) * weight + bias;
+    }
+  }
+  return y;
+}
+
+LayerCase groupNormCase(const std::string& name, Shape shape, int64_t groups) {
+  auto elements = static_cast<size_t>(elementCount(shape));
+  size_t pixels = elements / static_cast<size_t>(shape[0]), run = elements / static_cast<size_t>(groups);
+  auto forward = [=](const Doubles& x, const Parameters& p) {
+    return normalizeRuns(x, run, 1e-5, p, [pixels](size_t i) { return i / pixels; });
+  };
+  Attributes attributes = attributesOf({{"groups", {double(groups)}}, {"epsilon", {1e-5}}});
+  return {name, "GroupNorm", attributes, shape, shape, {{shape[0]}, {shape[0]}}, forward};
+}
+
+LayerCase layerNormCase(const std::string& name, Shape shape, size_t run, bool weight, bool bias) {
+  auto forward = [=](const Doubles& x, const Parameters& p) {
+    return normalizeRuns(x, run, 1e-3, p, [run](size_t i) { return i % run; });
+  };
+  Attributes attributes = attributesOf({{"normalizedElements", {double(run)}}, {"epsilon", {1e-3}}});
+  Shape present = {static_cast<int64_t>(run)};
+  return {name, "LayerNorm", attributes, shape, shape, {weight ? present : Shape{}, bias ? present : Shape{}}, forward};
+}
+
+LayerCase elementwiseCase(const std::string& name, const std::string& kind, Attributes attributes, Shape shape,
+                          const std::function<double(double)>& f) {
+  auto forward = [f](const Doubles& x, const Parameters&) {
+    Doubles y(x.size());
+    std::transform(x.begin(), x.end(), y.begin(), f);
+    return y;
+  };
+  return {name, kind, attributes, shape, shape, {}, forward};
+}
+
+double identity(double x) {
+  return x;
+}
+
+std::vector<LayerCase> makeCases() {
+  const double root = std::sqrt(2 / std::acos(-1.0));
+  return {
+      linearCase("LinearVector", {7}, 5, true),
+      linearCase("LinearVectorWithoutBias", {33}, 2, false),
+      linearCase("LinearOneToOne", {1}, 1, true),
+      linearCase("LinearPositions", {6, 5}, 3, true),
+      linearCase("LinearManyPositions", {150, 4}, 9, false),
+      convolutionCase("ConvPlain", {3, 7, 6}, 4, {{3, 3}}, true),
+      convolutionCase("ConvOneChannelStridedPadded", {1, 9, 11}, 5, {{4, 3}, {2, 3}, {3, 1}}, true),
+      convolutionCase("ConvGroups", {6, 5, 5}, 4, {{3, 2}, {1, 2}, {1, 0}, {1, 1}, 2}, false),
+      convolutionCase("ConvDepthwise", {5, 6, 4}, 10, {{3, 3}, {1, 1}, {1, 1}, {1, 1}, 5}, true),
+      convolutionCase("ConvDilated", {2, 9, 8}, 3, {{3, 2}, {2, 1}, {2, 1}, {2, 3}}, true),
+      convolutionCase("ConvPointwise", {7, 4, 5}, 6, {{1, 1}}, true),
+      convolutionCase("ConvPointwiseGroups", {6, 3, 3}, 4, {{1, 1}, {1, 1}, {0, 0}, {1, 1}, 2}, true),
+      convolutionCase("ConvPointwiseStrided", {4, 5, 5}, 3, {{1, 1}, {2, 2}}, false),
+      convolutionCase("ConvWholePicture", {4, 3, 3}, 2, {{3, 3}}, true),
+      convolutionCase("ConvManyPositions", {2, 13, 12}, 3, {{3, 3}, {1, 1}, {1, 1}}, true),
+      maxPoolCase("MaxPool", {3, 6, 7}, {{2, 2}, {2, 2}}),
+      maxPoolCase("MaxPoolOverlapping", {16, 5, 5}, {{2, 2}}),
+      maxPoolCase("MaxPoolPaddedDilated", {2, 7, 8}, {{3, 2}, {2, 1}, {1, 1}, {2, 2}}),
+      averagePoolCase("AveragePool", {3, 6, 6}, {{2, 3}, {2, 3}}, true),
+      averagePoolCase("AveragePoolPadded", {2, 5, 6}, {{3, 3}, {2, 1}, {1, 1}}, true),
+      averagePoolCase("AveragePoolInsideOnly", {2, 5, 6}, {{3, 3}, {2, 1}, {1, 1}}, false),
+      groupNormCase("GroupNorm", {6, 3, 5}, 3),
+      groupNormCase("GroupNormOneGroup", {5, 4, 4}, 1),
+      groupNormCase("GroupNormVector", {12}, 3),
+      layerNormCase("LayerNormVector", {19}, 19, true, true),
+      layerNormCase("LayerNormPositions", {6, 10}, 10, true, true),
+      layerNormCase("LayerNormPicture", {3, 4, 5}, 20, true, true),
+      layerNormCase("LayerNormWithoutBias", {4, 8}, 8, true, false),
+      layerNormCase("LayerNormWithoutParameters", {4, 8}, 8, false, false),
+      elementwiseCase("Flatten", "Flatten", {}, {2, 3, 4}, identity),
+      elementwiseCase("ReLU", "ReLU", {}, {37}, [](double x) { return std::max(x, 0.0); }),
+      elementwiseCase("LeakyReLU", "LeakyReLU", attributesOf({{"slope", {0.1}}}), {2, 5, 3},
+                      [](double x) { return x > 0 ? x : static_cast<double>(0.1f) * x; }),
+      elementwiseCase("Tanh", "Tanh", {}, {6, 7}, [](double x) { return std::tanh(x); }),
+      elementwiseCase("Sigmoid", "Sigmoid", {}, {41}, [](double x) { return 1 / (1 + std::exp(-x)); }),
+      elementwiseCase("GELU", "GELU", attributesOf({{"tanh", {0}}}), {53},
+                      [](double x) { return x * 0.5 * std::erfc(-x / std::sqrt(2.0)); }),
+      elementwiseCase("GELUTanh", "GELU", attributesOf({{"tanh", {1}}}), {53},
+                      [root](double x) { return 0.5 * x * (1 + std::tanh(root * (x + 0.044715 * x * x * x))); }),
+      elementwiseCase("DropoutOfNothing", "Dropout", attributesOf({{"rate", {0}}}), {23}, identity),
+  };
+}
+
+}  // namespace
+
+const std::vector<LayerCase>& layerCases() {
+  static const std::vector<LayerCase> cases = makeCases();
+  return cases;
+}
+
+}  // namespace hushgrad

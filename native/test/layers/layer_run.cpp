@@ -1,0 +1,202 @@
+#include "test/layers/layer_run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "test/support/numbers.h"
+
+namespace hushgrad {
+
+namespace {
+
+constexpr int64_t kGuard = 16;
+constexpr float kGuardValue = 12345.0f;
+
+NodeSpec nodeOf(const LayerCase& layerCase) {
+  NodeSpec node;
+  node.kind = layerCase.kind;
+  node.path = "tested";
+  node.inputs = {0};
+  for (const Shape& shape : layerCase.parameters) {
+    node.parameters.push_back(shape.empty() ? -1 : static_cast<int>(node.parameters.size()));
+  }
+  node.attributes = layerCase.attributes;
+  node.outputShape = layerCase.output;
+  return node;
+}
+
+std::vector<Doubles> drawn(size_t rows, int64_t elements, uint32_t seed) {
+  std::vector<Doubles> values;
+  for (size_t r = 0; r < rows; ++r) {
+    std::vector<float> row = normalFloats(elements, seed * 1000 + static_cast<uint32_t>(r));
+    values.push_back(toDoubles(row.data(), elements));
+  }
+  return values;
+}
+
+}  // namespace
+
+GuardedFloats::GuardedFloats(int64_t count) : memory(static_cast<size_t>(count + kGuard), kGuardValue) {
+  poison();
+}
+
+void GuardedFloats::poison() {
+  std::fill(memory.begin(), memory.end() - kGuard, NAN);
+}
+
+bool GuardedFloats::intact() const {
+  return std::all_of(memory.end() - kGuard, memory.end(), [](float value) { return value == kGuardValue; });
+}
+
+LayerRun::LayerRun(Backend& backend, const LayerCase& layerCase, int64_t capacity, uint32_t seed)
+    : layerCase(layerCase),
+      capacity(capacity),
+      node(nodeOf(layerCase)),
+      object(makeLayer({node, {layerCase.input}, layerCase.output, capacity, true, backend})),
+      inputs(drawn(static_cast<size_t>(capacity), elementCount(layerCase.input), 3 * seed)),
+      outputGradients(drawn(static_cast<size_t>(capacity), elementCount(layerCase.output), 3 * seed + 1)),
+      x_(capacity * elementCount(layerCase.input)),
+      y_(capacity * elementCount(layerCase.output)),
+      dy_(capacity * elementCount(layerCase.output)),
+      dx_(capacity * elementCount(layerCase.input)),
+      saved(capacity * object->savedFloats()),
+      scratch(object->scratchFloats()),
+      packed(object->packedFloats()) {
+  for (const Shape& shape : layerCase.parameters) {
+    int64_t count = shape.empty() ? 0 : elementCount(shape);
+    parameterFloats.push_back(normalFloats(count, seed * 77 + static_cast<uint32_t>(parameterFloats.size())));
+    parameterValues.push_back(toDoubles(parameterFloats.back().data(), count));
+  }
+  for (const std::vector<float>& values : parameterFloats) {
+    chunk.parameters.push_back(values.empty() ? nullptr : values.data());
+  }
+  chunk.inputs = {x_.data()};
+  chunk.output = y_.data();
+  chunk.outputGradient = dy_.data();
+  chunk.inputGradients = {dx_.data()};
+  chunk.saved = saved.data();
+  chunk.scratch = scratch.data();
+  chunk.packed = packed.data();
+  object->pack(chunk.parameters, packed.data());
+}
+
+void LayerRun::setExample(int64_t b, const Doubles& x, const Doubles& dy) {
+  inputs[b] = x;
+  outputGradients[b] = dy;
+}
+
+void LayerRun::forward(int64_t examples) {
+  chunk.examples = examples;
+  for (int64_t b = 0; b < examples; ++b) {
+    load(x_.data(), b, layerCase.input, inputs[b]);
+    load(dy_.data(), b, layerCase.output, outputGradients[b]);
+  }
+  scratch.poison();
+  object->forward(chunk);
+  checkGuards();
+}
+
+void LayerRun::backward() {
+  scratch.poison();
+  dx_.poison();
+  object->inputGradient(chunk);
+  checkGuards();
+}
+
+Doubles LayerRun::output(int64_t b) {
+  return store(y_.data(), b, layerCase.output);
+}
+Doubles LayerRun::inputGradient(int64_t b) {
+  return store(dx_.data(), b, layerCase.input);
+}
+
+LayerRun::Wanted LayerRun::all() const {
+  Wanted wanted;
+  for (size_t slot = 0; slot < slots(); ++slot) wanted.push_back(has(slot));
+  return wanted;
+}
+
+std::vector<std::vector<double>> LayerRun::ghostNorms(const Wanted& wanted) {
+  std::vector<std::vector<double>> norms(slots());
+  std::vector<double*> pointers;
+  for (size_t slot = 0; slot < slots(); ++slot) {
+    if (wanted[slot]) norms[slot].assign(static_cast<size_t>(chunk.examples), 0.0);
+    pointers.push_back(wanted[slot] ? norms[slot].data() : nullptr);
+  }
+  scratch.poison();
+  object->addGhostNorms(chunk, pointers.data());
+  checkGuards();
+  return norms;
+}
+
+std::vector<std::vector<Doubles>> LayerRun::writtenGradients(const Wanted& wanted) {
+  int64_t stride = 0;
+  for (size_t slot = 0; slot < slots(); ++slot) stride += object->gradientFloats(slot);
+  GuardedFloats rows(chunk.examples * stride);
+  std::vector<float*> pointers;
+  float* next = rows.data();
+  for (size_t slot = 0; slot < slots(); ++slot) {
+    pointers.push_back(wanted[slot] ? next : nullptr);
+    next += object->gradientFloats(slot);
+  }
+  scratch.poison();
+  object->writeGradients(chunk, pointers.data(), stride);
+  checkGuards();
+  EXPECT_TRUE(rows.intact());
+  std::vector<std::vector<Doubles>> written(slots());
+  for (size_t slot = 0; slot < slots(); ++slot) {
+    for (int64_t b = 0; wanted[slot] && b < chunk.examples; ++b) {
+      written[slot].push_back(unpacked(slot, pointers[slot] + b * stride));
+    }
+  }
+  return written;
+}
+
+std::vector<Doubles> LayerRun::weightedSums(const Wanted& wanted, const std::vector<std::vector<float>>& factors) {
+  std::vector<GuardedFloats> sums;
+  std::vector<float*> pointers;
+  std::vector<const float*> factorPointers;
+  for (size_t slot = 0; slot < slots(); ++slot) sums.emplace_back(object->gradientFloats(slot));
+  for (size_t slot = 0; slot < slots(); ++slot) {
+    std::fill_n(sums[slot].data(), object->gradientFloats(slot), 0.5f);
+    pointers.push_back(wanted[slot] ? sums[slot].data() : nullptr);
+    factorPointers.push_back(factors[slot].empty() ? nullptr : factors[slot].data());
+  }
+  // Slots of one group share one list of factors, and layers may tell by the pointer.
+  if (slots() == 2 && factors[0] == factors[1]) factorPointers[1] = factorPointers[0];
+  scratch.poison();
+  object->addWeightedSum(chunk, factorPointers.data(), pointers.data());
+  checkGuards();
+  std::vector<Doubles> result(slots());
+  for (size_t slot = 0; slot < slots(); ++slot) {
+    EXPECT_TRUE(sums[slot].intact());
+    if (!wanted[slot]) continue;
+    for (int64_t i = 0; i < object->gradientFloats(slot); ++i) sums[slot].data()[i] -= 0.5f;
+    result[slot] = unpacked(slot, sums[slot].data());
+  }
+  return result;
+}
+
+void LayerRun::load(float* to, int64_t b, const Shape& shape, const Doubles& values) const {
+  Doubles ordered = channelsLast() ? toChannelsLast(shape, values) : values;
+  std::transform(ordered.begin(), ordered.end(), to + b * elementCount(shape), [](double v) { return float(v); });
+}
+
+Doubles LayerRun::store(const float* from, int64_t b, const Shape& shape) const {
+  int64_t count = elementCount(shape);
+  Doubles values = toDoubles(from + b * count, count);
+  return channelsLast() ? toPlain(shape, values) : values;
+}
+
+Doubles LayerRun::unpacked(size_t slot, const float* gradient) const {
+  std::vector<float> parameter(parameterFloats[slot].size());
+  object->unpackGradient(slot, gradient, parameter.data());
+  return toDoubles(parameter.data(), static_cast<int64_t>(parameter.size()));
+}
+
+void LayerRun::checkGuards() {
+  for (const GuardedFloats* buffer : {&x_, &y_, &dy_, &dx_, &saved, &scratch, &packed}) EXPECT_TRUE(buffer->intact());
+}
+
+}  // namespace hushgrad
