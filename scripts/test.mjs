@@ -1,8 +1,8 @@
-// npm test: sets the clone up and runs every test: native (GoogleTest by ctest), then TypeScript (Vitest, slow ones
-// included). `npm test -- ARGS` hands ARGS to Vitest and leaves the native tests out.
+// npm test: sets the clone up and runs every test: native (GoogleTest by ctest), TypeScript (Vitest), and the slow ones
+// (packaging, long runs) after those, alone. `npm test -- ARGS` hands ARGS to Vitest and leaves the native tests out.
 //
-// Reports for CI: build/reports/native.xml (JUnit), build/reports/vitest.json.
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+// Reports for CI: build/reports/native.xml (JUnit), vitest.json and vitest-slow.json beside it.
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { buildNativeTests } from "./lib/native-tests.mjs";
 import { countJUnit, countVitest } from "./lib/reports.mjs";
@@ -11,7 +11,6 @@ import { root, runMain, setup } from "./setup.mjs";
 
 const reports = join(root, "build", "reports");
 const nativeReport = join(reports, "native.xml");
-const vitestReport = join(reports, "vitest.json");
 
 /** @returns {Promise<import("./lib/reports.mjs").Counts>} */
 async function runNativeTests() {
@@ -23,13 +22,21 @@ async function runNativeTests() {
   return countJUnit(readFileSync(nativeReport, "utf8"));
 }
 
-/** @param {readonly string[]} args @returns {Promise<import("./lib/reports.mjs").Counts>} */
-async function runVitest(args) {
+/**
+ * @param {"quick" | "slow"} kind
+ * @param {readonly string[]} args
+ * @returns {Promise<import("./lib/reports.mjs").Counts>}
+ */
+async function runVitest(kind, args) {
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${vitestReport}`];
-  const env = { ...process.env, HUSHGRAD_SLOW: process.env.HUSHGRAD_SLOW ?? "1" };
-  const status = await run(process.execPath, [vitest, "run", ...reporters, ...args], { cwd: root, env });
-  const counts = countVitest(JSON.parse(readFileSync(vitestReport, "utf8")));
+  const report = join(reports, kind === "slow" ? "vitest-slow.json" : "vitest.json");
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  // A filter may name quick tests only, or slow ones only.
+  const filtered = args.length > 0 ? ["--passWithNoTests"] : [];
+  const env = { ...process.env, HUSHGRAD_SLOW: kind === "slow" ? "1" : "0" };
+  const status = await run(process.execPath, [vitest, "run", ...reporters, ...filtered, ...args], { cwd: root, env });
+  if (!existsSync(report)) return { passed: 0, failed: status === 0 ? 0 : 1, skipped: 0 };
+  const counts = countVitest(JSON.parse(readFileSync(report, "utf8")));
   // An error outside any test (an unhandled rejection) fails the run without failing a test.
   if (status !== 0 && counts.failed === 0) counts.failed = 1;
   return counts;
@@ -40,10 +47,14 @@ await runMain(async () => {
   await setup({ purposes: ["build", "test"] });
   rmSync(reports, { recursive: true, force: true });
   mkdirSync(reports, { recursive: true });
-  const native = args.length === 0 ? await runNativeTests() : { passed: 0, failed: 0, skipped: 0 };
-  const script = await runVitest(args);
-  const line = (/** @type {import("./lib/reports.mjs").Counts} */ counts) =>
-    `${counts.passed} passed, ${counts.failed} failed`;
-  console.log(`\nnative tests: ${line(native)}\nTypeScript tests: ${line(script)}`);
-  return native.failed + script.failed === 0 ? 0 : 1;
+  const outcomes = {
+    native: args.length === 0 ? await runNativeTests() : { passed: 0, failed: 0, skipped: 0 },
+    TypeScript: await runVitest("quick", args),
+    slow: await runVitest("slow", args),
+  };
+  console.log("");
+  for (const [kind, counts] of Object.entries(outcomes)) {
+    console.log(`${kind} tests: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  }
+  return Object.values(outcomes).every(({ failed }) => failed === 0) ? 0 : 1;
 });
