@@ -1,0 +1,190 @@
+// See onednn.h. Only describe() differs between oneDNN 2.x (tested with 2.6) and 3.x.
+#include "backend/cpu/onednn.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "backend/cpu/one_thread.h"
+
+namespace hushgrad::cpu {
+namespace {
+
+using dnnl::memory;
+
+const dnnl::engine& cpuEngine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+// A CPU stream holds no state; one serves every thread.
+const dnnl::stream& cpuStream() {
+  static const dnnl::stream stream(cpuEngine());
+  return stream;
+}
+
+memory::desc plainDescription(const memory::dims& sizes, memory::format_tag tag) {
+  return memory::desc(sizes, memory::data_type::f32, tag);
+}
+
+memory::dims weightSizes(const Window& w) {
+  if (w.groups == 1) return {w.outChannels, w.inChannels, w.kernelHeight, w.kernelWidth};
+  return {w.groups, w.outChannels / w.groups, w.inChannels / w.groups, w.kernelHeight, w.kernelWidth};
+}
+
+// Padding behind the last row or column that the last window reaches; none where the windows end before the edge.
+int64_t paddingBehind(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padBefore, int64_t dilation) {
+  return std::max<int64_t>((out - 1) * stride + (kernel - 1) * dilation + 1 - in - padBefore, 0);
+}
+
+struct Description {
+  memory::desc x, weights, bias, y;
+  memory::dims strides, dilations, padBefore, padBehind;
+
+  Description(const Window& w, int64_t examples, const memory::desc* fixedWeights)
+      : x(plainDescription({examples, w.inChannels, w.inHeight, w.inWidth}, memory::format_tag::nhwc)),
+        weights(fixedWeights ? *fixedWeights : plainDescription(weightSizes(w), memory::format_tag::any)),
+        bias(plainDescription({w.outChannels}, memory::format_tag::x)),
+        y(plainDescription({examples, w.outChannels, w.outHeight, w.outWidth}, memory::format_tag::nhwc)),
+        strides{w.strideHeight, w.strideWidth},
+        dilations{w.dilationHeight - 1, w.dilationWidth - 1},
+        padBefore{w.padHeight, w.padWidth},
+        padBehind{paddingBehind(w.inHeight, w.outHeight, w.kernelHeight, w.strideHeight, w.padHeight, w.dilationHeight),
+                  paddingBehind(w.inWidth, w.outWidth, w.kernelWidth, w.strideWidth, w.padWidth, w.dilationWidth)} {}
+};
+
+dnnl::primitive_attr userScratchpad() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+using ForwardDescription = dnnl::convolution_forward::primitive_desc;
+using InputDescription = dnnl::convolution_backward_data::primitive_desc;
+using WeightsDescription = dnnl::convolution_backward_weights::primitive_desc;
+
+constexpr auto kDirect = dnnl::algorithm::convolution_direct;
+constexpr auto kTraining = dnnl::prop_kind::forward_training;
+
+#if DNNL_VERSION_MAJOR >= 3
+
+ForwardDescription describeForward(const Description& d) {
+  return ForwardDescription(cpuEngine(), kTraining, kDirect, d.x, d.weights, d.bias, d.y, d.strides, d.dilations,
+                            d.padBefore, d.padBehind, userScratchpad(), true);
+}
+InputDescription describeInputGradient(const Description& d, const ForwardDescription& hint) {
+  return InputDescription(cpuEngine(), kDirect, d.x, d.weights, d.y, d.strides, d.dilations, d.padBefore, d.padBehind,
+                          hint, userScratchpad(), true);
+}
+WeightsDescription describeWeightGradient(const Description& d, const ForwardDescription& hint) {
+  return WeightsDescription(cpuEngine(), kDirect, d.x, d.weights, d.y, d.strides, d.dilations, d.padBefore, d.padBehind,
+                            hint, userScratchpad(), true);
+}
+
+#else
+
+ForwardDescription describeForward(const Description& d) {
+  const dnnl::convolution_forward::desc operation(kTraining, kDirect, d.x, d.weights, d.bias, d.y, d.strides,
+                                                  d.dilations, d.padBefore, d.padBehind);
+  return ForwardDescription(operation, userScratchpad(), cpuEngine(), true);
+}
+InputDescription describeInputGradient(const Description& d, const ForwardDescription& hint) {
+  const dnnl::convolution_backward_data::desc operation(kDirect, d.x, d.weights, d.y, d.strides, d.dilations,
+                                                        d.padBefore, d.padBehind);
+  return InputDescription(operation, userScratchpad(), cpuEngine(), hint, true);
+}
+WeightsDescription describeWeightGradient(const Description& d, const ForwardDescription& hint) {
+  const dnnl::convolution_backward_weights::desc operation(kDirect, d.x, d.weights, d.y, d.strides, d.dilations,
+                                                           d.padBefore, d.padBehind);
+  return WeightsDescription(operation, userScratchpad(), cpuEngine(), hint, true);
+}
+
+#endif
+
+}  // namespace
+
+memory::desc plainWeights(const Window& window) {
+  return plainDescription(weightSizes(window),
+                          window.groups == 1 ? memory::format_tag::oihw : memory::format_tag::goihw);
+}
+
+template <class PrimitiveDescription>
+OneDnnConvolution::OneDnnConvolution(const PrimitiveDescription& description, const memory::desc& x,
+                                     const memory::desc& weights, const memory::desc& y, ConvolutionDirection direction)
+    : name(description.impl_info_str()),
+      weightsLayout(weights),
+      scratchpadBytes(static_cast<int64_t>(description.scratchpad_desc().get_size())),
+      primitive(description.get()) {
+  const memory::desc bias({y.dims()[1]}, memory::data_type::f32, memory::format_tag::x);
+  const std::array<memory::desc, kOperands> layouts{x, weights, bias, y, description.scratchpad_desc()};
+  for (int i = 0; i < kOperands; ++i) memories[i] = memory(layouts[i], cpuEngine(), DNNL_MEMORY_NONE);
+  switch (direction) {
+    case ConvolutionDirection::forward:
+      argumentIds = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST, DNNL_ARG_SCRATCHPAD};
+      return;
+    case ConvolutionDirection::inputGradient:
+      argumentIds = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, 0, DNNL_ARG_DIFF_DST, DNNL_ARG_SCRATCHPAD};
+      return;
+    case ConvolutionDirection::weightGradient:
+      argumentIds = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, 0, DNNL_ARG_DIFF_DST, DNNL_ARG_SCRATCHPAD};
+  }
+}
+
+template <class PrimitiveDescription>
+std::unique_ptr<OneDnnConvolution> OneDnnConvolution::wrap(const PrimitiveDescription& description,
+                                                           const memory::desc& x, const memory::desc& weights,
+                                                           const memory::desc& y, ConvolutionDirection direction) {
+  if (std::string(description.impl_info_str()).find("ref") != std::string::npos) return nullptr;
+  return std::unique_ptr<OneDnnConvolution>(new OneDnnConvolution(description, x, weights, y, direction));
+}
+
+std::unique_ptr<OneDnnConvolution> OneDnnConvolution::make(const Window& window, ConvolutionDirection direction,
+                                                           int64_t examples, const memory::desc* weights) {
+  const OneThread oneThread;  // a primitive keeps the thread count that it was made under
+  const Description wanted(window, examples, weights);
+  if (direction == ConvolutionDirection::forward) {
+    const ForwardDescription forward = describeForward(wanted);
+    return forward ? wrap(forward, wanted.x, forward.weights_desc(), wanted.y, direction) : nullptr;
+  }
+  const ForwardDescription hint = describeForward(Description(window, examples, nullptr));
+  if (!hint) return nullptr;
+  if (direction == ConvolutionDirection::inputGradient) {
+    const InputDescription input = describeInputGradient(wanted, hint);
+    return input ? wrap(input, wanted.x, input.weights_desc(), wanted.y, direction) : nullptr;
+  }
+  const WeightsDescription gradient = describeWeightGradient(wanted, hint);
+  return gradient ? wrap(gradient, wanted.x, gradient.diff_weights_desc(), wanted.y, direction) : nullptr;
+}
+
+void OneDnnConvolution::run(const float* x, const float* weights, const float* bias, const float* y,
+                            float* scratchpad) {
+  const OneThread oneThread;
+  const std::array<const void*, kOperands> wanted{x, weights, bias, y, scratchpad};
+  std::array<dnnl_exec_arg_t, kOperands> arguments;
+  int count = 0;
+  for (int i = 0; i < kOperands; ++i) {
+    if (argumentIds[i] == 0) continue;
+    // oneDNN 2.x clears a blocked layout's padding on every new handle; so only on new ones.
+    if (handles[i] != wanted[i]) {
+      dnnl::error::wrap_c_api(dnnl_memory_set_data_handle(memories[i].get(), const_cast<void*>(wanted[i])),
+                              "oneDNN did not take an operand of a convolution");
+      handles[i] = wanted[i];
+    }
+    arguments[count++] = {argumentIds[i], memories[i].get()};
+  }
+  dnnl::error::wrap_c_api(dnnl_primitive_execute(primitive.get(), cpuStream().get(), count, arguments.data()),
+                          "oneDNN did not execute a convolution");
+}
+
+Reorder::Reorder(const memory::desc& from, const memory::desc& to) : source(from), target(to) {
+  const OneThread oneThread;
+  primitive = dnnl::reorder(dnnl::reorder::primitive_desc(cpuEngine(), from, cpuEngine(), to));
+}
+
+void Reorder::run(const float* from, float* to) const {
+  const OneThread oneThread;
+  memory input(source, cpuEngine(), const_cast<float*>(from)), output(target, cpuEngine(), to);
+  dnnl::stream stream = cpuStream();
+  primitive.execute(stream, input, output);
+}
+
+}  // namespace hushgrad::cpu
