@@ -4,7 +4,7 @@
 //   node scripts/build-native.mjs [--config Release|Debug] [--jobs N]
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { availableParallelism } from "node:os";
+import os from "node:os"; // whole: an old Node has no availableParallelism, and is to be told so
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -21,7 +21,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
  * @returns {Promise<string>} the path of the built addon
  * @throws {SetupError} when the build fails
  */
-export async function buildNative({ config = "Release", jobs = availableParallelism(), log } = {}) {
+export async function buildNative({ config = "Release", jobs = os.availableParallelism(), log } = {}) {
   const work = join(root, "build", `cmake-${config.toLowerCase()}`);
   const output = join(root, "build", config);
   const generator = findExecutable("ninja") ? "Ninja" : "Unix Makefiles";
@@ -71,7 +71,7 @@ async function main() {
   if (config !== "Release" && config !== "Debug") {
     throw new SetupError(`--config: got "${config}", allowed are Release and Debug`);
   }
-  const jobs = values.jobs === undefined ? availableParallelism() : Number(values.jobs);
+  const jobs = values.jobs === undefined ? os.availableParallelism() : Number(values.jobs);
   if (!Number.isInteger(jobs) || jobs < 1)
     throw new SetupError(`--jobs: got "${values.jobs}", allowed is a number ≥ 1`);
   console.log(`Built ${await buildNative({ config, jobs })}`);

@@ -39,8 +39,9 @@ function tryLock(path) {
   } finally {
     rmSync(own, { force: true });
   }
-  if (!ownerLives(path)) rmSync(path, { force: true });
-  return false;
+  if (ownerLives(path)) return false;
+  rmSync(path, { force: true });
+  return tryLock(path);
 }
 
 /** @param {string} path */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { runLogged } from "./run.mjs";
 
 /** Pinned, so that a run can be repeated. */
+/** @type {Record<string, string>} */
 const versions = { 20: "20.20.2", 24: "24.18.1" };
 const npmVersion = "12.2.0";
 
@@ -15,7 +16,8 @@ const npmVersion = "12.2.0";
  */
 export async function nodeBinary(root, major) {
   if (process.versions.node.startsWith(`${major}.`)) return process.execPath;
-  const version = versions[/** @type {unknown} */ (major)];
+  const version = versions[major];
+  if (!version) throw new Error(`Node ${major}: allowed are ${Object.keys(versions).join(", ")}`);
   const folder = await fetched(root, `node-linux-${process.arch}`, version);
   return join(folder, "bin", "node");
 }

@@ -1,16 +1,16 @@
 // What hushgrad runs on. Imported before anything else, by any Node that knows modules: no newer syntax or API here.
 import { readFileSync } from "node:fs";
 
-export const minimumNode = [20, 17];
+const minimumNode = { major: 20, minor: 17 };
 
 /**
  * @param {string} [version] as process.versions.node gives it
  * @returns {string | null} a sentence when this Node is too old
  */
 export function nodeProblem(version = process.versions.node) {
-  const [major, minor] = version.split(".").map(Number);
-  if (major > minimumNode[0] || (major === minimumNode[0] && minor >= minimumNode[1])) return null;
-  return `hushgrad needs Node.js ${minimumNode.join(".")} or newer; this is ${version}. Install a newer one: https://nodejs.org`;
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major > minimumNode.major || (major === minimumNode.major && minor >= minimumNode.minor)) return null;
+  return `hushgrad needs Node.js ${minimumNode.major}.${minimumNode.minor} or newer; this is ${version}. Install a newer one: https://nodejs.org`;
 }
 
 /**
@@ -33,7 +33,7 @@ export function platformProblem(platform = process.platform, arch = process.arch
 export function cpuProblem(arch = process.arch, cpuinfo = readCpuInfo()) {
   if (arch !== "x64") return null;
   const line = /^flags\s*:(.*)$/m.exec(cpuinfo);
-  if (!line) return null;
+  if (!line || line[1] === undefined) return null;
   const flags = line[1].split(" ");
   if (["avx2", "fma"].every((flag) => flags.indexOf(flag) >= 0)) return null;
   const model = /^model name\s*:\s*(.*)$/m.exec(cpuinfo);
