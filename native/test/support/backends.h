@@ -1,6 +1,7 @@
 // The backends that every layer must work on alike: tests that hold for all of them run once for each.
 #pragma once
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,11 @@ struct NamedBackend {
   std::string name;
   Backend* backend;
 };
+
+// How a failing test names it.
+inline void PrintTo(const NamedBackend& backend, std::ostream* out) {
+  *out << backend.name;
+}
 
 const std::vector<NamedBackend>& testBackends();
 
