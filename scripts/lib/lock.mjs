@@ -1,7 +1,6 @@
 // One set-up at a time in a clone: a second process waits for the first, and takes over from one that died.
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * @template T
@@ -15,7 +14,7 @@ export async function withLock(path, work) {
   while (!tryLock(path)) {
     if (!told) console.log("Another process is setting up this folder; waiting for it …");
     told = true;
-    await sleep(200);
+    await new Promise((resolve) => setTimeout(resolve, 200));
   }
   const release = () => rmSync(path, { force: true });
   process.once("exit", release);

@@ -2,7 +2,6 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { createInterface } from "node:readline/promises";
 import { run, SetupError } from "./run.mjs";
 
 /**
@@ -127,6 +126,7 @@ async function commandPrefix(missing) {
     if (spawnSync("sudo", ["-n", "true"]).status === 0) return ["sudo", "-n"];
     throw cannotInstall(missing, "sudo wants a password, and there is no terminal to ask for it");
   }
+  const { createInterface } = await import("node:readline/promises"); // here, for an old Node is told so before
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   const answer = await terminal.question(`Install them with sudo apt-get? [Y/n] `);
   terminal.close();
