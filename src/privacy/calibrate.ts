@@ -1,0 +1,79 @@
+/**
+ * How much noise a privacy target needs.
+ *
+ * @example
+ * calibrateNoise({ samplingRate: 256 / 60_000, steps: 3516, epsilon: 2, delta: 1e-5 }); // 0.79…
+ */
+import { type Accountant, makeAccountant } from "./accountant.js";
+import { checkNumber, ranges } from "./check.js";
+
+export interface CalibrationTarget {
+  /** q in (0, 1]. */
+  readonly samplingRate: number;
+  /** T ≥ 1. */
+  readonly steps: number;
+  /** Target ε > 0. */
+  readonly epsilon: number;
+  /** δ in (0, 1). */
+  readonly delta: number;
+}
+
+const LARGEST_NOISE = 2 ** 20;
+const SMALLEST_NOISE = 2 ** -10;
+const DIGITS = 6;
+
+/**
+ * The smallest noise multiplier, rounded up to six significant digits, for which `accountant` proves ε at δ.
+ * Throws a RangeError on values out of range and where no noise up to 2²⁰ is enough, saying which ε is within reach.
+ */
+export function calibrateNoise(target: CalibrationTarget, makeNew: () => Accountant = () => makeAccountant("rdp")): number {
+  checkTarget(target);
+  const { samplingRate, steps, delta } = target;
+  const accountant = makeNew();
+  if (!accountant.upperBound) {
+    throw new RangeError(`accountant ${accountant.name} may under-report ε; noise is calibrated with rdp`);
+  }
+  const epsilonOf = (noiseMultiplier: number): number =>
+    makeNew().epsilonAfter({ samplingRate, noiseMultiplier }, steps, delta);
+
+  let high = 1;
+  while (epsilonOf(high) > target.epsilon) {
+    if (high >= LARGEST_NOISE) throw unreachable(target, epsilonOf(high));
+    high *= 2;
+  }
+  let low = high / 2;
+  while (low > SMALLEST_NOISE && epsilonOf(low) <= target.epsilon) {
+    high = low;
+    low /= 2;
+  }
+  while (high - low > 1e-7 * high) {
+    const middle = (low + high) / 2;
+    if (epsilonOf(middle) <= target.epsilon) high = middle;
+    else low = middle;
+  }
+  const rounded = roundUp(high, DIGITS);
+  return epsilonOf(rounded) <= target.epsilon ? rounded : high;
+}
+
+function checkTarget({ samplingRate, steps, epsilon, delta }: CalibrationTarget): void {
+  checkNumber("samplingRate", samplingRate, { ...ranges.samplingRate, openMin: true });
+  checkNumber("steps", steps, { ...ranges.steps, min: 1 });
+  checkNumber("epsilon", epsilon, ranges.epsilon);
+  checkNumber("delta", delta, ranges.delta);
+}
+
+function unreachable({ samplingRate, steps, epsilon, delta }: CalibrationTarget, smallest: number): RangeError {
+  return new RangeError(
+    `epsilon ${epsilon} at delta ${delta} cannot be proven for ${steps} steps at sampling rate ${samplingRate}: ` +
+      `even noise multiplier ${LARGEST_NOISE} gives epsilon ${smallest.toPrecision(4)}; ` +
+      "raise epsilon or delta, or take fewer steps or a smaller sampling rate",
+  );
+}
+
+/** The next number above or at `value` with `digits` significant decimal digits. */
+function roundUp(value: number, digits: number): number {
+  const text = value.toPrecision(digits);
+  if (Number(text) >= value) return Number(text);
+  const unit = 10 ** (Math.floor(Math.log10(value)) + 1 - digits);
+  return Number((Number(text) + unit).toPrecision(digits));
+}

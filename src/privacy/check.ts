@@ -1,0 +1,38 @@
+/** Argument checks whose messages name the argument, what came and what is allowed. */
+
+export interface NumberRange {
+  readonly min: number;
+  readonly max: number;
+  /** The bounds themselves are not allowed. */
+  readonly openMin?: boolean;
+  readonly openMax?: boolean;
+  readonly integer?: boolean;
+}
+
+export const ranges = {
+  samplingRate: { min: 0, max: 1 },
+  noiseMultiplier: { min: 0, max: 1e15 },
+  steps: { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true },
+  epsilon: { min: 0, max: Number.MAX_VALUE, openMin: true },
+  delta: { min: 0, max: 1, openMin: true, openMax: true },
+} as const satisfies Record<string, NumberRange>;
+
+/** Says a range in words: "a number in (0, 1)", "an integer ≥ 0". */
+export function describeRange(range: NumberRange): string {
+  const kind = range.integer ? "an integer" : "a number";
+  if (range.max >= Number.MAX_SAFE_INTEGER) return `${kind} ${range.openMin ? ">" : "≥"} ${range.min}`;
+  return `${kind} in ${range.openMin ? "(" : "["}${range.min}, ${range.max}${range.openMax ? ")" : "]"}`;
+}
+
+export function inRange(value: number, range: NumberRange): boolean {
+  if (!Number.isFinite(value)) return false;
+  if (range.integer && !Number.isSafeInteger(value)) return false;
+  if (range.openMin ? value <= range.min : value < range.min) return false;
+  return range.openMax ? value < range.max : value <= range.max;
+}
+
+/** Throws a RangeError naming `name` unless `value` is a number in `range`. */
+export function checkNumber(name: string, value: number, range: NumberRange): void {
+  if (typeof value === "number" && inRange(value, range)) return;
+  throw new RangeError(`${name} must be ${describeRange(range)}, got ${String(value)}`);
+}

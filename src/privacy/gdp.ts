@@ -1,0 +1,76 @@
+/**
+ * The GDP accountant: a central limit theorem for Gaussian differential privacy (Bu, Dong, Long, Su: "Deep Learning
+ * with Gaussian Differential Privacy", 2020, arXiv:1911.11607): T Poisson-sampled steps are about as private as one
+ * Gaussian mechanism with μ = q·√(T(e^(1/σ²) − 1)).
+ *
+ * An approximation in the limit of many steps, and known to be too small for real ones (Gopi, Lee, Wutschitz 2021):
+ * for comparison with papers that quote it, never for a budget.
+ */
+import erfcx from "@stdlib/math-base-special-erfcx";
+import type { Accountant, EpsilonReport } from "./accountant.js";
+import { checkNumber, ranges } from "./check.js";
+import { checkMechanism, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
+
+export class GdpAccountant implements Accountant {
+  readonly name = "gdp";
+  readonly upperBound = false;
+  private readonly counts = new StepCounts();
+
+  step(mechanism: SampledGaussian, count = 1): void {
+    this.counts.add(mechanism, count);
+  }
+
+  steps(): readonly MechanismSteps[] {
+    return this.counts.list();
+  }
+
+  epsilon(delta: number): number {
+    return epsilonOfGaussian(limitMu(this.counts.list()), delta);
+  }
+
+  report(delta: number): EpsilonReport {
+    return { epsilon: this.epsilon(delta) };
+  }
+
+  epsilonAfter(mechanism: SampledGaussian, count: number, delta: number): number {
+    checkMechanism(mechanism);
+    checkNumber("steps", count, ranges.steps);
+    return epsilonOfGaussian(limitMu([...this.counts.list(), { ...mechanism, steps: count }]), delta);
+  }
+}
+
+/** Squares of μ add up over independent mechanisms. */
+function limitMu(rows: readonly MechanismSteps[]): number {
+  let sum = 0;
+  for (const { samplingRate, noiseMultiplier, steps } of rows) {
+    if (samplingRate === 0 || steps === 0) continue;
+    sum += samplingRate ** 2 * steps * Math.expm1(1 / noiseMultiplier ** 2);
+  }
+  return Math.sqrt(sum);
+}
+
+/** The ε at δ of the Gaussian mechanism with sensitivity over deviation `mu` ≥ 0, rounded up by bisection. */
+export function epsilonOfGaussian(mu: number, delta: number): number {
+  checkNumber("delta", delta, ranges.delta);
+  if (mu === Number.POSITIVE_INFINITY) return mu;
+  if (mu === 0 || deltaOfGaussian(mu, 0) <= delta) return 0;
+  let high = 1;
+  while (deltaOfGaussian(mu, high) > delta) high *= 2;
+  let low = 0;
+  while (high - low > 1e-12 * high) {
+    const middle = (low + high) / 2;
+    if (middle === low || middle === high) break;
+    if (deltaOfGaussian(mu, middle) > delta) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+/** δ(ε) = Φ(−ε/μ + μ/2) − e^ε·Φ(−ε/μ − μ/2), by erfcx so that neither factor overflows. */
+function deltaOfGaussian(mu: number, epsilon: number): number {
+  const a = (epsilon / mu - mu / 2) / Math.SQRT2;
+  const b = (epsilon / mu + mu / 2) / Math.SQRT2;
+  const scale = Math.exp(-a * a) / 2;
+  if (a >= 0) return scale * (erfcx(a) - erfcx(b));
+  return 1 - scale * (erfcx(-a) + erfcx(b));
+}
