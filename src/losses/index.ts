@@ -15,11 +15,17 @@ export { meanSquaredError } from "./mean-squared-error.js";
 export const lossTypes = [crossEntropyType, binaryCrossEntropyWithLogitsType, meanSquaredErrorType] as const;
 
 /** The JSON form of a loss: `{type: "crossEntropy", …}`. */
-export const lossSchema = z.discriminatedUnion("type", [
-  crossEntropyType.schema,
-  binaryCrossEntropyWithLogitsType.schema,
-  meanSquaredErrorType.schema,
-]);
+export const lossSchema = z.discriminatedUnion(
+  "type",
+  [crossEntropyType.schema, binaryCrossEntropyWithLogitsType.schema, meanSquaredErrorType.schema],
+  { error: (issue) => unknownType(issue.input) },
+);
+
+function unknownType(input: unknown): string {
+  const type = (input as { type?: unknown } | null | undefined)?.type;
+  const allowed = lossTypes.map((loss) => loss.type).join(", ");
+  return `unknown loss type ${JSON.stringify(type) ?? "(missing)"}; allowed are ${allowed}`;
+}
 
 /**
  * The loss that a JSON form describes.
@@ -28,6 +34,6 @@ export const lossSchema = z.discriminatedUnion("type", [
 export function lossFromJSON(json: unknown): Loss {
   const { type, ...options } = parseOptions("loss", lossSchema, json);
   const found = lossTypes.find((loss) => loss.type === type);
-  if (found === undefined) throw new TypeError(`unknown loss ${JSON.stringify(type)}`);
+  if (found === undefined) throw new TypeError(unknownType(json));
   return found.create(options);
 }

@@ -1,0 +1,213 @@
+import { describe, expect, it } from "vitest";
+import { type Layer, LayerError, sequential } from "../../src/graph/index.js";
+import * as layers from "../../src/layers/index.js";
+import { layerFromJSON } from "../../src/layers/model-json.js";
+
+const {
+  avgPool2d,
+  batchNorm,
+  conv2d,
+  dropout,
+  flatten,
+  gelu,
+  groupNorm,
+  layerNorm,
+  leakyRelu,
+  linear,
+  maxPool2d,
+  relu,
+  sigmoid,
+  tanh,
+} = layers;
+
+function infer(layer: Layer, input: readonly number[]) {
+  return layer.infer([input], "3");
+}
+
+describe("output shapes, attributes and parameters", () => {
+  it.each<[string, Layer, number[], number[], object, (number[] | null)[]]>([
+    ["linear", linear(4), [6], [4], { inFeatures: 6, outFeatures: 4 }, [[4, 6], [4]]],
+    [
+      "linear over positions",
+      linear(4, { bias: false }),
+      [5, 6],
+      [5, 4],
+      { inFeatures: 6, outFeatures: 4 },
+      [[4, 6], null],
+    ],
+    [
+      "conv2d",
+      conv2d(6, [3, 2], { stride: [2, 1], padding: [1, 0], dilation: [1, 2], groups: 2 }),
+      [4, 7, 6],
+      [6, 4, 4],
+      {
+        inChannels: 4,
+        outChannels: 6,
+        kernelSize: [3, 2],
+        stride: [2, 1],
+        padding: [1, 0],
+        dilation: [1, 2],
+        groups: 2,
+      },
+      [[6, 2, 3, 2], [6]],
+    ],
+    [
+      "maxPool2d",
+      maxPool2d(3, { stride: 2, padding: 1, dilation: 2 }),
+      [3, 9, 8],
+      [3, 4, 3],
+      { kernelSize: [3, 3], stride: [2, 2], padding: [1, 1], dilation: [2, 2] },
+      [],
+    ],
+    [
+      "maxPool2d, stride as kernel",
+      maxPool2d([2, 3]),
+      [3, 7, 7],
+      [3, 3, 2],
+      { kernelSize: [2, 3], stride: [2, 3], padding: [0, 0], dilation: [1, 1] },
+      [],
+    ],
+    [
+      "avgPool2d",
+      avgPool2d(2, { stride: 1, padding: 1, countIncludePad: false }),
+      [1, 3, 3],
+      [1, 4, 4],
+      { kernelSize: [2, 2], stride: [1, 1], padding: [1, 1], countIncludePad: 0 },
+      [],
+    ],
+    ["groupNorm", groupNorm(2), [4, 3, 3], [4, 3, 3], { groups: 2, epsilon: 1e-5 }, [[4], [4]]],
+    [
+      "groupNorm of a vector",
+      groupNorm(2, { affine: false, epsilon: 0.1 }),
+      [4],
+      [4],
+      { groups: 2, epsilon: 0.1 },
+      [null, null],
+    ],
+    ["layerNorm", layerNorm(), [5, 6], [5, 6], { epsilon: 1e-5, normalizedElements: 6 }, [[6], [6]]],
+    [
+      "layerNorm over a picture",
+      layerNorm({ normalizedShape: [2, 3, 4] }),
+      [2, 3, 4],
+      [2, 3, 4],
+      { epsilon: 1e-5, normalizedElements: 24 },
+      [
+        [2, 3, 4],
+        [2, 3, 4],
+      ],
+    ],
+    ["flatten", flatten(), [2, 3, 4], [24], {}, []],
+    ["relu", relu(), [2, 3], [2, 3], {}, []],
+    ["leakyRelu", leakyRelu(), [3], [3], { slope: 0.01 }, []],
+    ["tanh", tanh(), [3], [3], {}, []],
+    ["sigmoid", sigmoid(), [3], [3], {}, []],
+    ["gelu", gelu({ tanh: true }), [3], [3], { tanh: 1 }, []],
+    ["dropout", dropout(0.25), [3], [3], { rate: 0.25 }, []],
+  ])("%s", (_, layer, input, output, attributes, shapes) => {
+    const inferred = infer(layer, input);
+    expect(inferred.outputShape).toEqual(output);
+    expect(inferred.attributes).toEqual(attributes);
+    expect(inferred.parameters.map((parameter) => parameter && [...parameter.shape])).toEqual(shapes);
+    expect(infer(layerFromJSON(JSON.parse(JSON.stringify(layer))), input).attributes).toEqual(attributes);
+  });
+});
+
+describe("refusals name the path, the reason and what to use instead", () => {
+  it.each<[string, Layer, number[], RegExp]>([
+    [
+      "batchNorm",
+      batchNorm({ momentum: 0.1 }),
+      [3, 4, 4],
+      /^layer '3' \(batchNorm\): it mixes the examples .*; use groupNorm/,
+    ],
+    [
+      "conv2d of a vector",
+      conv2d(2, 3),
+      [9],
+      /^layer '3' \(conv2d\): its input has shape \[9\], not \[channels, height, width\]; give/,
+    ],
+    [
+      "conv2d groups against input",
+      conv2d(4, 1, { groups: 2 }),
+      [3, 4, 4],
+      /3 input channels are not divisible by groups 2; use groups that divide 3/,
+    ],
+    [
+      "conv2d groups against output",
+      conv2d(3, 1, { groups: 2 }),
+      [4, 4, 4],
+      /3 output channels are not divisible by groups 2/,
+    ],
+    [
+      "conv2d kernel over height",
+      conv2d(1, [5, 1]),
+      [1, 4, 9],
+      /reaches over 5 positions, but the input's height with padding is 4; use a smaller/,
+    ],
+    [
+      "conv2d dilated kernel over width",
+      conv2d(1, 3, { dilation: 3, padding: 1 }),
+      [1, 9, 4],
+      /reaches over 7 positions, but the input's width with padding is 6/,
+    ],
+    ["maxPool2d of a vector", maxPool2d(2), [9], /^layer '3' \(maxPool2d\): its input has shape \[9\]/],
+    [
+      "maxPool2d padding",
+      maxPool2d(3, { padding: 2 }),
+      [1, 9, 9],
+      /padding \[2, 2\] is more than half of kernelSize \[3, 3\]; use a padding of at most \[1, 1\]/,
+    ],
+    ["avgPool2d padding", avgPool2d([2, 4], { padding: [2, 2] }), [1, 9, 9], /at most \[1, 2\]/],
+    ["avgPool2d kernel", avgPool2d(5), [1, 4, 4], /reaches over 5 positions/],
+    ["groupNorm groups", groupNorm(4), [6, 3, 3], /6 channels are not divisible by groups 4; use groups that divide 6/],
+    ["groupNorm of single numbers", groupNorm(6), [6], /each group would hold a single number/],
+    ["groupNorm of positions", groupNorm(2), [5, 6], /its input has shape \[5, 6\]/],
+    [
+      "layerNorm shape",
+      layerNorm({ normalizedShape: [5, 6] }),
+      [6, 5],
+      /normalizedShape \[5, 6\] is not how the input's shape \[6, 5\] ends; use \[5\] or \[6, 5\]/,
+    ],
+    ["layerNorm rank", layerNorm({ normalizedShape: [2, 6] }), [6], /\[2, 6\] is not how the input's shape \[6\] ends/],
+    ["layerNorm of single numbers", layerNorm(), [6, 1], /single numbers/],
+  ])("%s", (_, layer, input, message) => {
+    expect(() => infer(layer, input)).toThrow(LayerError);
+    expect(() => infer(layer, input)).toThrow(message);
+  });
+
+  it("tells the path within a model", () => {
+    expect(() => sequential([3, 8, 8], [conv2d(4, 3), relu(), batchNorm()])).toThrow(/^layer '2' \(batchNorm\)/);
+  });
+});
+
+describe("options name themselves, what came and what is allowed", () => {
+  it.each<[string, () => Layer, RegExp]>([
+    ["linear", () => linear(0), /linear\.outFeatures: .*>=1 \(got 0\)/],
+    ["linear, NaN", () => linear(Number.NaN), /linear\.outFeatures: .*\(got NaN\)/],
+    [
+      "conv2d",
+      () => conv2d(2, [3, 3, 3] as never),
+      /conv2d\.kernelSize: expected a whole number >= 1 or \[height, width\] \(got \[3,3,3\]\)/,
+    ],
+    ["conv2d padding", () => conv2d(2, 3, { padding: -1 }), /conv2d\.padding: .*\(got -1\)/],
+    ["conv2d stride", () => conv2d(2, 3, { stride: 1.5 }), /conv2d\.stride: .*\(got 1\.5\)/],
+    [
+      "an unknown option",
+      () => conv2d(2, 3, { pading: 1 } as never),
+      /conv2d: unknown key 'pading'; allowed are .*padding/,
+    ],
+    ["dropout", () => dropout(1), /dropout\.rate: .*<1 \(got 1\)/],
+    ["leakyRelu", () => leakyRelu({ slope: -0.1 }), /leakyRelu\.slope: .*\(got -0\.1\)/],
+    ["groupNorm", () => groupNorm(2, { epsilon: 0 }), /groupNorm\.epsilon: .*\(got 0\)/],
+    ["gelu", () => gelu({ tanh: 1 as never }), /gelu\.tanh: .*\(got 1\)/],
+  ])("%s", (_, make, message) => {
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(message);
+  });
+});
+
+it("the registry knows every layer once", () => {
+  const types = layers.layerTypes.map((layer) => layer.type);
+  expect(new Set(types).size).toBe(types.length);
+  for (const type of types) expect(layers).toHaveProperty(type);
+});
