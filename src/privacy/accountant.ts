@@ -21,6 +21,8 @@ export interface Accountant {
   readonly name: string;
   /** ε is proven. Where false it is an approximation that may be too small, and must not decide over a budget. */
   readonly upperBound: boolean;
+  /** The Rényi orders it tries, where it has any. */
+  readonly orders?: readonly number[];
   /** Records `count` steps of `mechanism`. RangeError on values that cannot be. */
   step(mechanism: SampledGaussian, count?: number): void;
   /** The steps so far, by mechanism. */

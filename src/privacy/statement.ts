@@ -1,0 +1,153 @@
+/**
+ * What `privacy.json` states: the guarantee of a run, what it rests on, and what lies outside of it. Pure: facts in,
+ * statement out; the caller writes the file.
+ *
+ * A statement of a run under way counts the steps that were reserved, so that the file is never below the truth after
+ * a crash: reserve (write) first, then take the steps; at the end state the steps that were taken.
+ */
+import type { Accountant } from "./accountant.js";
+import { type ClippingConfig, sensitivity } from "./sensitivity.js";
+
+export interface PrivacyFacts {
+  readonly status: "running" | "interrupted" | "finished";
+  readonly software: { readonly name: string; readonly version: string };
+  /** Holds every step that was taken or reserved. */
+  readonly accountant: Accountant;
+  readonly delta: number;
+  /** The hard stop, where there is one. */
+  readonly targetEpsilon?: number | undefined;
+  /** Steps whose results are in the model; at most those of the accountant. */
+  readonly stepsTaken: number;
+  readonly clipping: ClippingConfig;
+  readonly strategy: string;
+  /** A seeded run is reproducible by everyone who knows the seed. */
+  readonly seeded: boolean;
+  readonly unit: "example" | "user";
+  readonly sampling: {
+    /** `own`: the caller's batches, of which the accountant knows nothing. */
+    readonly sampler: "poisson" | "own";
+    readonly datasetSize: number;
+    /** N was declared public in the configuration; otherwise it was counted in the private data. */
+    readonly datasetSizeIsPublic: boolean;
+    /** q·N: what sums are divided by. */
+    readonly expectedBatchSize: number;
+  };
+  /** Data that shaped the run without being protected, as its owner declared it: pretraining, tuning. */
+  readonly publicData?: readonly string[] | undefined;
+}
+
+export interface PrivacyStatement {
+  readonly format: 1;
+  readonly software: { readonly name: string; readonly version: string };
+  readonly status: PrivacyFacts["status"];
+  readonly private: boolean;
+  /** One line for people. */
+  readonly guarantee: string;
+  /** Why `private` is false. */
+  readonly notPrivateBecause: readonly string[];
+  /** null where nothing is guaranteed. */
+  readonly epsilon: number | null;
+  readonly delta: number;
+  readonly targetEpsilon: number | null;
+  /** What ε would be with secret randomness; only in a seeded run, for comparison. */
+  readonly epsilonIfNotSeeded?: number;
+  readonly unit: PrivacyFacts["unit"];
+  readonly relation: Relation;
+  readonly relationMeaning: string;
+  readonly accountant: { readonly name: string; readonly upperBound: boolean; readonly order: number | null; readonly orders?: readonly number[] };
+  readonly steps: { readonly taken: number; readonly reserved: number };
+  readonly mechanisms: readonly {
+    readonly samplingRate: number;
+    readonly noiseMultiplier: number;
+    readonly steps: number;
+  }[];
+  readonly sampling: PrivacyFacts["sampling"] & { readonly assumedByAccountant: "poisson"; readonly randomBits: number };
+  readonly clipping: ClippingConfig & { readonly sensitivity: number };
+  readonly strategy: string;
+  readonly seeded: boolean;
+  readonly publicData: readonly string[];
+  readonly insideEpsilon: readonly string[];
+  readonly outsideEpsilon: readonly string[];
+}
+
+export type Relation = "add/remove" | "zero-out";
+
+const relationMeanings: Readonly<Record<Relation, string>> = {
+  "add/remove":
+    "neighbouring data sets differ by one example's presence; sampling rate, normaliser and step count come from the configuration, where the data set's size is declared public",
+  "zero-out":
+    "neighbouring data sets differ by one example being replaced with one that contributes nothing; the data set's size was counted in the data and is not protected",
+};
+
+const inside = ["the model after each step, all steps together"];
+
+/** Everything a run shows that ε says nothing about. */
+const outside = [
+  "training loss and accuracy",
+  "sampled batch sizes",
+  "gradient norms, numbers of clipped and left-out examples",
+  "step times and memory",
+  "normalisation constants and vocabularies learned from the private data",
+  "choosing the best of several runs, and tuning on the private data",
+];
+
+/** The statement of a run. Throws a RangeError where the facts contradict each other. */
+export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
+  const mechanisms = facts.accountant.steps();
+  const reserved = mechanisms.reduce((sum, row) => sum + row.steps, 0);
+  if (facts.stepsTaken > reserved) {
+    throw new RangeError(`stepsTaken must be at most the ${reserved} step(s) of the accountant, got ${facts.stepsTaken}`);
+  }
+  const { epsilon, order } = facts.accountant.report(facts.delta);
+  const reasons = reasonsAgainst(facts, epsilon);
+  const isPrivate = reasons.length === 0;
+  const relation: Relation = facts.sampling.datasetSizeIsPublic ? "add/remove" : "zero-out";
+  return {
+    format: 1,
+    software: facts.software,
+    status: facts.status,
+    private: isPrivate,
+    guarantee: isPrivate ? guaranteeLine(facts, epsilon, relation) : reasons.join("; "),
+    notPrivateBecause: reasons,
+    epsilon: isPrivate ? epsilon : null,
+    delta: facts.delta,
+    targetEpsilon: facts.targetEpsilon ?? null,
+    ...(facts.seeded && Number.isFinite(epsilon) ? { epsilonIfNotSeeded: epsilon } : {}),
+    unit: facts.unit,
+    relation,
+    relationMeaning: relationMeanings[relation],
+    accountant: describeAccountant(facts.accountant, order),
+    steps: { taken: facts.stepsTaken, reserved },
+    mechanisms,
+    sampling: { ...facts.sampling, assumedByAccountant: "poisson", randomBits: 64 },
+    clipping: { ...facts.clipping, sensitivity: sensitivity(facts.clipping) },
+    strategy: facts.strategy,
+    seeded: facts.seeded,
+    publicData: facts.publicData ?? [],
+    insideEpsilon: inside,
+    outsideEpsilon: outside,
+  };
+}
+
+function reasonsAgainst(facts: PrivacyFacts, epsilon: number): string[] {
+  const reasons: string[] = [];
+  if (facts.seeded) reasons.push("seeded: not private");
+  if (facts.strategy === "none") reasons.push("strategy none: not private");
+  if (facts.sampling.sampler === "own") reasons.push("batches not drawn by the Poisson sampler: not private");
+  if (!facts.accountant.upperBound) reasons.push(`accountant ${facts.accountant.name} may under-report: not proven private`);
+  if (!Number.isFinite(epsilon)) reasons.push("no noise: not private");
+  return reasons;
+}
+
+function guaranteeLine(facts: PrivacyFacts, epsilon: number, relation: Relation): string {
+  const counted = facts.status === "running" ? "reserved so far" : "taken";
+  return (
+    `(${epsilon}, ${facts.delta})-differential privacy of each ${facts.unit} under ${relation}, ` +
+    `for all models of the steps ${counted}`
+  );
+}
+
+function describeAccountant(accountant: Accountant, order: number | undefined): PrivacyStatement["accountant"] {
+  const { name, upperBound, orders } = accountant;
+  return { name, upperBound, order: order ?? null, ...(orders ? { orders } : {}) };
+}
