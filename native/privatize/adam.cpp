@@ -9,10 +9,13 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "privatize/adam.cpp"
+#include "backend/cpu/targets.h"
+// clang-format off: foreach_target.h comes first
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "privatize/for_each_vector-inl.h"
+#include "backend/cpu/loops-inl.h"
+// clang-format on
 
 #ifndef HUSHGRAD_ADAM_RULE
 #define HUSHGRAD_ADAM_RULE
@@ -29,10 +32,11 @@ HWY_BEFORE_NAMESPACE();
 namespace hushgrad {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using cpu::HWY_NAMESPACE::forEachLane;
 
 void adamBlock(const AdamRule& rule, int64_t count, const float* HWY_RESTRICT gradient, float* HWY_RESTRICT parameter,
                float* HWY_RESTRICT mean, float* HWY_RESTRICT square) {
-  forEachVector(count, [&](auto d, int64_t i) {
+  forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
     const auto old = hn::LoadU(d, parameter + i);
     const auto g = hn::MulAdd(hn::Set(d, rule.weightDecay), old, hn::LoadU(d, gradient + i));
     const auto oldMean = hn::LoadU(d, mean + i);

@@ -6,15 +6,19 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "privatize/privatize.cpp"
+#include "backend/cpu/targets.h"
+// clang-format off: foreach_target.h comes first
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "privatize/for_each_vector-inl.h"
+#include "backend/cpu/loops-inl.h"
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace hushgrad {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using cpu::HWY_NAMESPACE::forEachLane;
 
 // total[i] = Σ_l sums[l][first + i], the lanes added in order.
 template <class D>
@@ -26,7 +30,7 @@ HWY_INLINE hn::Vec<D> laneTotal(D d, int lanes, const float* const* sums, int64_
 
 void plainGradient(int lanes, const float* const* sums, int64_t first, int64_t count, float scale,
                    float* HWY_RESTRICT gradient) {
-  forEachVector(count, [&](auto d, int64_t i) {
+  forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
     hn::StoreU(hn::Mul(laneTotal(d, lanes, sums, first + i), hn::Set(d, scale)), d, gradient + i);
   });
 }
@@ -34,7 +38,7 @@ void plainGradient(int lanes, const float* const* sums, int64_t first, int64_t c
 // gradient holds standard normals on entry.
 void noisyGradient(int lanes, const float* const* sums, int64_t first, int64_t count, float deviation, float scale,
                    float* HWY_RESTRICT gradient) {
-  forEachVector(count, [&](auto d, int64_t i) {
+  forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
     const auto total = laneTotal(d, lanes, sums, first + i);
     const auto noisy = hn::MulAdd(hn::LoadU(d, gradient + i), hn::Set(d, deviation), total);
     hn::StoreU(hn::Mul(noisy, hn::Set(d, scale)), d, gradient + i);

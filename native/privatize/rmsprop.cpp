@@ -6,10 +6,13 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "privatize/rmsprop.cpp"
+#include "backend/cpu/targets.h"
+// clang-format off: foreach_target.h comes first
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "privatize/for_each_vector-inl.h"
+#include "backend/cpu/loops-inl.h"
+// clang-format on
 
 #ifndef HUSHGRAD_RMSPROP_RULE
 #define HUSHGRAD_RMSPROP_RULE
@@ -24,12 +27,13 @@ HWY_BEFORE_NAMESPACE();
 namespace hushgrad {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using cpu::HWY_NAMESPACE::forEachLane;
 
 // buffer null: no momentum; mean null: not centred.
 void rmspropBlock(const RmspropRule& rule, int64_t count, const float* HWY_RESTRICT gradient,
                   float* HWY_RESTRICT parameter, float* HWY_RESTRICT square, float* HWY_RESTRICT buffer,
                   float* HWY_RESTRICT mean) {
-  forEachVector(count, [&](auto d, int64_t i) {
+  forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
     const auto p = hn::LoadU(d, parameter + i);
     const auto g = hn::MulAdd(hn::Set(d, rule.weightDecay), p, hn::LoadU(d, gradient + i));
     const auto newPart = hn::Mul(hn::Mul(g, g), hn::Set(d, rule.undamped));

@@ -7,10 +7,13 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "privatize/sgd.cpp"
+#include "backend/cpu/targets.h"
+// clang-format off: foreach_target.h comes first
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "privatize/for_each_vector-inl.h"
+#include "backend/cpu/loops-inl.h"
+// clang-format on
 
 #ifndef HUSHGRAD_SGD_RULE
 #define HUSHGRAD_SGD_RULE
@@ -26,9 +29,10 @@ HWY_BEFORE_NAMESPACE();
 namespace hushgrad {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using cpu::HWY_NAMESPACE::forEachLane;
 
 void sgdPlain(const SgdRule& rule, int64_t count, const float* HWY_RESTRICT gradient, float* HWY_RESTRICT parameter) {
-  forEachVector(count, [&](auto d, int64_t i) {
+  forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
     const auto p = hn::LoadU(d, parameter + i);
     const auto g = hn::MulAdd(hn::Set(d, rule.weightDecay), p, hn::LoadU(d, gradient + i));
     hn::StoreU(hn::NegMulAdd(hn::Set(d, rule.learningRate), g, p), d, parameter + i);
@@ -41,7 +45,7 @@ void sgdMomentum(const SgdRule& rule, int64_t count, const float* HWY_RESTRICT g
   const float added = rule.first ? 1.0f : rule.undamped;
   const float lookAhead = rule.nesterov ? rule.momentum : 1.0f;
   const float direct = rule.nesterov ? 1.0f : 0.0f;
-  forEachVector(count, [&](auto d, int64_t i) {
+  forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
     const auto p = hn::LoadU(d, parameter + i);
     const auto g = hn::MulAdd(hn::Set(d, rule.weightDecay), p, hn::LoadU(d, gradient + i));
     const auto b = hn::MulAdd(hn::Set(d, kept), hn::LoadU(d, buffer + i), hn::Mul(hn::Set(d, added), g));
