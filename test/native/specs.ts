@@ -1,0 +1,60 @@
+/** Small native sessions, made without src/training. */
+import { linear, relu } from "../../src/layers/index.js";
+import type { NativeSession, NativeSessionSpec, UpdateSpec } from "../../src/native/binding.js";
+import { sequential } from "../../src/graph/index.js";
+import { requireBinding } from "./binding-path.js";
+
+/** widths[0] inputs, ReLU between, the last width is the number of classes. */
+export function mlpSpec(widths: readonly number[], changes: Partial<NativeSessionSpec> = {}): NativeSessionSpec {
+  const [inputs = 1, ...outputs] = widths;
+  const layers = outputs.flatMap((width, i) => (i === 0 ? [linear(width)] : [relu(), linear(width)]));
+  const model = sequential([inputs], layers).spec;
+  return {
+    model,
+    loss: { kind: "crossEntropy", attributes: { ignoreIndex: -100, labelSmoothing: 0 } },
+    clipping: {
+      function: "abadi",
+      attributes: {},
+      groupOfParameter: model.parameters.map(() => 0),
+      thresholds: [1],
+    },
+    strategy: "auto",
+    optimizer: { kind: "sgd", attributes: { momentum: 0, dampening: 0, weightDecay: 0, nesterov: 0 } },
+    chunkSize: 0,
+    threads: 0,
+    deterministic: false,
+    ...changes,
+  };
+}
+
+export function fill(session: NativeSession, spec: NativeSessionSpec, seed = 1): void {
+  spec.model.parameters.forEach((parameter, index) => {
+    session.setParameter(index, numbers(parameter.shape.reduce((a, b) => a * b, 1), seed + index, 0.2));
+  });
+}
+
+/** A session with parameters; dispose it. */
+export function makeNative(spec: NativeSessionSpec): NativeSession {
+  const session = new (requireBinding().Session)(spec);
+  fill(session, spec);
+  return session;
+}
+
+/** Repeatable numbers in (−scale, scale). */
+export function numbers(count: number, seed: number, scale = 1): Float32Array {
+  let state = seed >>> 0 || 1;
+  return Float32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return scale * (state / 2 ** 31 - 1);
+  });
+}
+
+export function classes(count: number, kinds: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, i) => i % kinds);
+}
+
+export const update: UpdateSpec = { noiseDeviation: 0, normalizer: 4, learningRate: 0.1, step: 1 };
+
+export function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
