@@ -20,26 +20,26 @@ struct LayerSetup {
   const NodeSpec& node;
   std::vector<Shape> inputShapes;
   Shape outputShape;
-  int64_t capacity;          // most examples in a chunk
-  bool needsInputGradient;   // false for a layer fed by the model's input alone
+  int64_t capacity;         // most examples in a chunk
+  bool needsInputGradient;  // false for a layer fed by the model's input alone
   Backend& backend;
 };
 
 // Everything of one layer for one chunk. Pointers are fixed when memory is planned; only the first block changes.
 struct Tape {
-  int64_t examples = 0;      // in this chunk, 1 … capacity
+  int64_t examples = 0;  // in this chunk, 1 … capacity
   bool training = true;
-  uint64_t dropoutKey = 0;   // of this step and layer
-  uint64_t firstExample = 0; // index of the chunk's first example in its logical batch
+  uint64_t dropoutKey = 0;    // of this step and layer
+  uint64_t firstExample = 0;  // index of the chunk's first example in its logical batch
 
-  std::vector<const float*> inputs;          // x: [examples, elements] each
-  float* output = nullptr;                   // y
-  const float* outputGradient = nullptr;     // dL/dy, one row an example: never averaged over examples
-  std::vector<float*> inputGradients;        // dL/dx; null where not wanted; overwritten
-  float* saved = nullptr;                    // savedFloats() an example: forward writes, backward reads
-  float* scratch = nullptr;                  // scratchFloats(): free for use within one call
-  const float* packed = nullptr;             // packedFloats(), written by pack()
-  std::vector<const float*> parameters;      // by slot, PyTorch's layout; null where the layer goes without
+  std::vector<const float*> inputs;       // x: [examples, elements] each
+  float* output = nullptr;                // y
+  const float* outputGradient = nullptr;  // dL/dy, one row an example: never averaged over examples
+  std::vector<float*> inputGradients;     // dL/dx; null where not wanted; overwritten
+  float* saved = nullptr;                 // savedFloats() an example: forward writes, backward reads
+  float* scratch = nullptr;               // scratchFloats(): free for use within one call
+  const float* packed = nullptr;          // packedFloats(), written by pack()
+  std::vector<const float*> parameters;   // by slot, PyTorch's layout; null where the layer goes without
 };
 
 // Floating-point operations and bytes moved for one example.
@@ -118,8 +118,8 @@ bool registerLayer(const std::string& kind, LayerFactory factory);
 std::unique_ptr<Layer> makeLayer(const LayerSetup& setup);  // throws std::invalid_argument on an unknown kind
 std::vector<std::string> registeredLayers();
 
-#define HUSHGRAD_LAYER(kind, Class)                                       \
-  static const bool registered##Class = ::hushgrad::registerLayer(        \
+#define HUSHGRAD_LAYER(kind, Class)                                \
+  static const bool registered##Class = ::hushgrad::registerLayer( \
       kind, [](const ::hushgrad::LayerSetup& setup) { return std::make_unique<Class>(setup); })
 
 }  // namespace hushgrad
