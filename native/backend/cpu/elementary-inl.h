@@ -72,8 +72,12 @@ HWY_INLINE NormalTail<V> normalTail(D d, V magnitude) {
   const V square = hn::Mul(a, a), rest = hn::MulSub(a, a, square);
   const V rounded = expOfMinus(d, hn::Mul(square, half));
   const V bell = hn::NegMulAdd(hn::Mul(rounded, rest), half, rounded);
-  const V r = hn::Div(hn::Set(d, 1.0f), hn::MulAdd(a, hn::Set(d, 0.35f), hn::Set(d, 1.0f)));
-  const V t = hn::Sub(r, half);
+  // r's rounding would come out of p(r) doubled; what it is short of 1/(1 + 0.35 a) is added back.
+  const V one = hn::Set(d, 1.0f), slope = hn::Set(d, 0.35f);
+  const V s = hn::MulAdd(a, slope, one), sRest = hn::MulAdd(a, slope, hn::Sub(one, s));
+  const V inverse = hn::Div(one, s);
+  const V missing = hn::Mul(inverse, hn::NegMulAdd(inverse, sRest, hn::NegMulAdd(inverse, s, one)));
+  const V r = hn::Add(inverse, missing), t = hn::Add(hn::Sub(inverse, half), missing);
   V p = hn::MulAdd(hn::Set(d, 0.01870589703321457f), t, hn::Set(d, -0.009569209069013596f));
   p = hn::MulAdd(p, t, hn::Set(d, -0.03574347123503685f));
   p = hn::MulAdd(p, t, hn::Set(d, 0.030581342056393623f));
