@@ -1,0 +1,153 @@
+/**
+ * Random numbers of a run: one 256-bit master key, and from it by HKDF-SHA256 (RFC 5869) a key for every purpose, so
+ * that noise, sampling and everything else never share a value. Streams are AES-256 in counter mode.
+ *
+ * ```ts
+ * const keys = new RandomKeys();                 // from the operating system: private
+ * const sampling = keys.stream("sampling");
+ * const noiseKey = keys.key("noise");
+ * ```
+ *
+ * **Guarantee.** Without a seed the master key is 32 bytes of the operating system's cryptographic generator. With a
+ * seed everything can be repeated by anyone who guesses the seed: such a run is not private, and must be marked so.
+ */
+import { type Cipher, createCipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { checkNumber } from "./check.js";
+
+/** What random numbers are for; each purpose has keys of its own. */
+export type RandomPurpose = "noise" | "sampling" | "dropout" | "initialisation" | "shuffle" | "augmentation" | "mask";
+
+const KEY_BYTES = 32;
+const wholeNumber = { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true } as const;
+
+export class RandomKeys {
+  /** Whether a seed was given: reproducible, and not private. */
+  readonly seeded: boolean;
+  private readonly master: Uint8Array;
+
+  /** @param seed a whole number ≥ 0 that makes the run reproducible and not private; absent: keys from the system. */
+  constructor(seed?: number) {
+    this.seeded = seed !== undefined;
+    if (seed !== undefined) checkNumber("seed", seed, wholeNumber);
+    this.master = seed === undefined ? randomBytes(KEY_BYTES) : Buffer.from(`hushgrad seed ${seed}`);
+  }
+
+  /** The key of a purpose: `bytes` long, at most 8,160. `index` tells keys of one purpose apart: a step, a worker. */
+  key(purpose: RandomPurpose, index = 0, bytes = KEY_BYTES): Uint8Array {
+    checkNumber("index", index, wholeNumber);
+    return new Uint8Array(hkdfSync("sha256", this.master, "hushgrad/1", `${purpose}/${index}`, bytes));
+  }
+
+  /** A stream of random numbers of a purpose; the same arguments give the same stream from its start. */
+  stream(purpose: RandomPurpose, index = 0): RandomStream {
+    return new RandomStream(this.key(purpose, index));
+  }
+}
+
+/** Words drawn from the cipher at a time. */
+const BLOCK_WORDS = 4096;
+const zeros = new Uint8Array(4 * BLOCK_WORDS);
+
+/** Cryptographic random numbers: the keystream of AES-256-CTR under a key that nothing else may use. */
+export class RandomStream {
+  private readonly cipher: Cipher;
+  private words: Uint32Array = new Uint32Array(0);
+  private position = 0;
+  private spareNormal: number | undefined;
+
+  /** @param key 32 bytes. */
+  constructor(key: Uint8Array) {
+    checkNumber("key length", key.byteLength, { min: KEY_BYTES, max: KEY_BYTES, integer: true });
+    this.cipher = createCipheriv("aes-256-ctr", key, new Uint8Array(16));
+  }
+
+  /** Overwrites every element with fresh uniform 32-bit words. */
+  fill(words: Uint32Array): void {
+    for (let done = 0; done < words.length; ) {
+      if (this.position === this.words.length) this.refill();
+      const count = Math.min(words.length - done, this.words.length - this.position);
+      words.set(this.words.subarray(this.position, this.position + count), done);
+      this.position += count;
+      done += count;
+    }
+  }
+
+  /** A uniform integer in [0, 2³²). */
+  uint32(): number {
+    if (this.position === this.words.length) this.refill();
+    return this.words[this.position++] as number;
+  }
+
+  /** A uniform multiple of 2⁻⁵³ in [0, 1). */
+  uniform(): number {
+    const high = this.uint32() >>> 5;
+    const low = this.uint32() >>> 6;
+    return (high * 2 ** 26 + low) * 2 ** -53;
+  }
+
+  /** True with the given probability, of which 53 bits count. @throws RangeError outside [0, 1]. */
+  bernoulli(probability: number): boolean {
+    checkNumber("probability", probability, { min: 0, max: 1 });
+    return this.uniform() < probability;
+  }
+
+  /** A uniform integer in [0, bound), without bias. `bound`: an integer in [1, 2³²]. */
+  integer(bound: number): number {
+    checkNumber("bound", bound, { min: 1, max: 2 ** 32, integer: true });
+    const limit = 2 ** 32 - (2 ** 32 % bound);
+    for (;;) {
+      const word = this.uint32();
+      if (word < limit) return word % bound;
+    }
+  }
+
+  /** A standard normal (Box–Muller in float64), for initialisation and data; the mechanism's noise is native. */
+  normal(): number {
+    const spare = this.spareNormal;
+    if (spare !== undefined) {
+      this.spareNormal = undefined;
+      return spare;
+    }
+    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
+    const angle = 2 * Math.PI * this.uniform();
+    this.spareNormal = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  }
+
+  private refill(): void {
+    const bytes = this.cipher.update(zeros);
+    // A copy where the cipher's output does not start at a whole word of its buffer.
+    const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+    this.words = new Uint32Array(aligned.buffer, aligned.byteOffset, BLOCK_WORDS);
+    this.position = 0;
+  }
+}
+
+/** What one session draws on: its noise, its dropout masks, its first parameters. */
+export class SessionRandom {
+  private keys: RandomKeys;
+
+  constructor(seed?: number) {
+    this.keys = new RandomKeys(seed);
+  }
+
+  /** 32 bytes, used for noise alone. */
+  noiseKey(): Uint8Array {
+    return this.keys.key("noise");
+  }
+
+  /** 8 bytes, another key for every step. */
+  dropoutKey(step: number): Uint8Array {
+    return this.keys.key("dropout", step, 8);
+  }
+
+  initialisation(): RandomStream {
+    return this.keys.stream("initialisation");
+  }
+
+  /** Fresh keys, so that going back to an earlier step uses no value twice. A seeded session repeats by design. */
+  renew(): void {
+    if (this.keys.seeded) throw new Error("a seeded session cannot take fresh keys: it is to repeat what it drew");
+    this.keys = new RandomKeys();
+  }
+}
