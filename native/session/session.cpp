@@ -191,6 +191,7 @@ void Session::setNoiseKey(const NoiseKey& key) {
 }
 void Session::setDropoutKey(uint64_t key) {
   impl->dropoutKey = key;
+  impl->stepsTaken = 0;
 }
 
 bool Session::accumulate(const BatchView& batch, const std::atomic<bool>* cancelled) {

@@ -95,7 +95,7 @@ class Session {
   void setOptimizerState(size_t parameter, int slot, const float* values);
   void getOptimizerState(size_t parameter, int slot, float* values) const;
   void setNoiseKey(const NoiseKey& key);  // 256 bits, of this session's noise alone
-  void setDropoutKey(uint64_t key);
+  void setDropoutKey(uint64_t key);       // of the steps from here on, counted from this call
 
   // Adds the batch's clipped sum to the accumulators. Between chunks `cancelled` is looked at; when it is set, the
   // accumulators are cleared and false comes back.

@@ -55,9 +55,10 @@ class Session::Impl {
   std::vector<BatchStatistics> laneStatistics;
 
   bool packedIsStale = true;
-  bool updated = false;      // whether update() has been called
-  uint64_t accumulated = 0;  // examples since the last update
-  uint64_t stepsTaken = 0, dropoutKey = 0;
+  bool updated = false;                     // whether update() has been called
+  uint64_t accumulated = 0;                 // examples since the last update
+  uint64_t noiseStream = 0;                 // of the latest update; only grows: never the same twice under one key
+  uint64_t stepsTaken = 0, dropoutKey = 0;  // steps since the dropout key was set
   BatchStatistics statistics;
   SessionPlan plan;
 

@@ -64,7 +64,7 @@ void Session::Impl::runTask(const UpdateTask& task, const UpdateSpec& update, in
   range.count = task.count;
   range.noise = &noise;
   range.noiseDeviation = update.noiseDeviation;
-  range.noiseStream = stepsTaken;  // this session's own count: never the same twice under one key
+  range.noiseStream = noiseStream;
   range.noiseFirst = task.noiseFirst;
   range.normalizer = update.normalizer;
   range.parameter = parameters[task.parameter] + task.first;
@@ -82,6 +82,8 @@ UpdateResult Session::Impl::update(const UpdateSpec& update) {
   auto fingerprintOf = [&](size_t p) { return fingerprint(parameters[p], elementCount(graph.parameters[p].shape)); };
   for (size_t p = 0; p < parameters.size() && !updated; ++p) fingerprints[p] = fingerprintOf(p);
 
+  // The step's own number, so that a resumed run draws what it would have drawn, unless that has been used.
+  noiseStream = std::max(noiseStream + 1, static_cast<uint64_t>(update.optimizer.step));
   std::atomic<size_t> next{0};
   inParallel(threads, [&](int worker) {
     for (size_t t = next++; t < updateTasks.size(); t = next++) runTask(updateTasks[t], update, worker);
