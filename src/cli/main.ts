@@ -3,8 +3,8 @@
  * The `hushgrad` command. One file a command, loaded only when it is asked for, so that `account` starts without the
  * plots of `train`. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
  */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { packageVersion } from "../training/package-version.js";
 import { failureLine } from "./failure.js";
 
 interface CommandModule {
@@ -51,11 +51,6 @@ async function makeProgram(name: string | undefined): Promise<Command> {
 
 function usageExitCode(error: CommanderError): number {
   return error.exitCode === 0 ? 0 : 2;
-}
-
-function packageVersion(): string {
-  const path = new URL("../../package.json", import.meta.url);
-  return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
 }
 
 process.exitCode = await main(process.argv.slice(2));

@@ -7,7 +7,7 @@ export interface TrainingReport {
   readonly title: string;
   /** `private`: ε holds; `seeded`: anyone with the seed can remove the noise; `none`: no noise at all. */
   readonly privacy: "private" | "seeded" | "none";
-  readonly status: "finished" | "interrupted";
+  readonly status: "finished" | "budget" | "interrupted";
   readonly epsilon?: number | undefined;
   readonly targetEpsilon?: number | undefined;
   readonly delta?: number | undefined;
@@ -24,6 +24,7 @@ export interface TrainingReport {
   readonly statement: unknown;
 }
 
+const STATUS = { finished: "finished", budget: "stopped at its budget", interrupted: "interrupted" } as const;
 const OUTSIDE = "outside ε";
 const ACCENT = "var(--accent)";
 const SECOND = "var(--second)";
@@ -35,7 +36,7 @@ export async function trainingReport(report: TrainingReport): Promise<string> {
   return renderPage({
     title: report.title,
     badge: badge(report),
-    subtitle: `${report.status}, ${report.steps} steps in ${duration(report.seconds)}`,
+    subtitle: `${STATUS[report.status]}, ${report.steps} steps in ${duration(report.seconds)}`,
     body: `${tiles(summary(report))}<div class="grid">${charts.join("")}${tables.join("")}</div>`,
     footer:
       "Inside ε: the model after each step. Outside ε, because computed from the records without noise: loss, accuracy, " +

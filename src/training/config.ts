@@ -111,15 +111,40 @@ export function parseConfig(value: unknown, source = "config"): TrainingConfig {
   return parseConfigValue(source, configSchema, value);
 }
 
-/** Reads and checks a configuration file. Throws a ConfigError. */
-export function readConfig(path: string): TrainingConfig {
-  let json: unknown;
+/** Reads a configuration file's JSON, unchecked. Throws a ConfigError. */
+export function readConfigJson(path: string): unknown {
   try {
-    json = JSON.parse(readFileSync(path, "utf8"));
+    return JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
     throw new ConfigError(`${path}: ${(error as Error).message}`);
   }
-  return parseConfig(json, path);
+}
+
+/** Reads and checks a configuration file. Throws a ConfigError. */
+export function readConfig(path: string): TrainingConfig {
+  return parseConfig(readConfigJson(path), path);
+}
+
+/** What a command line may say instead of the file. */
+export interface ConfigOverrides {
+  readonly epochs?: number | undefined;
+  readonly steps?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly threads?: number | undefined;
+}
+
+/** The configuration's JSON with what the command line says instead; `epochs` replaces `steps` and the reverse. */
+export function applyOverrides(json: unknown, { epochs, steps, seed, threads }: ConfigOverrides): unknown {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) return json;
+  const config: Record<string, unknown> = { ...json };
+  if (epochs !== undefined || steps !== undefined) {
+    delete config.epochs;
+    delete config.steps;
+  }
+  for (const [key, value] of Object.entries({ epochs, steps, seed, threads })) {
+    if (value !== undefined) config[key] = value;
+  }
+  return config;
 }
 
 /** The model that the configuration names or describes. */
@@ -136,7 +161,7 @@ function checkModel(value: unknown, context: z.core.$RefinementCtx): void {
   }
   const parsed = modelSchema.safeParse(value, { reportInput: true });
   if (!parsed.success) {
-    for (const issue of parsed.error.issues) context.addIssue({ ...issue, path: [...issue.path] } as z.core.$ZodRawIssue);
+    context.issues.push(...(parsed.error.issues as unknown as z.core.$ZodRawIssue[]));
     return;
   }
   try {

@@ -30,32 +30,43 @@ const recordSchema = z.object({
 });
 export type RunRecord = Readonly<z.infer<typeof recordSchema>>;
 
+export interface RunPaths {
+  readonly record: string;
+  readonly lock: string;
+  readonly config: string;
+  readonly metrics: string;
+  readonly privacy: string;
+  /** The model alone, PyTorch's names. */
+  readonly checkpoint: string;
+  /** Everything that resuming needs: one file, so that it is never half of one step and half of another. */
+  readonly state: string;
+  readonly report: string;
+}
+
+/** Where a run's files lie. */
+export function runPaths(path: string): RunPaths {
+  return {
+    record: join(path, "run.json"),
+    lock: join(path, "run.lock"),
+    config: join(path, "config.json"),
+    metrics: join(path, "metrics.csv"),
+    privacy: join(path, "privacy.json"),
+    checkpoint: join(path, "checkpoint.safetensors"),
+    state: join(path, "state.safetensors"),
+    report: join(path, "report.html"),
+  };
+}
+
 export class RunDirectory {
+  readonly files: RunPaths;
+
   private constructor(
     readonly path: string,
     private record: RunRecord,
-  ) {}
+  ) {
+    this.files = runPaths(path);
+  }
 
-  get metrics(): string {
-    return join(this.path, "metrics.csv");
-  }
-  get privacy(): string {
-    return join(this.path, "privacy.json");
-  }
-  /** The model alone, PyTorch's names. */
-  get checkpoint(): string {
-    return join(this.path, "checkpoint.safetensors");
-  }
-  /** Everything that resuming needs: one file, so that it is never half of one step and half of another. */
-  get state(): string {
-    return join(this.path, "state.safetensors");
-  }
-  get report(): string {
-    return join(this.path, "report.html");
-  }
-  get config(): string {
-    return join(this.path, "config.json");
-  }
   get status(): RunStatus {
     return this.record.status;
   }
@@ -74,7 +85,7 @@ export class RunDirectory {
     makeFolder(path);
     lock(path);
     try {
-      if (existsSync(recordPath(path))) {
+      if (existsSync(runPaths(path).record)) {
         throw new RunDirectoryError(`${path} holds a run already: --resume continues it, another --out starts a new one`);
       }
       const record: RunRecord = { format: 1, status: "running", fingerprint, resumed: 0, accountedSteps: 0, lostSteps: 0 };
@@ -92,7 +103,7 @@ export class RunDirectory {
    * RunDirectoryError if there is none, it is finished, in use, or was made with settings of another fingerprint.
    */
   static resume(path: string, fingerprint: string, checkpointStep: () => number): RunDirectory {
-    if (!existsSync(recordPath(path))) {
+    if (!existsSync(runPaths(path).record)) {
       throw new RunDirectoryError(`${path} holds no run to resume: leave --resume out to start one there`);
     }
     lock(path);
@@ -103,7 +114,7 @@ export class RunDirectory {
       }
       if (record.fingerprint !== fingerprint) {
         throw new RunDirectoryError(
-          `${path} was made with another configuration (${join(path, "config.json")}): resume with that one, or another --out starts a new run`,
+          `${path} was made with another configuration (${runPaths(path).config}): resume with that one, or another --out starts a new run`,
         );
       }
       const lostSteps = record.accountedSteps - checkpointStep();
@@ -135,7 +146,7 @@ export class RunDirectory {
 
   private write(record: RunRecord): void {
     this.record = record;
-    writeAtomically(recordPath(this.path), `${JSON.stringify(record, null, 2)}\n`);
+    writeAtomically(this.files.record, `${JSON.stringify(record, null, 2)}\n`);
   }
 }
 
@@ -147,31 +158,23 @@ export function freshRunPath(parent: string, name: string): string {
   return join(parent, `${name}-${String(next).padStart(3, "0")}`);
 }
 
-function recordPath(path: string): string {
-  return join(path, "run.json");
-}
-
 function readRecord(path: string): RunRecord {
-  const parsed = recordSchema.safeParse(readJson(recordPath(path)));
+  const parsed = recordSchema.safeParse(readJson(runPaths(path).record));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new RunDirectoryError(`${recordPath(path)}: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a run's record"}`);
-}
-
-function lockPath(path: string): string {
-  return join(path, "run.lock");
+  throw new RunDirectoryError(`${runPaths(path).record}: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a run's record"}`);
 }
 
 function lock(path: string, mayRetry = true): void {
   try {
-    const file = openSync(lockPath(path), "wx");
+    const file = openSync(runPaths(path).lock, "wx");
     writeSync(file, String(process.pid));
     closeSync(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    const holder = Number(readFileSync(lockPath(path), "utf8"));
+    const holder = Number(readFileSync(runPaths(path).lock, "utf8"));
     if (isAlive(holder) || !mayRetry) {
-      throw new RunDirectoryError(`${path} is in use by process ${holder}; if that is none of yours, delete ${lockPath(path)}`);
+      throw new RunDirectoryError(`${path} is in use by process ${holder}; if that is none of yours, delete ${runPaths(path).lock}`);
     }
     unlock(path);
     lock(path, false);
@@ -179,7 +182,7 @@ function lock(path: string, mayRetry = true): void {
 }
 
 function unlock(path: string): void {
-  if (existsSync(lockPath(path))) unlinkSync(lockPath(path));
+  if (existsSync(runPaths(path).lock)) unlinkSync(runPaths(path).lock);
 }
 
 // Signal 0 only asks; EPERM means that the process exists and is another user's.

@@ -1,0 +1,142 @@
+/** How a run looks while it goes: a bar on a terminal, plain lines elsewhere. What lies outside ε is marked. */
+import cliProgress from "cli-progress";
+import type { EpochEvent, StepEvent } from "../training/events.js";
+import type { Trainer } from "../training/trainer.js";
+import { duration, short } from "./format.js";
+
+const SMOOTHING = 0.05;
+const REDRAW_MS = 100;
+const LINE_SECONDS = 30;
+
+/** Shows the trainer's progress on stderr until `stop()`. */
+export interface Progress {
+  stop(): void;
+}
+
+export function showProgress(trainer: Trainer, stream: NodeJS.WriteStream = process.stderr): Progress {
+  return stream.isTTY ? new ProgressBar(trainer, stream) : new ProgressLines(trainer, stream);
+}
+
+/** Examples a second and mean loss, both as moving averages. */
+class Pace {
+  private last: number | undefined;
+  private secondsAStep: number | undefined;
+  private examplesAStep = 0;
+  loss: number | undefined;
+
+  add(event: StepEvent): void {
+    const { examples, meanLoss } = event.statistics;
+    if (this.last !== undefined) this.secondsAStep = blend(this.secondsAStep, event.seconds - this.last);
+    this.last = event.seconds;
+    this.examplesAStep = blend(this.examplesAStep || undefined, examples);
+    if (Number.isFinite(meanLoss)) this.loss = blend(this.loss, meanLoss);
+  }
+
+  get examplesPerSecond(): string {
+    return this.secondsAStep ? String(Math.round(this.examplesAStep / this.secondsAStep)) : "–";
+  }
+
+  timeLeft(steps: number): string {
+    return this.secondsAStep === undefined ? "–" : duration(steps * this.secondsAStep);
+  }
+}
+
+function blend(old: number | undefined, now: number): number {
+  return old === undefined ? now : old + SMOOTHING * (now - old);
+}
+
+class ProgressBar implements Progress {
+  private readonly pace = new Pace();
+  private readonly bar: cliProgress.SingleBar;
+  private privacy = "";
+  private started = false;
+
+  constructor(trainer: Trainer, stream: NodeJS.WriteStream) {
+    this.bar = new cliProgress.SingleBar({
+      stream,
+      format: "epoch {epoch} │{bar}│ {percentage}% │ {rate} examples/s │ loss {loss}{accuracy} (outside ε) │ {epsilon} │ {left} left",
+      barCompleteChar: "█",
+      barIncompleteChar: "·",
+      barsize: 20,
+      hideCursor: true,
+      fps: 1000 / REDRAW_MS,
+      gracefulExit: false,
+      linewrap: false,
+    });
+    let accuracy = "";
+    let epochs = "";
+    trainer.on("start", ({ plan, step, seeded }) => {
+      this.privacy = seeded ? " (seeded: not private)" : "";
+      epochs = `/${Math.ceil(plan.steps / plan.stepsPerEpoch)}`;
+      this.bar.start(plan.steps, step, this.payload(undefined, "–", ""));
+      this.started = true;
+    });
+    trainer.on("step", (event) => {
+      this.pace.add(event);
+      this.bar.update(event.step, this.payload(event, `${event.epoch}${epochs}`, accuracy));
+    });
+    trainer.on("epoch", ({ test }) => {
+      if (test?.accuracy !== undefined) accuracy = `, test accuracy ${(100 * test.accuracy).toFixed(2)} %`;
+    });
+  }
+
+  stop(): void {
+    if (this.started) this.bar.stop();
+    this.started = false;
+  }
+
+  private payload(event: StepEvent | undefined, epoch: string, accuracy: string): Record<string, string> {
+    return {
+      epoch,
+      accuracy,
+      rate: this.pace.examplesPerSecond,
+      loss: this.pace.loss?.toFixed(3) ?? "–",
+      epsilon: event?.epsilon === undefined ? "not private" : `ε ${event.epsilon.toFixed(3)}${this.privacy}`,
+      left: event ? this.pace.timeLeft(event.steps - event.step) : "–",
+    };
+  }
+}
+
+class ProgressLines implements Progress {
+  private readonly pace = new Pace();
+  private lastLine = 0;
+
+  constructor(
+    trainer: Trainer,
+    private readonly stream: NodeJS.WriteStream,
+  ) {
+    let epochs = 0;
+    let steps = 0;
+    let note = "";
+    trainer.on("start", ({ plan, step, seeded }) => {
+      steps = plan.steps;
+      epochs = Math.ceil(plan.steps / plan.stepsPerEpoch);
+      note = seeded ? " (seeded: not private)" : "";
+      const from = step > 0 ? `, resumed after step ${step}` : "";
+      this.write(`training: ${steps} steps, ${plan.stepsPerEpoch} an epoch${from}`);
+    });
+    trainer.on("step", (event) => {
+      this.pace.add(event);
+      if (event.seconds - this.lastLine < LINE_SECONDS) return;
+      this.lastLine = event.seconds;
+      this.write(`step ${event.step}/${steps}  ${this.figures(event.epsilon, note)}, ${this.pace.timeLeft(steps - event.step)} left`);
+    });
+    trainer.on("epoch", (event: EpochEvent) => {
+      this.lastLine = event.seconds;
+      const accuracy = event.test?.accuracy === undefined ? "" : `, test accuracy ${(100 * event.test.accuracy).toFixed(2)} %`;
+      const left = this.pace.timeLeft(steps - event.step);
+      this.write(`epoch ${event.epoch}/${epochs}  ${this.figures(event.epsilon, note)}${accuracy} (outside ε), ${left} left`);
+    });
+  }
+
+  stop(): void {}
+
+  private figures(epsilon: number | undefined, note: string): string {
+    const spent = epsilon === undefined ? "not private" : `ε ${short(epsilon)}${note}`;
+    return `${spent}, ${this.pace.examplesPerSecond} examples/s, loss ${this.pace.loss?.toFixed(4) ?? "–"}`;
+  }
+
+  private write(line: string): void {
+    this.stream.write(`${line}\n`);
+  }
+}

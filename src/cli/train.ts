@@ -1,0 +1,126 @@
+/** `hushgrad train CONFIG.json`: trains and leaves a folder with everything about the run. */
+import { basename, dirname, join } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { applyOverrides, parseConfig, readConfigJson } from "../training/config.js";
+import { loadData } from "../training/data-config.js";
+import type { TrainingResult } from "../training/events.js";
+import { freshRunPath, runPaths } from "../training/run-directory.js";
+import { Trainer } from "../training/trainer.js";
+import { bytes, duration, short } from "./format.js";
+import { interruptSignal } from "./interrupt.js";
+import { showProgress } from "./progress.js";
+
+interface TrainOptions {
+  readonly out?: string;
+  readonly resume?: boolean;
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly seed?: number;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+const INTERRUPTED = 130;
+
+export function register(program: Command): void {
+  program
+    .command("train")
+    .description("train a model as a configuration file says, e.g. examples/mnist.json")
+    .argument("<config>", "configuration, JSON")
+    .option("-o, --out <dir>", "folder of the run (default: runs/NAME-001, -002, …)")
+    .option("--resume", "go on with the run in --out: its spent privacy counts on")
+    .addOption(new Option("--epochs <n>", "instead of the configuration's").argParser(positiveNumber).conflicts("steps"))
+    .addOption(new Option("--steps <n>", "instead of the configuration's").argParser(wholeNumber))
+    .addOption(new Option("--seed <n>", "make the run reproducible, and not private").argParser(wholeNumber))
+    .addOption(new Option("--threads <n>", "instead of one a core").argParser(wholeNumber))
+    .option("--json", "print the outcome as JSON on stdout")
+    .action(train);
+}
+
+async function train(file: string, options: TrainOptions, command: Command): Promise<void> {
+  if (options.resume && options.out === undefined) command.error("error: --resume needs --out DIR, the run to go on with");
+  const config = parseConfig(applyOverrides(readConfigJson(file), options), file);
+  const name = config.name ?? basename(file).replace(/\.json$/, "");
+  const out = options.out ?? freshRunPath("runs", name);
+  const { train, test } = loadData(config.data, dirname(file));
+  const trainer = new Trainer({ config, train, test, out, resume: options.resume, title: name });
+  const interrupt = interruptSignal();
+  const progress = showProgress(trainer);
+  try {
+    const result = await trainer.run(interrupt.signal);
+    progress.stop();
+    process.stdout.write(options.json ? `${JSON.stringify(outcome(result, out), null, 2)}\n` : summary(result, out));
+    if (result.stopped === "interrupted") process.exitCode = INTERRUPTED;
+  } finally {
+    progress.stop();
+    interrupt.release();
+  }
+}
+
+function summary(result: TrainingResult, out: string): string {
+  const { plan } = result;
+  const paths = runPaths(out);
+  const note = result.seeded ? "  seeded: not private" : "";
+  const privacy: [string, string][] = plan.privacy
+    ? [
+        ["ε", `${short(result.epsilon ?? Number.NaN)}${note}`],
+        ["δ", short(plan.privacy.delta)],
+        ["σ", short(plan.noiseMultiplier)],
+      ]
+    : [["privacy", "none: this run is not private"]];
+  const accuracy = result.test?.accuracy;
+  const lost = result.accountedSteps - result.step;
+  const rows: [string, string][] = [
+    ["accuracy", accuracy === undefined ? "no test data" : `${(100 * accuracy).toFixed(2)} % on the test data (outside ε)`],
+    ...privacy,
+    ["q", short(plan.samplingRate)],
+    ["steps", `${result.step} of ${plan.steps}${lost > 0 ? `, and ${lost} lost to a crash but counted` : ""}`],
+    ["time", duration(result.seconds)],
+    ["peak memory", bytes(result.peakBytes)],
+    ["metrics", paths.metrics],
+    ["privacy", paths.privacy],
+    ["checkpoint", paths.checkpoint],
+    ["report", paths.report],
+  ];
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return `\n${stopLine(result, out)}\n${rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`).join("\n")}\n`;
+}
+
+function stopLine(result: TrainingResult, out: string): string {
+  if (result.stopped === "finished") return "Finished.";
+  if (result.stopped === "budget") return "Stopped: another step would exceed the privacy budget.";
+  return `Interrupted. Go on with --out ${out} --resume.`;
+}
+
+function outcome(result: TrainingResult, out: string): Record<string, unknown> {
+  const { plan } = result;
+  const { metrics, privacy, checkpoint, report } = runPaths(out);
+  return {
+    stopped: result.stopped,
+    accuracy: result.test?.accuracy ?? null,
+    testLoss: result.test?.loss ?? null,
+    epsilon: result.epsilon ?? null,
+    delta: plan.privacy?.delta ?? null,
+    noiseMultiplier: plan.noiseMultiplier,
+    samplingRate: plan.samplingRate,
+    steps: result.step,
+    accountedSteps: result.accountedSteps,
+    private: plan.privacy !== undefined && !result.seeded,
+    seeded: result.seeded,
+    seconds: result.seconds,
+    peakBytes: result.peakBytes,
+    files: { directory: join(out), metrics, privacy, checkpoint, report },
+  };
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError(`got ${text}; allowed: a number above 0`);
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError(`got ${text}; allowed: a whole number, at least 0`);
+}

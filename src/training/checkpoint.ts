@@ -1,0 +1,91 @@
+/**
+ * A run on disk. `state.safetensors` holds everything that resuming needs (parameters under `model.`, the optimizer's
+ * buffers under `optimizer.SLOT.`, counters as metadata) in one file, so that it is never half of one step and half of
+ * another. `checkpoint.safetensors` holds the model alone, under PyTorch's names.
+ */
+import { existsSync } from "node:fs";
+import { z } from "zod";
+import { DataError } from "../data/dataset.js";
+import { readSafetensors, type Tensor as StoredTensor, writeSafetensors } from "../data/safetensors.js";
+import type { OptimizerState } from "./optimizer-state.js";
+import type { Session } from "./session.js";
+import type { Tensors } from "./tensors.js";
+
+/** Where a run stands, beside its tensors. */
+export interface RunState {
+  /** Steps that this model has taken. */
+  readonly step: number;
+  /** Spent on them, interruptions not counted. */
+  readonly seconds: number;
+}
+
+/** What can be told about a checkpoint to whoever opens it elsewhere. */
+export type CheckpointNotes = Readonly<Record<string, string>>;
+
+const metadataSchema = z.object({
+  format: z.literal("hushgrad-state-1"),
+  step: z.coerce.number().int().min(0),
+  seconds: z.coerce.number().min(0),
+  slots: z.coerce.number().int().min(0),
+});
+
+/** Writes both files, each whole or not at all. `notes` become the model file's metadata. */
+export function saveCheckpoint(paths: CheckpointPaths, session: Session, state: RunState, notes: CheckpointNotes): void {
+  const parameters = session.parameters();
+  const optimizer = session.optimizerState();
+  const tensors = new Map(stored(parameters, "model."));
+  optimizer.slots.forEach((slot, i) => {
+    for (const [name, tensor] of stored(slot, `optimizer.${i}.`)) tensors.set(name, tensor);
+  });
+  writeSafetensors(paths.checkpoint, new Map(stored(parameters, "")), { ...notes, step: String(state.step) });
+  writeSafetensors(paths.state, tensors, {
+    format: "hushgrad-state-1",
+    step: String(state.step),
+    seconds: String(state.seconds),
+    slots: String(optimizer.slots.length),
+  });
+}
+
+export interface CheckpointPaths {
+  readonly checkpoint: string;
+  readonly state: string;
+}
+
+/** Counters of a state file; undefined if there is none. Throws a DataError if it is damaged. */
+export function readRunState(path: string): RunState | undefined {
+  return existsSync(path) ? parseMetadata(path, readSafetensors(path).metadata) : undefined;
+}
+
+/** Puts a state file's tensors into the session. Throws an error naming what is damaged or of another model. */
+export function restoreCheckpoint(path: string, session: Session): RunState {
+  const { tensors, metadata } = readSafetensors(path);
+  const { step, seconds, slots } = parseMetadata(path, metadata);
+  session.loadParameters(withPrefix(path, tensors, "model."));
+  const state: OptimizerState = {
+    step,
+    slots: Array.from({ length: slots }, (_, i) => withPrefix(path, tensors, `optimizer.${i}.`)),
+  };
+  session.loadOptimizerState(state);
+  return { step, seconds };
+}
+
+function parseMetadata(path: string, metadata: Readonly<Record<string, string>>): z.output<typeof metadataSchema> {
+  const parsed = metadataSchema.safeParse(metadata);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new DataError(`${path}: metadata ${issue?.path.join(".")}: ${issue?.message}`);
+}
+
+function stored(tensors: Tensors, prefix: string): [string, StoredTensor][] {
+  return Object.entries(tensors).map(([name, { shape, data }]) => [prefix + name, { shape, values: data }]);
+}
+
+function withPrefix(path: string, tensors: ReadonlyMap<string, StoredTensor>, prefix: string): Tensors {
+  const found: Tensors = {};
+  for (const [name, { shape, values }] of tensors) {
+    if (!name.startsWith(prefix)) continue;
+    if (!(values instanceof Float32Array)) throw new DataError(`${path}: tensor '${name}' is not float32`);
+    found[name.slice(prefix.length)] = { shape, data: values };
+  }
+  return found;
+}

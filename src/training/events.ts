@@ -1,0 +1,55 @@
+/** What a Trainer tells while it runs. */
+import type { EvaluationResult } from "./evaluate.js";
+import type { StepStatistics } from "./session.js";
+import type { TrainingPlan } from "./training-plan.js";
+
+/** `budget`: the next step would have exceeded ε. `interrupted`: the signal asked to stop. */
+export type StopReason = "finished" | "budget" | "interrupted";
+
+export interface StepEvent {
+  readonly step: number;
+  readonly steps: number;
+  /** Counts from 1. */
+  readonly epoch: number;
+  readonly learningRate: number;
+  /** Spent with this step; undefined without privacy. */
+  readonly epsilon?: number | undefined;
+  /** Outside ε, as are all of its numbers. */
+  readonly statistics: StepStatistics;
+  /** Since the run began, interruptions not counted. */
+  readonly seconds: number;
+}
+
+export interface EpochEvent {
+  readonly epoch: number;
+  readonly step: number;
+  readonly epsilon?: number | undefined;
+  /** Mean over the epoch's steps; NaN if all were empty. Outside ε. */
+  readonly trainLoss: number;
+  /** Outside ε; undefined without test data. */
+  readonly test?: EvaluationResult | undefined;
+  readonly seconds: number;
+}
+
+export interface TrainingResult {
+  readonly stopped: StopReason;
+  readonly plan: TrainingPlan;
+  /** Steps that the model has taken. */
+  readonly step: number;
+  /** Steps that accounting counts: not fewer. */
+  readonly accountedSteps: number;
+  readonly epsilon?: number | undefined;
+  readonly seeded: boolean;
+  readonly test?: EvaluationResult | undefined;
+  readonly seconds: number;
+  /** Largest resident size of the process. */
+  readonly peakBytes: number;
+}
+
+export interface TrainerEvents {
+  start: [{ readonly plan: TrainingPlan; readonly step: number; readonly seeded: boolean }];
+  step: [StepEvent];
+  epoch: [EpochEvent];
+  checkpoint: [{ readonly step: number; readonly path: string }];
+  done: [TrainingResult];
+}

@@ -1,0 +1,116 @@
+/** Puts a run together: plan, folder, session, sampler, what was spent before. */
+import { PoissonSampler } from "../data/poisson.js";
+import type { Model } from "../graph/model.js";
+import { elementCount, showShape } from "../graph/shape.js";
+import { lossFromJSON } from "../losses/index.js";
+import { optimizerFromJSON } from "../optimizers/index.js";
+import { scheduleFromJSON } from "../optimizers/schedules/index.js";
+import { RandomKeys } from "../privacy/random.js";
+import { readRunState, restoreCheckpoint, type RunState } from "./checkpoint.js";
+import { buildModel, type TrainingConfig } from "./config.js";
+import { ConfigError } from "./config-errors.js";
+import { fingerprint } from "./fingerprint.js";
+import { PrivacyMeter } from "./privacy-meter.js";
+import { RunDirectory, runPaths } from "./run-directory.js";
+import { RunFiles } from "./run-files.js";
+import { createSession, type Session } from "./session.js";
+import type { TrainerOptions } from "./trainer.js";
+import { planTraining, type TrainingPlan } from "./training-plan.js";
+
+export interface PreparedRun {
+  readonly plan: TrainingPlan;
+  readonly session: Session;
+  readonly meter: PrivacyMeter;
+  readonly files: RunFiles | undefined;
+  /** Logical batches without end. */
+  readonly sampler: Iterable<Uint32Array>;
+  /** Of the step after `stepsTaken` steps. */
+  learningRate(stepsTaken: number): number;
+  /** Where the model stands. */
+  readonly start: RunState;
+}
+
+/** A session as the configuration says; with a plan, ready for `step()`. */
+export function makeSession(config: TrainingConfig, model: Model, plan?: TrainingPlan): Session {
+  const { strategy, chunkSize, threads, deterministic, seed } = config;
+  const { gamma, ...clipping } = config.clipping;
+  return createSession(model, {
+    loss: lossFromJSON(config.loss),
+    optimizer: optimizerFromJSON(config.optimizer),
+    clipping: gamma === undefined ? clipping : { ...clipping, gamma },
+    strategy,
+    chunkSize,
+    threads,
+    deterministic,
+    ...(seed === undefined ? {} : { seed }),
+    ...(plan ? { privacy: { noiseMultiplier: plan.noiseMultiplier, expectedBatchSize: plan.expectedBatchSize } } : {}),
+  });
+}
+
+/**
+ * Everything that a run starts from; nothing is trained. Throws a ConfigError, RunDirectoryError or DataError, having
+ * let go of the folder.
+ */
+export function prepareRun(options: TrainerOptions): PreparedRun {
+  const { config, train } = options;
+  const plan = planTraining(config, train.size);
+  const model = buildModel(config);
+  checkData(options, model);
+  const directory = openDirectory(options, plan);
+  let session: Session | undefined;
+  try {
+    session = makeSession(config, model, plan);
+    const start = directory && options.resume ? restore(directory, session) : { step: 0, seconds: 0 };
+    const meter = new PrivacyMeter(plan, directory?.accountedSteps ?? 0);
+    const files = directory && new RunFiles({ ...options, directory, plan, seeded: session.seeded, start });
+    const schedule = scheduleFromJSON(config.schedule);
+    const base = optimizerFromJSON(config.optimizer).learningRate;
+    return {
+      plan,
+      session,
+      meter,
+      files,
+      start,
+      sampler: makeSampler(config, plan, train.size, start.step),
+      learningRate: (stepsTaken) => base * schedule.factor(stepsTaken, plan.steps),
+    };
+  } catch (error) {
+    session?.dispose();
+    directory?.abandon();
+    throw error;
+  }
+}
+
+function openDirectory({ config, out, resume }: TrainerOptions, plan: TrainingPlan): RunDirectory | undefined {
+  if (out === undefined) return undefined;
+  const print = fingerprint(config, plan);
+  if (!resume) return RunDirectory.create(out, print);
+  return RunDirectory.resume(out, print, () => readRunState(runPaths(out).state)?.step ?? 0);
+}
+
+/** A run that died before its first checkpoint starts again, its steps counted. */
+function restore(directory: RunDirectory, session: Session): RunState {
+  if (readRunState(directory.files.state) === undefined) return { step: 0, seconds: 0 };
+  return restoreCheckpoint(directory.files.state, session);
+}
+
+/** Fresh keys for every process; a seeded run goes on in its stream where it stopped, so that it repeats to the bit. */
+function makeSampler(config: TrainingConfig, plan: TrainingPlan, examples: number, stepsTaken: number): PoissonSampler {
+  const random = new RandomKeys(config.seed).stream("sampling");
+  const sampler = new PoissonSampler({ datasetSize: examples, samplingRate: plan.samplingRate, random });
+  if (config.seed !== undefined) for (let step = 0; step < stepsTaken; step++) sampler.next();
+  return sampler;
+}
+
+function checkData({ config, train, test }: TrainerOptions, model: Model): void {
+  const wanted = lossFromJSON(config.loss).targetKind;
+  for (const [name, dataset] of [["training data", train], ["test data", test]] as const) {
+    if (!dataset) continue;
+    if (elementCount(dataset.inputShape) !== elementCount(model.inputShape)) {
+      throw new ConfigError(`model: takes ${showShape(model.inputShape)}, the ${name} has ${showShape(dataset.inputShape)}`);
+    }
+    if (dataset.targetKind !== wanted) {
+      throw new ConfigError(`loss: ${config.loss.type} takes ${wanted}, the ${name} has ${dataset.targetKind}`);
+    }
+  }
+}

@@ -1,0 +1,123 @@
+/** Everything that a run writes: run.json, metrics.csv, checkpoints, privacy.json, report.html. */
+import { trainingReport } from "../report/training-report.js";
+import { type CheckpointNotes, type RunState, saveCheckpoint } from "./checkpoint.js";
+import type { TrainingConfig } from "./config.js";
+import type { EvaluationResult } from "./evaluate.js";
+import type { StepEvent, TrainingResult } from "./events.js";
+import { writeAtomically } from "./files.js";
+import { MetricsFile, readMetrics } from "./metrics.js";
+import { statementOf } from "./privacy-file.js";
+import type { RunDirectory, RunStatus } from "./run-directory.js";
+import type { Session } from "./session.js";
+import type { TrainingPlan } from "./training-plan.js";
+
+export interface RunFilesOptions {
+  readonly directory: RunDirectory;
+  readonly config: TrainingConfig;
+  readonly plan: TrainingPlan;
+  readonly title?: string | undefined;
+  readonly seeded: boolean;
+  /** Where the model stood when this part of the run began. */
+  readonly start: RunState;
+}
+
+export class RunFiles {
+  private readonly metrics: MetricsFile;
+  private stepsTaken: number;
+
+  constructor(private readonly options: RunFilesOptions) {
+    const { directory, config, seeded, start } = options;
+    this.stepsTaken = start.step;
+    this.metrics = new MetricsFile(directory.files.metrics, seeded, start.step);
+    writeAtomically(directory.files.config, `${JSON.stringify(config, null, 2)}\n`);
+  }
+
+  get checkpointPath(): string {
+    return this.options.directory.files.checkpoint;
+  }
+
+  /** Steps that are counted on disk. */
+  get reserved(): number {
+    return this.options.directory.accountedSteps;
+  }
+
+  /** Counts `steps` steps in all, in the folder's record and in privacy.json, before any of the new ones is taken. */
+  reserve(steps: number): void {
+    this.options.directory.reserve(steps);
+    this.writePrivacy("running", steps);
+  }
+
+  addStep(event: StepEvent, test: EvaluationResult | undefined): void {
+    const { statistics } = event;
+    const learnt = statistics.examples - statistics.leftOut;
+    this.stepsTaken = event.step;
+    this.metrics.append({
+      step: event.step,
+      epoch: event.epoch,
+      learningRate: event.learningRate,
+      epsilon: event.epsilon,
+      trainLoss: learnt > 0 ? statistics.meanLoss : undefined,
+      sampled: statistics.examples,
+      leftOut: statistics.leftOut,
+      clipped: statistics.clipped,
+      seconds: event.seconds,
+      testLoss: test?.loss,
+      testAccuracy: test?.accuracy,
+    });
+  }
+
+  checkpoint(session: Session, state: RunState): void {
+    this.metrics.flush();
+    saveCheckpoint(this.options.directory.files, session, state, this.notes());
+  }
+
+  /** Writes everything one last time and lets go of the folder. */
+  async finish(session: Session, result: TrainingResult): Promise<void> {
+    const { directory } = this.options;
+    this.checkpoint(session, result);
+    const status = result.stopped === "interrupted" ? "interrupted" : "finished";
+    const statement = this.writePrivacy(status, result.accountedSteps);
+    directory.close(status, result.accountedSteps);
+    writeAtomically(directory.files.report, await this.report(result, statement));
+  }
+
+  /** After a failure: what was counted stays counted. */
+  abandon(): void {
+    this.metrics.flush();
+    this.options.directory.abandon();
+  }
+
+  private writePrivacy(status: RunStatus, accountedSteps: number): unknown {
+    const { directory, config, plan, seeded } = this.options;
+    const statement = statementOf({ config, plan, seeded, status, accountedSteps, stepsTaken: this.stepsTaken });
+    writeAtomically(directory.files.privacy, `${JSON.stringify(statement, null, 2)}\n`);
+    return statement;
+  }
+
+  private notes(): CheckpointNotes {
+    const { config, seeded } = this.options;
+    const model = typeof config.model === "string" ? config.model : JSON.stringify(config.model);
+    return { model, privacy: config.privacy ? (seeded ? "seeded: not private" : "private: see privacy.json") : "not private" };
+  }
+
+  private report(result: TrainingResult, statement: unknown): Promise<string> {
+    const { config, plan, title, seeded, directory } = this.options;
+    return trainingReport({
+      title: title ?? directory.path,
+      privacy: plan.privacy ? (seeded ? "seeded" : "private") : "none",
+      status: result.stopped,
+      epsilon: result.epsilon,
+      targetEpsilon: plan.privacy?.targetEpsilon,
+      delta: plan.privacy?.delta,
+      noiseMultiplier: plan.noiseMultiplier,
+      samplingRate: plan.samplingRate,
+      steps: result.step,
+      stepsPerEpoch: plan.stepsPerEpoch,
+      seconds: result.seconds,
+      peakBytes: result.peakBytes,
+      metrics: readMetrics(directory.files.metrics),
+      settings: config,
+      statement,
+    });
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * Training with a differential privacy guarantee: Poisson samples, private steps, a budget that stops, files that
+ * survive a crash.
+ *
+ * ```ts
+ * const trainer = new Trainer({ config: parseConfig({ model: "mnist-cnn", … }), train, test, out: "runs/mine" });
+ * trainer.on("epoch", ({ epoch, epsilon, test }) => console.log(epoch, epsilon, test?.accuracy));
+ * const result = await trainer.run();
+ * ```
+ *
+ * **Guarantee.** The sequence of models after each step is (ε, δ)-differentially private, ε as accounted for the
+ * steps that were counted: a step is counted, durably where there is a folder, before it is taken. Every other number
+ * that events and files carry (losses, accuracies, sampled sizes, times) lies outside ε and is marked so. With a
+ * seed nothing is private.
+ */
+import { EventEmitter } from "node:events";
+import type { Dataset } from "../data/dataset.js";
+import { type LogicalBatch, prefetch } from "../data/prefetch.js";
+import type { TrainingConfig } from "./config.js";
+import { type EvaluationResult, evaluateDataset } from "./evaluate.js";
+import type { StepEvent, StopReason, TrainerEvents, TrainingResult } from "./events.js";
+import { type PreparedRun, prepareRun } from "./prepare.js";
+import type { PrivacyMeter } from "./privacy-meter.js";
+import type { RunFiles } from "./run-files.js";
+import type { Session } from "./session.js";
+import type { TrainingPlan } from "./training-plan.js";
+
+export interface TrainerOptions {
+  readonly config: TrainingConfig;
+  readonly train: Dataset;
+  /** Evaluated after every epoch. */
+  readonly test?: Dataset | undefined;
+  /** Folder for checkpoints, metrics.csv, privacy.json and report.html; none: nothing is written. */
+  readonly out?: string | undefined;
+  /** Go on with the run in `out`. */
+  readonly resume?: boolean | undefined;
+  /** Heads the report. */
+  readonly title?: string | undefined;
+}
+
+export class Trainer extends EventEmitter<TrainerEvents> {
+  private ran = false;
+
+  constructor(private readonly options: TrainerOptions) {
+    super();
+  }
+
+  /**
+   * Trains to the end, to the budget, or until `signal` asks to stop: then the step under way is finished and
+   * everything is written. Once an object. Rejects with a ConfigError, RunDirectoryError, DataError or what a listener
+   * threw; steps that were counted stay counted.
+   */
+  async run(signal?: AbortSignal): Promise<TrainingResult> {
+    if (this.ran) throw new Error("run(): this trainer has run already; make another");
+    this.ran = true;
+    const prepared = prepareRun(this.options);
+    const loop = new TrainingLoop(this, this.options, prepared);
+    try {
+      const result = await loop.run(signal);
+      this.emit("done", result);
+      return result;
+    } catch (error) {
+      prepared.files?.abandon();
+      throw error;
+    } finally {
+      prepared.session.dispose();
+    }
+  }
+}
+
+class TrainingLoop {
+  private readonly session: Session;
+  private readonly plan: TrainingPlan;
+  private readonly meter: PrivacyMeter;
+  private readonly files: RunFiles | undefined;
+  private readonly secondsBefore: number;
+  private readonly startedAt = performance.now();
+  private step: number;
+  private epochLoss = { sum: 0, examples: 0 };
+  private test: EvaluationResult | undefined;
+  private lastEvaluated = -1;
+
+  constructor(
+    private readonly events: Trainer,
+    private readonly options: TrainerOptions,
+    private readonly prepared: PreparedRun,
+  ) {
+    this.session = prepared.session;
+    this.plan = prepared.plan;
+    this.meter = prepared.meter;
+    this.files = prepared.files;
+    this.step = prepared.start.step;
+    this.secondsBefore = prepared.start.seconds;
+  }
+
+  async run(signal: AbortSignal | undefined): Promise<TrainingResult> {
+    this.events.emit("start", { plan: this.plan, step: this.step, seeded: this.session.seeded });
+    const stopped = await this.trainUntilStopped(signal);
+    await this.evaluate();
+    const result = this.result(stopped);
+    await this.files?.finish(this.session, result);
+    if (this.files) this.events.emit("checkpoint", { step: this.step, path: this.files.checkpointPath });
+    return result;
+  }
+
+  private async trainUntilStopped(signal: AbortSignal | undefined): Promise<StopReason> {
+    if (this.step >= this.plan.steps) return "finished";
+    const batches = prefetch(this.options.train, this.prepared.sampler);
+    while (this.step < this.plan.steps) {
+      if (signal?.aborted) return "interrupted";
+      if (!this.meter.allowsStep()) return "budget";
+      const { value: batch } = await batches.next();
+      if (!batch) throw new Error("the sampler ended before the run");
+      await this.takeStep(batch);
+      if (this.step % this.plan.stepsPerEpoch === 0) await this.endEpoch();
+      else if (this.step % this.checkpointEvery === 0) this.checkpoint();
+    }
+    return "finished";
+  }
+
+  private async takeStep(batch: LogicalBatch): Promise<void> {
+    this.reserve();
+    this.meter.countStep();
+    const learningRate = this.prepared.learningRate(this.step);
+    const statistics = await this.session.step(batch.source, { learningRate });
+    this.step++;
+    this.epochLoss.sum += statistics.lossSum;
+    this.epochLoss.examples += statistics.examples - statistics.leftOut;
+    const epoch = Math.ceil(this.step / this.plan.stepsPerEpoch);
+    const event: StepEvent = {
+      step: this.step,
+      steps: this.plan.steps,
+      epoch,
+      learningRate,
+      epsilon: this.meter.epsilon(),
+      statistics,
+      seconds: this.seconds(),
+    };
+    const endsEpoch = this.step % this.plan.stepsPerEpoch === 0 || this.step === this.plan.steps;
+    if (endsEpoch) await this.evaluate();
+    this.files?.addStep(event, endsEpoch ? this.test : undefined);
+    this.events.emit("step", event);
+  }
+
+  /** Counts on disk what may be taken before the next checkpoint, and no more than the budget allows. */
+  private reserve(): void {
+    if (!this.files || this.meter.steps < this.files.reserved) return;
+    const untilCheckpoint = this.checkpointEvery - (this.step % this.checkpointEvery);
+    const left = Math.min(untilCheckpoint, this.plan.steps - this.step, this.meter.remainingSteps());
+    this.files.reserve(this.meter.steps + left);
+  }
+
+  private get checkpointEvery(): number {
+    return this.options.config.checkpointEvery ?? this.plan.stepsPerEpoch;
+  }
+
+  private async endEpoch(): Promise<void> {
+    this.checkpoint();
+    const { sum, examples } = this.epochLoss;
+    this.epochLoss = { sum: 0, examples: 0 };
+    this.events.emit("epoch", {
+      epoch: this.step / this.plan.stepsPerEpoch,
+      step: this.step,
+      epsilon: this.meter.epsilon(),
+      trainLoss: sum / examples,
+      test: this.test,
+      seconds: this.seconds(),
+    });
+  }
+
+  private checkpoint(): void {
+    if (!this.files) return;
+    this.files.checkpoint(this.session, { step: this.step, seconds: this.seconds() });
+    this.events.emit("checkpoint", { step: this.step, path: this.files.checkpointPath });
+  }
+
+  private async evaluate(): Promise<void> {
+    if (!this.options.test || this.lastEvaluated === this.step) return;
+    this.test = await evaluateDataset(this.session, this.options.test);
+    this.lastEvaluated = this.step;
+  }
+
+  private seconds(): number {
+    return this.secondsBefore + (performance.now() - this.startedAt) / 1000;
+  }
+
+  private result(stopped: StopReason): TrainingResult {
+    return {
+      stopped,
+      plan: this.plan,
+      step: this.step,
+      accountedSteps: this.meter.steps,
+      epsilon: this.meter.epsilon(),
+      seeded: this.session.seeded,
+      test: this.test,
+      seconds: this.seconds(),
+      peakBytes: process.resourceUsage().maxRSS * 1024,
+    };
+  }
+}
