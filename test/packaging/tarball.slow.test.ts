@@ -14,7 +14,7 @@ interface PackReport {
 }
 
 const program = `
-  const model = mlp({ input: [4], hidden: [8], classes: 3 });
+  const model = mlp({ inputShape: [4], hidden: [8], outputs: 3 });
   const options = {
     loss: crossEntropy(),
     optimizer: sgd({ learningRate: 0.5 }),
