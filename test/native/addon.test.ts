@@ -110,7 +110,7 @@ describe("arguments", () => {
     const expected = await session.evaluate(inputs, classes(4, 2), 4);
     const targets = classes(4, 2);
     const call = session.evaluate(inputs, targets, 4);
-    structuredClone(inputs, { transfer: [inputs.buffer] });
+    structuredClone(inputs, { transfer: [inputs.buffer as ArrayBuffer] });
     targets.fill(99);
     expect((await call).outputs).toEqual(expected.outputs);
     expect((await call).losses).toEqual(expected.losses);

@@ -5,19 +5,28 @@
 import { createRequire } from "node:module";
 import { isMainThread, parentPort, workerData } from "node:worker_threads";
 
-const { binary, spec, mode } = isMainThread ? JSON.parse(process.argv[2]) : workerData;
-const report = (message) => (isMainThread ? console.log(JSON.stringify(message)) : parentPort.postMessage(message));
+/** @typedef {import("../../src/native/binding.js").NativeBinding} NativeBinding */
+/** @typedef {import("../../src/native/binding.js").NativeSessionSpec} NativeSessionSpec */
+/** @type {{ binary: string, spec: NativeSessionSpec, mode: string }} */
+const { binary, spec, mode } = isMainThread ? JSON.parse(process.argv[2] ?? "") : workerData;
 
+/** @param {unknown} message */
+function report(message) {
+  if (isMainThread) console.log(JSON.stringify(message));
+  else parentPort?.postMessage(message);
+}
+
+/** @type {NativeBinding} */
 const { Session } = createRequire(import.meta.url)(binary);
 const session = new Session(spec);
-spec.model.parameters.forEach(({ shape }, index) => {
+for (const [index, { shape }] of spec.model.parameters.entries()) {
   const elements = shape.reduce((a, b) => a * b, 1);
   session.setParameter(index, Float32Array.from({ length: elements }, (_, i) => Math.sin(i + index) / 8));
-});
+}
 const update = { noiseDeviation: 0, normalizer: 4, learningRate: 0.1, step: 1 };
-
 const inputs = Float32Array.from({ length: 4096 * session.inputElements }, (_, i) => Math.cos(i));
 
+/** @param {number} examples */
 function step(examples) {
   return session.step(inputs.subarray(0, examples * session.inputElements), new Int32Array(examples), examples, update);
 }
