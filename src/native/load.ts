@@ -49,7 +49,8 @@ function candidates(): Candidate[] {
   const require = createRequire(import.meta.url);
   const override = process.env.HUSHGRAD_BINARY;
   // An override that fails must not be hidden by another binary that loads.
-  if (override !== undefined && override !== "") return [file(`HUSHGRAD_BINARY=${override}`, resolve(override), require)];
+  if (override !== undefined && override !== "")
+    return [file(`HUSHGRAD_BINARY=${override}`, resolve(override), require)];
   const optional = `@${PACKAGE}/${process.platform}-${process.arch}`;
   const built = join(packageRoot(), "build", "Release", `${PACKAGE}.node`);
   return [file(built, built, require), { label: optional, load: () => require(optional) as NativeBinding }];

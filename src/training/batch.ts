@@ -84,7 +84,8 @@ export async function* slices<B extends EvaluationBatch>(
 ): AsyncGenerator<B, void, void> {
   for await (const batch of isSliced(source) ? source : [source]) {
     checkBatch(batch, shape, needsTargets);
-    for (let from = 0; from < batch.size; from += most) yield cut(batch, from, Math.min(from + most, batch.size), shape);
+    for (let from = 0; from < batch.size; from += most)
+      yield cut(batch, from, Math.min(from + most, batch.size), shape);
   }
 }
 

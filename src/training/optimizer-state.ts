@@ -19,7 +19,9 @@ export function readOptimizerState(
 ): OptimizerState {
   const slots = Array.from({ length: native.optimizerSlots }, (_, slot) => {
     const entries = parameters.flatMap((spec, index) =>
-      spec.trainable ? [[spec.name, { shape: [...spec.shape], data: native.getOptimizerState(index, slot) }] as const] : [],
+      spec.trainable
+        ? [[spec.name, { shape: [...spec.shape], data: native.getOptimizerState(index, slot) }] as const]
+        : [],
     );
     return Object.fromEntries(entries);
   });

@@ -37,10 +37,29 @@ export interface SessionOptions {
   readonly deterministic?: boolean;
 }
 
-export const strategyNames = ["auto", "none", "naive", "materialize", "fused", "reweight", "ghost"] as const satisfies readonly StrategyName[];
+export const strategyNames = [
+  "auto",
+  "none",
+  "naive",
+  "materialize",
+  "fused",
+  "reweight",
+  "ghost",
+] as const satisfies readonly StrategyName[];
 
 const defaultClipping: ClippingConfig = { function: "abadi", style: "flat", threshold: 1 };
-const known = ["loss", "optimizer", "clipping", "privacy", "strategy", "chunkSize", "seed", "device", "threads", "deterministic"];
+const known = [
+  "loss",
+  "optimizer",
+  "clipping",
+  "privacy",
+  "strategy",
+  "chunkSize",
+  "seed",
+  "device",
+  "threads",
+  "deterministic",
+];
 
 const limits = {
   chunkSize: { min: 0, max: 2 ** 24, integer: true },
@@ -92,13 +111,17 @@ function checkShape(model: Model, options: SessionOptions): void {
   }
   const unknown = Object.keys(options).filter((key) => !known.includes(key));
   if (unknown.length > 0) {
-    throw new TypeError(`options: unknown ${unknown.map((key) => `'${key}'`).join(", ")}; allowed are ${known.join(", ")}`);
+    throw new TypeError(
+      `options: unknown ${unknown.map((key) => `'${key}'`).join(", ")}; allowed are ${known.join(", ")}`,
+    );
   }
   if (typeof options.loss?.kind !== "string") {
     throw new TypeError(`loss: got ${describe(options.loss)}, expected a loss such as crossEntropy()`);
   }
   if (typeof options.optimizer?.kind !== "string") {
-    throw new TypeError(`optimizer: got ${describe(options.optimizer)}, expected an optimizer such as sgd({ learningRate: 0.1 })`);
+    throw new TypeError(
+      `optimizer: got ${describe(options.optimizer)}, expected an optimizer such as sgd({ learningRate: 0.1 })`,
+    );
   }
 }
 

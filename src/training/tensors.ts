@@ -41,6 +41,9 @@ export function checkNames(argument: string, given: Readonly<Tensors>, specs: re
   const missing = [...wanted].filter((name) => !Object.hasOwn(given, name));
   const unknown = Object.keys(given).filter((name) => !wanted.has(name));
   if (missing.length === 0 && unknown.length === 0) return;
-  const parts = [missing.length > 0 && `missing ${missing.join(", ")}`, unknown.length > 0 && `not in the model: ${unknown.join(", ")}`];
+  const parts = [
+    missing.length > 0 && `missing ${missing.join(", ")}`,
+    unknown.length > 0 && `not in the model: ${unknown.join(", ")}`,
+  ];
   throw new RangeError(`${argument}: ${parts.filter(Boolean).join("; ")}`);
 }

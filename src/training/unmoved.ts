@@ -23,7 +23,8 @@ export function checkMoved(
 ): void {
   const still = parameters.filter((_, index) => moved[index] === false).map((spec) => spec.name);
   if (still.length === 0) return;
-  if (update.learningRate === 0) throw new UnmovedParametersError(still, "its learning rate is 0; expected one above 0");
+  if (update.learningRate === 0)
+    throw new UnmovedParametersError(still, "its learning rate is 0; expected one above 0");
   const learnt = batch.examples - batch.leftOut;
   // Without noise and without examples nothing should move.
   if (update.noiseDeviation === 0 && learnt === 0) return;

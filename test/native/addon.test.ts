@@ -1,6 +1,7 @@
 /** The border itself: what C++ must refuse, whatever TypeScript let through. */
-import { createRequire } from "node:module";
+
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
@@ -59,16 +60,29 @@ describe("construction", () => {
     ["half a thread", { ...spec, threads: 0.5 }, /threads: got 0.5/],
     ["a number as flag", { ...spec, deterministic: 1 }, /deterministic: got 1, expected true or false/],
     ["a threshold of zero", { ...spec, clipping: { ...spec.clipping, thresholds: [0] } }, /thresholds\[0\]: got 0/],
-    ["too few groups", { ...spec, clipping: { ...spec.clipping, groupOfParameter: [0] } }, /groupOfParameter: got 1 entries, expected 4/],
-    ["a group that is none", { ...spec, clipping: { ...spec.clipping, groupOfParameter: [0, 0, 0, 1] } }, /groupOfParameter\[3\]: got 1/],
+    [
+      "too few groups",
+      { ...spec, clipping: { ...spec.clipping, groupOfParameter: [0] } },
+      /groupOfParameter: got 1 entries, expected 4/,
+    ],
+    [
+      "a group that is none",
+      { ...spec, clipping: { ...spec.clipping, groupOfParameter: [0, 0, 0, 1] } },
+      /groupOfParameter\[3\]: got 1/,
+    ],
   ])("refuses %s", (_, value, message) => {
     expect(() => new Session(wrong(value))).toThrow(message);
   });
 
   test("refuses indices outside the graph", () => {
     const [first, ...rest] = spec.model.nodes;
-    const withNode = (changes: object) => ({ ...spec, model: { ...spec.model, nodes: [{ ...first, ...changes }, ...rest] } });
-    expect(() => new Session(wrong(withNode({ inputs: [1] })))).toThrow(/nodes\[0\]\.inputs\[0\]: got 1, .* from 0 to 0/);
+    const withNode = (changes: object) => ({
+      ...spec,
+      model: { ...spec.model, nodes: [{ ...first, ...changes }, ...rest] },
+    });
+    expect(() => new Session(wrong(withNode({ inputs: [1] })))).toThrow(
+      /nodes\[0\]\.inputs\[0\]: got 1, .* from 0 to 0/,
+    );
     expect(() => new Session(wrong(withNode({ parameters: [0, 4] })))).toThrow(/nodes\[0\]\.parameters\[1\]: got 4/);
     expect(() => new Session(wrong(withNode({ outputShape: [2 ** 30, 2 ** 30] })))).toThrow(RangeError);
   });
@@ -81,10 +95,26 @@ describe("construction", () => {
 
 describe("arguments", () => {
   test.each<[string, (s: NativeSession) => unknown, RegExp]>([
-    ["inputs of another type", (s) => s.step(wrong([1, 2, 3]), classes(1, 2), 1, update), /inputs: got an array of 3, expected Float32Array of 3/],
-    ["doubles as inputs", (s) => s.step(wrong(new Float64Array(3)), classes(1, 2), 1, update), /inputs: got Float64Array of 3/],
-    ["inputs too short", (s) => s.accumulate(new Float32Array(5), classes(2, 2), 2), /inputs: got Float32Array of 5, expected Float32Array of 6/],
-    ["floats as classes", (s) => s.accumulate(new Float32Array(3), new Float32Array(1), 1), /targets: got Float32Array of 1, expected Int32Array of 1/],
+    [
+      "inputs of another type",
+      (s) => s.step(wrong([1, 2, 3]), classes(1, 2), 1, update),
+      /inputs: got an array of 3, expected Float32Array of 3/,
+    ],
+    [
+      "doubles as inputs",
+      (s) => s.step(wrong(new Float64Array(3)), classes(1, 2), 1, update),
+      /inputs: got Float64Array of 3/,
+    ],
+    [
+      "inputs too short",
+      (s) => s.accumulate(new Float32Array(5), classes(2, 2), 2),
+      /inputs: got Float32Array of 5, expected Float32Array of 6/,
+    ],
+    [
+      "floats as classes",
+      (s) => s.accumulate(new Float32Array(3), new Float32Array(1), 1),
+      /targets: got Float32Array of 1, expected Int32Array of 1/,
+    ],
     ["no targets", (s) => s.accumulate(new Float32Array(3), wrong(null), 1), /targets: got null/],
     ["NaN examples", (s) => s.evaluate(new Float32Array(3), null, Number.NaN), /examples: got NaN/],
     ["a negative number of examples", (s) => s.evaluate(new Float32Array(3), null, -1), /examples: got -1/],
@@ -94,10 +124,18 @@ describe("arguments", () => {
     ["a normalizer of zero", (s) => s.update({ ...update, normalizer: 0 }), /normalizer: got 0/],
     ["step zero", (s) => s.update({ ...update, step: 0 }), /step: got 0/],
     ["noise without a key", (s) => s.update({ ...update, noiseDeviation: 1 }), /setNoiseKey/],
-    ["infinite noise", (s) => s.update({ ...update, noiseDeviation: Number.POSITIVE_INFINITY }), /noiseDeviation: got Infinity/],
+    [
+      "infinite noise",
+      (s) => s.update({ ...update, noiseDeviation: Number.POSITIVE_INFINITY }),
+      /noiseDeviation: got Infinity/,
+    ],
     ["a short key", (s) => s.setNoiseKey(new Uint8Array(16)), /key: got Uint8Array of 16, expected Uint8Array of 32/],
     ["a parameter that is none", (s) => s.getParameter(4), /parameter index: got 4/],
-    ["a misshapen parameter", (s) => s.setParameter(0, new Float32Array(3)), /values: got Float32Array of 3, expected Float32Array of 15/],
+    [
+      "a misshapen parameter",
+      (s) => s.setParameter(0, new Float32Array(3)),
+      /values: got Float32Array of 3, expected Float32Array of 15/,
+    ],
     ["a slot that is none", (s) => s.getOptimizerState(0, 0), /slot: got 0/],
   ])("refuses %s", (_, call, message) => {
     const session = small();
@@ -188,7 +226,10 @@ describe("calls", () => {
     const { gradients, squaredNorms, losses } = await session.perExampleGradients(numbers(12, 5), classes(4, 2), 4);
     expect(gradients.map((g) => g.length)).toEqual([60, 0, 40, 8]);
     for (let b = 0; b < 4; b++) {
-      const square = gradients.reduce((sum, g) => sum + squares(g.subarray((b * g.length) / 4, ((b + 1) * g.length) / 4)), 0);
+      const square = gradients.reduce(
+        (sum, g) => sum + squares(g.subarray((b * g.length) / 4, ((b + 1) * g.length) / 4)),
+        0,
+      );
       expect(squaredNorms[b]).toBeCloseTo(square, 5);
     }
     expect(losses.length).toBe(4);
@@ -197,7 +238,13 @@ describe("calls", () => {
   test("an empty batch is a batch", async () => {
     const session = small();
     const none = new Float32Array(0);
-    expect(await session.accumulate(none, new Int32Array(0), 0)).toEqual({ examples: 0, leftOut: 0, clipped: 0, lossSum: 0, normSum: 0 });
+    expect(await session.accumulate(none, new Int32Array(0), 0)).toEqual({
+      examples: 0,
+      leftOut: 0,
+      clipped: 0,
+      lossSum: 0,
+      normSum: 0,
+    });
     expect((await session.evaluate(none, null, 0)).outputs.length).toBe(0);
     expect((await session.perExampleGradients(none, new Int32Array(0), 0)).losses.length).toBe(0);
     expect((await session.step(none, new Int32Array(0), 0, update)).moved).toEqual([false, false, false, false]);
@@ -246,7 +293,10 @@ describe("cancel and dispose", () => {
     expect(() => session.step(inputs, targets, examples, update)).toThrow(/disposed/);
     expect(() => session.plan).toThrow(/disposed/);
     expect(() => session.getParameter(0)).toThrow(/disposed/);
-    const outcome = await call.then((statistics) => statistics.examples, (error: Error) => error.name);
+    const outcome = await call.then(
+      (statistics) => statistics.examples,
+      (error: Error) => error.name,
+    );
     expect([examples, "AbortError"]).toContain(outcome);
   });
 

@@ -21,7 +21,10 @@ const { Session } = createRequire(import.meta.url)(binary);
 const session = new Session(spec);
 for (const [index, { shape }] of spec.model.parameters.entries()) {
   const elements = shape.reduce((a, b) => a * b, 1);
-  session.setParameter(index, Float32Array.from({ length: elements }, (_, i) => Math.sin(i + index) / 8));
+  session.setParameter(
+    index,
+    Float32Array.from({ length: elements }, (_, i) => Math.sin(i + index) / 8),
+  );
 }
 const update = { noiseDeviation: 0, normalizer: 4, learningRate: 0.1, step: 1 };
 const inputs = Float32Array.from({ length: 4096 * session.inputElements }, (_, i) => Math.cos(i));

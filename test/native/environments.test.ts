@@ -17,7 +17,10 @@ function startWorker(mode: Mode, spec: NativeSessionSpec): Worker {
   return new Worker(child, { workerData: { binary: binaryPath, spec, mode } });
 }
 
-async function runProcess(mode: Mode, spec: NativeSessionSpec): Promise<{ code: number | null; signal: string | null; out: string }> {
+async function runProcess(
+  mode: Mode,
+  spec: NativeSessionSpec,
+): Promise<{ code: number | null; signal: string | null; out: string }> {
   const running = spawn(process.execPath, [child.pathname, JSON.stringify({ binary: binaryPath, spec, mode })], {
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -1,7 +1,8 @@
 /** Small native sessions, made without src/training. */
+
+import { sequential } from "../../src/graph/index.js";
 import { linear, relu } from "../../src/layers/index.js";
 import type { NativeSession, NativeSessionSpec, UpdateSpec } from "../../src/native/binding.js";
-import { sequential } from "../../src/graph/index.js";
 import { requireBinding } from "./binding-path.js";
 
 /** widths[0] inputs, ReLU between, the last width is the number of classes. */
@@ -29,7 +30,14 @@ export function mlpSpec(widths: readonly number[], changes: Partial<NativeSessio
 
 export function fill(session: NativeSession, spec: NativeSessionSpec, seed = 1): void {
   spec.model.parameters.forEach((parameter, index) => {
-    session.setParameter(index, numbers(parameter.shape.reduce((a, b) => a * b, 1), seed + index, 0.2));
+    session.setParameter(
+      index,
+      numbers(
+        parameter.shape.reduce((a, b) => a * b, 1),
+        seed + index,
+        0.2,
+      ),
+    );
   });
 }
 

@@ -33,19 +33,47 @@ describe("options", () => {
     ["an unknown option", { ...good, batch: 3 }, /unknown 'batch'; allowed are loss, optimizer, clipping/],
     ["no loss", { ...good, loss: undefined }, /loss: got nothing, expected a loss/],
     ["an optimizer by name", { ...good, optimizer: "sgd" }, /optimizer: got "sgd", expected an optimizer/],
-    ["an unknown strategy", { ...good, strategy: "fastest" }, /strategy: got "fastest", expected one of auto, none, naive/],
+    [
+      "an unknown strategy",
+      { ...good, strategy: "fastest" },
+      /strategy: got "fastest", expected one of auto, none, naive/,
+    ],
     ["another device", { ...good, device: "cuda" }, /device: got "cuda", expected one of cpu/],
     ["half a chunk", { ...good, chunkSize: 0.5 }, /chunkSize must be an integer/],
     ["NaN threads", { ...good, threads: Number.NaN }, /threads must be an integer.*NaN/],
     ["a flag that is none", { ...good, deterministic: "yes" }, /deterministic: got "yes"/],
     ["a negative seed", { ...good, seed: -1 }, /seed must be an integer/],
     ["C = 0", { ...good, clipping: { threshold: 0 } }, /clipping\.threshold must be a number > 0, got 0/],
-    ["an unknown clip function", { ...good, clipping: { function: "snip" } }, /clipping\.function must be one of abadi/],
-    ["an unknown style", { ...good, clipping: { style: "perLayer" } }, /clipping\.style must be one of flat, per-layer/],
-    ["thresholds that do not match", { ...good, clipping: { style: "per-layer", thresholds: [1] } }, /thresholds: got 1 numbers, expected 2/],
-    ["a negative σ", { ...good, privacy: { noiseMultiplier: -1, expectedBatchSize: 8 } }, /privacy\.noiseMultiplier must be/],
-    ["q·N = 0", { ...good, privacy: { noiseMultiplier: 1, expectedBatchSize: 0 } }, /privacy\.expectedBatchSize must be a number > 0, got 0/],
-    ["noise without clipping", { ...good, strategy: "none", privacy: { noiseMultiplier: 1, expectedBatchSize: 8 } }, /strategy 'none'.*does not clip/],
+    [
+      "an unknown clip function",
+      { ...good, clipping: { function: "snip" } },
+      /clipping\.function must be one of abadi/,
+    ],
+    [
+      "an unknown style",
+      { ...good, clipping: { style: "perLayer" } },
+      /clipping\.style must be one of flat, per-layer/,
+    ],
+    [
+      "thresholds that do not match",
+      { ...good, clipping: { style: "per-layer", thresholds: [1] } },
+      /thresholds: got 1 numbers, expected 2/,
+    ],
+    [
+      "a negative σ",
+      { ...good, privacy: { noiseMultiplier: -1, expectedBatchSize: 8 } },
+      /privacy\.noiseMultiplier must be/,
+    ],
+    [
+      "q·N = 0",
+      { ...good, privacy: { noiseMultiplier: 1, expectedBatchSize: 0 } },
+      /privacy\.expectedBatchSize must be a number > 0, got 0/,
+    ],
+    [
+      "noise without clipping",
+      { ...good, strategy: "none", privacy: { noiseMultiplier: 1, expectedBatchSize: 8 } },
+      /strategy 'none'.*does not clip/,
+    ],
   ])("refuses %s", (_, options, message) => {
     expect(() => createSession(mlp(widths), wrong(options))).toThrow(message);
   });
@@ -87,12 +115,24 @@ describe("batches", () => {
     ["nothing", undefined, /batch: got nothing, expected \{inputs, targets, size\}/],
     ["no size", { ...batch, size: undefined }, /batch\.size: got nothing/],
     ["half an example", { ...batch, size: 7.5 }, /batch\.size: got 7\.5/],
-    ["a plain array", { ...batch, inputs: [1, 2] }, /batch\.inputs: got an array of 2, expected Float32Array of 48 \(8 examples of 6\)/],
+    [
+      "a plain array",
+      { ...batch, inputs: [1, 2] },
+      /batch\.inputs: got an array of 2, expected Float32Array of 48 \(8 examples of 6\)/,
+    ],
     ["bytes", { ...batch, inputs: new Uint8Array(48) }, /batch\.inputs: got Uint8Array of 48/],
     ["too few inputs", { ...batch, inputs: new Float32Array(47) }, /batch\.inputs: got Float32Array of 47/],
-    ["values as classes", { ...batch, targets: new Float32Array(8) }, /batch\.targets: got Float32Array of 8, expected Int32Array of 8/],
+    [
+      "values as classes",
+      { ...batch, targets: new Float32Array(8) },
+      /batch\.targets: got Float32Array of 8, expected Int32Array of 8/,
+    ],
     ["no targets", { ...batch, targets: null }, /batch\.targets: got null/],
-    ["a bad slice", [batch, { ...batch, size: 9 }], /batch\.inputs: got Float32Array of 48, expected Float32Array of 54/],
+    [
+      "a bad slice",
+      [batch, { ...batch, size: 9 }],
+      /batch\.inputs: got Float32Array of 48, expected Float32Array of 54/,
+    ],
   ])("refuses %s, and the session goes on", async (_, bad, message) => {
     const [made, twin] = [session(), session()];
     await expect(made.step(wrong(bad))).rejects.toThrow(message);
@@ -148,7 +188,12 @@ describe("calls beside each other", () => {
   test("run in order, and sums do not mix", async () => {
     const [made, twin] = [session(), session()];
     const slices = [part(batch, 0, 4), part(batch, 4, 8)];
-    const [, sum] = await Promise.all([made.step(slices), made.clippedSum(batch), made.evaluate(batch), made.step(batch)]);
+    const [, sum] = await Promise.all([
+      made.step(slices),
+      made.clippedSum(batch),
+      made.evaluate(batch),
+      made.step(batch),
+    ]);
     await twin.step(slices);
     expect(await twin.clippedSum(batch)).toEqual(sum);
     await twin.step(batch);

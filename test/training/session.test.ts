@@ -46,7 +46,9 @@ describe("parameters", () => {
       /0\.weight: got shape \[6, 16\], expected \[16, 6\]/,
     );
     const short = { ...weight, data: new Float32Array(3) };
-    expect(() => made.loadParameters({ ...before, "0.weight": short })).toThrow(/Float32Array of 3, expected Float32Array of 96/);
+    expect(() => made.loadParameters({ ...before, "0.weight": short })).toThrow(
+      /Float32Array of 3, expected Float32Array of 96/,
+    );
     expect(made.parameters()).toEqual(before);
   });
 });
@@ -115,7 +117,12 @@ describe("step", () => {
   test("thread counts change rounding alone, and nothing with deterministic", async () => {
     const large = makeBatch(64, 6, 3);
     const run = async (threads: number, deterministic: boolean) => {
-      const made = session({ threads, deterministic, chunkSize: 4, privacy: { noiseMultiplier: 1, expectedBatchSize: 64 } });
+      const made = session({
+        threads,
+        deterministic,
+        chunkSize: 4,
+        privacy: { noiseMultiplier: 1, expectedBatchSize: 64 },
+      });
       for (let i = 0; i < 3; i++) await made.step(large);
       return flat(made.parameters());
     };
@@ -137,7 +144,10 @@ describe("step", () => {
     expect(statistics).toMatchObject({ examples: 0, leftOut: 0, clipped: 0, lossSum: 0, step: 1 });
     expect(statistics.meanLoss).toBeNaN();
     const after = made.parameters();
-    for (const [name, least] of [["0.weight", 1e6], ["0.bias", 1000]] as const) {
+    for (const [name, least] of [
+      ["0.weight", 1e6],
+      ["0.bias", 1000],
+    ] as const) {
       const [a, b] = [before[name]?.data, after[name]?.data];
       if (a === undefined || b === undefined) throw new Error(`${name} is missing`);
       expect(a.length).toBe(least);

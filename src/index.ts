@@ -1,0 +1,78 @@
+/**
+ * hushgrad: train models on private records, with a differential privacy guarantee, at the price of ordinary training.
+ *
+ * ```ts
+ * import { createSession, crossEntropy, mnistCnn, sgd } from "hushgrad";
+ *
+ * const session = createSession(mnistCnn(), {
+ *   loss: crossEntropy(),
+ *   optimizer: sgd({ learningRate: 0.5 }),
+ *   clipping: { function: "abadi", style: "flat", threshold: 1 },
+ *   privacy: { noiseMultiplier: 1.1, expectedBatchSize: 512 },
+ * });
+ * ```
+ *
+ * `Trainer` samples the batches itself and accounts for them: only what it trains earns an ε.
+ */
+
+// ---- Data
+export { DataError, type Dataset, type TargetKind } from "./data/dataset.js";
+export { type IdxArray, IdxError, type IdxErrorCode, idxDataset, parseIdx, readIdx } from "./data/idx.js";
+export { ByteDataset, type ByteDatasetOptions, type Normalization } from "./data/memory.js";
+export { loadMnist, type MnistOptions, mnistNormalization } from "./data/mnist.js";
+export { PoissonSampler, type PoissonSamplerOptions } from "./data/poisson.js";
+export { prefetch } from "./data/prefetch.js";
+export {
+  type DType,
+  decodeSafetensors,
+  encodeSafetensors,
+  readSafetensors,
+  type StoredTensor,
+  type TensorFile,
+  writeSafetensors,
+} from "./data/safetensors.js";
+// ---- Models
+export * from "./graph/index.js";
+export * from "./layers/index.js";
+export * from "./losses/index.js";
+export * from "./models/index.js";
+// ---- Native
+export type { BatchStatistics, LayerPlan, SessionPlan, StrategyName, Targets } from "./native/binding.js";
+export { NativeLoadError } from "./native/load.js";
+export * from "./optimizers/index.js";
+export * as schedules from "./optimizers/schedules/index.js";
+// ---- Privacy
+export { type Accountant, accountantNames, type EpsilonReport, makeAccountant } from "./privacy/accountant.js";
+export { BudgetExceededError, PrivacyBudget } from "./privacy/budget.js";
+export { type CalibrationTarget, calibrateNoise } from "./privacy/calibrate.js";
+export type { MechanismSteps, SampledGaussian } from "./privacy/mechanism.js";
+export { RandomKeys, type RandomPurpose, RandomStream } from "./privacy/random.js";
+export { type ClippingConfig, sensitivity } from "./privacy/sensitivity.js";
+export { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "./privacy/statement.js";
+// ---- Training
+export type { Batch, BatchSource, EvaluationBatch, EvaluationSource } from "./training/batch.js";
+export {
+  parseConfig,
+  readConfig,
+  type TrainingConfig,
+  type TrainingConfigInput,
+} from "./training/config.js";
+export { ConfigError } from "./training/config-errors.js";
+export { loadData, type TrainingData } from "./training/data-config.js";
+export { type EvaluationResult, evaluateDataset } from "./training/evaluate.js";
+export type { EpochEvent, StepEvent, StopReason, TrainerEvents, TrainingResult } from "./training/events.js";
+export type { OptimizerState } from "./training/optimizer-state.js";
+export {
+  type CallOptions,
+  type ClippedSum,
+  createSession,
+  type Evaluation,
+  type PerExampleGradients,
+  type Session,
+  type StepOptions,
+  type StepStatistics,
+} from "./training/session.js";
+export { type PrivacyOptions, type SessionOptions, strategyNames } from "./training/session-options.js";
+export type { Tensor, Tensors } from "./training/tensors.js";
+export { Trainer, type TrainerOptions } from "./training/trainer.js";
+export { UnmovedParametersError } from "./training/unmoved.js";
