@@ -6,6 +6,7 @@
  */
 import { type Accountant, makeAccountant } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
+import { roundUp } from "./rounding.js";
 
 export interface CalibrationTarget {
   /** q in (0, 1]. */
@@ -26,7 +27,10 @@ const DIGITS = 6;
  * The smallest noise multiplier, rounded up to six significant digits, for which `accountant` proves ε at δ.
  * Throws a RangeError on values out of range and where no noise up to 2²⁰ is enough, saying which ε is within reach.
  */
-export function calibrateNoise(target: CalibrationTarget, makeNew: () => Accountant = () => makeAccountant("rdp")): number {
+export function calibrateNoise(
+  target: CalibrationTarget,
+  makeNew: () => Accountant = () => makeAccountant("rdp"),
+): number {
   checkTarget(target);
   const { samplingRate, steps, delta } = target;
   const accountant = makeNew();
@@ -68,12 +72,4 @@ function unreachable({ samplingRate, steps, epsilon, delta }: CalibrationTarget,
       `even noise multiplier ${LARGEST_NOISE} gives epsilon ${smallest.toPrecision(4)}; ` +
       "raise epsilon or delta, or take fewer steps or a smaller sampling rate",
   );
-}
-
-/** The next number above or at `value` with `digits` significant decimal digits. */
-function roundUp(value: number, digits: number): number {
-  const text = value.toPrecision(digits);
-  if (Number(text) >= value) return Number(text);
-  const unit = 10 ** (Math.floor(Math.log10(value)) + 1 - digits);
-  return Number((Number(text) + unit).toPrecision(digits));
 }

@@ -52,16 +52,25 @@ export interface PrivacyStatement {
   /** What ε would be with secret randomness; only in a seeded run, for comparison. */
   readonly epsilonIfNotSeeded?: number;
   readonly unit: PrivacyFacts["unit"];
+  readonly unitMeaning: string;
   readonly relation: Relation;
   readonly relationMeaning: string;
-  readonly accountant: { readonly name: string; readonly upperBound: boolean; readonly order: number | null; readonly orders?: readonly number[] };
+  readonly accountant: {
+    readonly name: string;
+    readonly upperBound: boolean;
+    readonly order: number | null;
+    readonly orders?: readonly number[];
+  };
   readonly steps: { readonly taken: number; readonly reserved: number };
   readonly mechanisms: readonly {
     readonly samplingRate: number;
     readonly noiseMultiplier: number;
     readonly steps: number;
   }[];
-  readonly sampling: PrivacyFacts["sampling"] & { readonly assumedByAccountant: "poisson"; readonly randomBits: number };
+  readonly sampling: PrivacyFacts["sampling"] & {
+    readonly assumedByAccountant: "poisson";
+    readonly randomBits: number;
+  };
   readonly clipping: ClippingConfig & { readonly sensitivity: number };
   readonly strategy: string;
   readonly seeded: boolean;
@@ -71,6 +80,11 @@ export interface PrivacyStatement {
 }
 
 export type Relation = "add/remove" | "zero-out";
+
+const unitMeanings: Readonly<Record<PrivacyFacts["unit"], string>> = {
+  example: "one record of the training data; who has several records is protected less",
+  user: "one user, of whom the training data holds exactly one record, as its owner declares",
+};
 
 const relationMeanings: Readonly<Record<Relation, string>> = {
   "add/remove":
@@ -96,7 +110,9 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
   const mechanisms = facts.accountant.steps();
   const reserved = mechanisms.reduce((sum, row) => sum + row.steps, 0);
   if (facts.stepsTaken > reserved) {
-    throw new RangeError(`stepsTaken must be at most the ${reserved} step(s) of the accountant, got ${facts.stepsTaken}`);
+    throw new RangeError(
+      `stepsTaken must be at most the ${reserved} step(s) of the accountant, got ${facts.stepsTaken}`,
+    );
   }
   const { epsilon, order } = facts.accountant.report(facts.delta);
   const reasons = reasonsAgainst(facts, epsilon);
@@ -114,6 +130,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     targetEpsilon: facts.targetEpsilon ?? null,
     ...(facts.seeded && Number.isFinite(epsilon) ? { epsilonIfNotSeeded: epsilon } : {}),
     unit: facts.unit,
+    unitMeaning: unitMeanings[facts.unit],
     relation,
     relationMeaning: relationMeanings[relation],
     accountant: describeAccountant(facts.accountant, order),
@@ -134,7 +151,8 @@ function reasonsAgainst(facts: PrivacyFacts, epsilon: number): string[] {
   if (facts.seeded) reasons.push("seeded: not private");
   if (facts.strategy === "none") reasons.push("strategy none: not private");
   if (facts.sampling.sampler === "own") reasons.push("batches not drawn by the Poisson sampler: not private");
-  if (!facts.accountant.upperBound) reasons.push(`accountant ${facts.accountant.name} may under-report: not proven private`);
+  if (!facts.accountant.upperBound)
+    reasons.push(`accountant ${facts.accountant.name} may under-report: not proven private`);
   if (!Number.isFinite(epsilon)) reasons.push("no noise: not private");
   return reasons;
 }

@@ -1,0 +1,103 @@
+import { Command } from "commander";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { register as registerAccount } from "../../src/cli/account.js";
+import { register as registerCalibrate } from "../../src/cli/calibrate.js";
+import { RdpAccountant } from "../../src/privacy/rdp.js";
+
+function run(line: string): { output: string; error: string } {
+  const program = new Command("hushgrad").exitOverride();
+  let error = "";
+  let output = "";
+  program.configureOutput({ writeErr: (text) => void (error += text) });
+  registerAccount(program);
+  registerCalibrate(program);
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    output += String(text);
+    return true;
+  });
+  try {
+    program.parse(line.split(" "), { from: "user" });
+  } catch (thrown) {
+    error ||= (thrown as Error).message;
+  } finally {
+    vi.restoreAllMocks();
+  }
+  return { output, error };
+}
+
+afterEach(() => vi.restoreAllMocks());
+
+const setting = "--sampling-rate 0.004 --steps 3750 --delta 1e-5";
+
+describe("hushgrad account", () => {
+  it("answers with JSON", () => {
+    const { output } = run(`account ${setting} --noise-multiplier 1.1 --json`);
+    const epsilon = new RdpAccountant().epsilonAfter({ samplingRate: 0.004, noiseMultiplier: 1.1 }, 3750, 1e-5);
+    expect(JSON.parse(output)).toEqual({
+      epsilon,
+      accountant: "rdp",
+      upperBound: true,
+      order: 12,
+      samplingRate: 0.004,
+      noiseMultiplier: 1.1,
+      steps: 3750,
+      delta: 1e-5,
+    });
+  });
+
+  it("answers with a line, rounded up", () => {
+    expect(run(`account ${setting} --noise-multiplier 1.1`).output).toBe(
+      "ε = 1.24022 at δ = 1e-5 (rdp, an upper bound, order 12; q = 0.004, σ = 1.1, 3750 steps)\n",
+    );
+    expect(run(`account ${setting} --noise-multiplier 1.1 --accountant gdp`).output).toContain("may under-report");
+  });
+
+  it("says null where there is no guarantee", () => {
+    expect(JSON.parse(run(`account ${setting} --noise-multiplier 0 --json`).output)).toMatchObject({ epsilon: null });
+    expect(run(`account ${setting} --noise-multiplier 0`).output).toContain("no guarantee");
+  });
+
+  it.each([
+    ["--sampling-rate 1.5", "'--sampling-rate <q>' argument '1.5' is invalid. Allowed: a number in [0, 1]."],
+    ["--sampling-rate x", "'--sampling-rate <q>' argument 'x' is invalid"],
+    [
+      "--noise-multiplier -1",
+      "'--noise-multiplier <sigma>' argument '-1' is invalid. Allowed: a number in [0, 1000000000000000].",
+    ],
+    ["--steps 1.5", "'--steps <n>' argument '1.5' is invalid. Allowed: an integer ≥ 0."],
+    ["--steps 0x10", "'--steps <n>' argument '0x10' is invalid"],
+    ["--delta 0", "'--delta <delta>' argument '0' is invalid. Allowed: a number in (0, 1)."],
+    ["--delta 1", "'--delta <delta>' argument '1' is invalid"],
+    ["--accountant prv", "accountant prv is not available yet; available: rdp"],
+    ["--accountant xyz", 'accountant must be one of rdp, gdp, got "xyz"'],
+  ])("refuses %s", (flag, message) => {
+    const { output, error } = run(`account ${setting} --noise-multiplier 1 ${flag}`);
+    expect(error).toContain(message);
+    expect(output).toBe("");
+  });
+
+  it("names a flag that is missing", () => {
+    expect(run("account --sampling-rate 0.1").error).toContain("'--noise-multiplier <sigma>' not specified");
+  });
+});
+
+describe("hushgrad calibrate", () => {
+  it("answers with JSON that account confirms", () => {
+    const answer = JSON.parse(run(`calibrate ${setting} --epsilon 2 --json`).output) as { noiseMultiplier: number };
+    expect(answer.noiseMultiplier).toBeCloseTo(0.8874, 3);
+    const back = JSON.parse(run(`account ${setting} --noise-multiplier ${answer.noiseMultiplier} --json`).output) as {
+      epsilon: number;
+    };
+    expect(back.epsilon).toBeLessThanOrEqual(2);
+    expect(back.epsilon).toBeGreaterThan(1.999);
+  });
+
+  it.each([
+    ["--epsilon 0", "'--epsilon <epsilon>' argument '0' is invalid. Allowed: a number > 0."],
+    ["--epsilon 2 --sampling-rate 0", "Allowed: a number in (0, 1]."],
+    ["--epsilon 2 --steps 0", "Allowed: an integer ≥ 1."],
+    ["--epsilon 2 --accountant gdp", "noise is calibrated with rdp"],
+  ])("refuses %s", (flag, message) => {
+    expect(run(`calibrate ${setting} ${flag}`).error).toContain(message);
+  });
+});

@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { makeAccountant } from "../../src/privacy/accountant.js";
+import { type PrivacyFacts, privacyStatement } from "../../src/privacy/statement.js";
+
+const mechanism = { samplingRate: 0.01, noiseMultiplier: 1 };
+
+function facts(change: Partial<PrivacyFacts> = {}, accountantName = "rdp", steps = 100): PrivacyFacts {
+  const accountant = makeAccountant(accountantName);
+  accountant.step(mechanism, steps);
+  return {
+    status: "finished",
+    software: { name: "hushgrad", version: "1.2.3" },
+    accountant,
+    delta: 1e-5,
+    stepsTaken: steps,
+    clipping: { function: "abadi", style: "per-layer", threshold: 1, thresholds: [3, 4] },
+    strategy: "auto",
+    seeded: false,
+    unit: "example",
+    sampling: { sampler: "poisson", datasetSize: 1000, datasetSizeIsPublic: true, expectedBatchSize: 10 },
+    ...change,
+  };
+}
+
+describe("the privacy statement", () => {
+  it("states ε and everything it rests on", () => {
+    const given = facts({ targetEpsilon: 3 });
+    const statement = privacyStatement(given);
+    const epsilon = given.accountant.epsilon(1e-5);
+    expect(statement).toMatchObject({
+      private: true,
+      notPrivateBecause: [],
+      epsilon,
+      delta: 1e-5,
+      targetEpsilon: 3,
+      unit: "example",
+      relation: "add/remove",
+      accountant: { name: "rdp", upperBound: true, order: given.accountant.report(1e-5).order },
+      steps: { taken: 100, reserved: 100 },
+      mechanisms: [{ ...mechanism, steps: 100 }],
+      sampling: { sampler: "poisson", assumedByAccountant: "poisson", randomBits: 64, expectedBatchSize: 10 },
+      clipping: { threshold: 1, sensitivity: 5 },
+      software: { name: "hushgrad", version: "1.2.3" },
+    });
+    expect(statement.accountant.orders).toHaveLength(156);
+    expect(statement.guarantee).toContain(
+      `(${epsilon}, 0.00001)-differential privacy of each example under add/remove`,
+    );
+    expect(statement.outsideEpsilon).toEqual(
+      expect.arrayContaining(["training loss and accuracy", "sampled batch sizes"]),
+    );
+    expect(JSON.parse(JSON.stringify(statement))).toEqual(statement);
+  });
+
+  it("counts reserved steps while a run is under way", () => {
+    const statement = privacyStatement(facts({ status: "running", stepsTaken: 60 }));
+    expect(statement.steps).toEqual({ taken: 60, reserved: 100 });
+    expect(statement.epsilon).toBeGreaterThan(privacyStatement(facts({}, "rdp", 60)).epsilon as number);
+    expect(statement.guarantee).toContain("reserved so far");
+  });
+
+  it("is zero-out where the data set's size was counted in the data", () => {
+    const { sampling } = facts();
+    const statement = privacyStatement(facts({ sampling: { ...sampling, datasetSizeIsPublic: false } }));
+    expect(statement.relation).toBe("zero-out");
+    expect(statement.relationMeaning).toContain("counted in the data");
+  });
+
+  it.each([
+    [{ seeded: true }, "seeded: not private"],
+    [{ strategy: "none" }, "strategy none: not private"],
+    [
+      { sampling: { ...facts().sampling, sampler: "own" as const } },
+      "batches not drawn by the Poisson sampler: not private",
+    ],
+  ])("%j is not private", (change, reason) => {
+    const statement = privacyStatement(facts(change));
+    expect(statement.private).toBe(false);
+    expect(statement.epsilon).toBeNull();
+    expect(statement.notPrivateBecause).toEqual([reason]);
+    expect(statement.guarantee).toBe(reason);
+  });
+
+  it("says what a seeded run's ε would be", () => {
+    const seeded = privacyStatement(facts({ seeded: true }));
+    expect(seeded.epsilonIfNotSeeded).toBe(privacyStatement(facts()).epsilon);
+    expect(privacyStatement(facts()).epsilonIfNotSeeded).toBeUndefined();
+  });
+
+  it("proves nothing without noise or with an approximate accountant", () => {
+    const accountant = makeAccountant("rdp");
+    accountant.step({ samplingRate: 0.01, noiseMultiplier: 0 });
+    expect(privacyStatement(facts({ accountant, stepsTaken: 1 }))).toMatchObject({ private: false, epsilon: null });
+    expect(privacyStatement(facts({}, "gdp"))).toMatchObject({ private: false, epsilon: null });
+  });
+
+  it("refuses more steps than were counted", () => {
+    expect(() => privacyStatement(facts({ stepsTaken: 101 }))).toThrow(
+      "stepsTaken must be at most the 100 step(s) of the accountant, got 101",
+    );
+  });
+});
