@@ -1,6 +1,7 @@
 // Gaussian noise from a cryptographic generator: AES-256 in counter mode (OpenSSL EVP), Box–Muller in float32 with a
 // 64-bit uniform behind the radius. Sample i of a stream is a pure function of (key, stream, i), so that workers
-// fill disjoint ranges side by side and no value is ever used twice.
+// fill disjoint ranges side by side and no value is ever used twice. (Between CPUs with other vector instructions the
+// last bit may differ.)
 #pragma once
 
 #include <array>
