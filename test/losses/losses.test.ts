@@ -43,7 +43,11 @@ describe("losses", () => {
       () => crossEntropy({ weight: [1] } as never),
       /crossEntropy: unknown key 'weight'; allowed are ignoreIndex, labelSmoothing/,
     ],
-    ["an unknown loss", () => lossFromJSON({ type: "hinge" }), /loss\.type: unknown loss type "hinge"; allowed are crossEntropy/],
+    [
+      "an unknown loss",
+      () => lossFromJSON({ type: "hinge" }),
+      /loss\.type: unknown loss type "hinge"; allowed are crossEntropy/,
+    ],
   ])("refuses %s", (_, make, message) => {
     expect(make).toThrow(TypeError);
     expect(make).toThrow(message);
