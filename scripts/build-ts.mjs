@@ -13,6 +13,7 @@ import {
 import { createRequire } from "node:module";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { SetupError } from "./lib/run.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
@@ -31,7 +32,7 @@ export async function buildTypeScript({ outDir = "dist" } = {}) {
     cwd: root,
     encoding: "utf8",
   });
-  if (result.status !== 0) throw new Error(`TypeScript refuses the sources:\n${result.stdout}${result.stderr}`);
+  if (result.status !== 0) throw new SetupError(`TypeScript refuses the sources:\n${result.stdout}${result.stderr}`);
   if (existsSync(join(next, "index.js"))) await bundleCommonJs(next);
   const target = join(root, outDir);
   rmSync(target, { recursive: true, force: true });
