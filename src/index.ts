@@ -34,6 +34,7 @@ export {
 // ---- Models
 export * from "./graph/index.js";
 export * from "./layers/index.js";
+export { layerFromJSON, type ModelConfig, modelFromJSON, modelSchema } from "./layers/model-json.js";
 export * from "./losses/index.js";
 export * from "./models/index.js";
 // ---- Native
