@@ -15,7 +15,7 @@ namespace hushgrad::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // body(d, i) for i over [0, count): d names whole vectors, then vectors of four, then single elements, so that nothing
-// beyond `count` is read or written. Each element sees the same arithmetic whatever its place.
+// beyond `count` is read or written.
 template <class Body>
 HWY_INLINE void forEachLane(size_t count, const Body& body) {
   const hn::ScalableTag<float> whole;

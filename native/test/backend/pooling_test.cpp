@@ -16,11 +16,14 @@ std::vector<Window> randomWindows(bool withDilation) {
     return std::uniform_int_distribution<int64_t>(least, most)(engine);
   };
   std::vector<Window> windows;
-  while (windows.size() < 60) {
+  while (windows.size() < 120) {
     Window w;
     w.inChannels = w.outChannels = draw(1, 40);
     w.kernelHeight = draw(1, 4), w.kernelWidth = draw(1, 4);
     w.strideHeight = draw(1, 3), w.strideWidth = draw(1, 3);
+    // Every other one with the usual square kernel, its stride often the kernel's size.
+    if (windows.size() % 2 == 0) w.kernelHeight = w.kernelWidth = draw(2, 3);
+    if (windows.size() % 4 == 0) w.strideHeight = w.strideWidth = w.kernelWidth;
     w.padHeight = draw(0, w.kernelHeight / 2), w.padWidth = draw(0, w.kernelWidth / 2);
     if (withDilation) w.dilationHeight = draw(1, 2), w.dilationWidth = draw(1, 3);
     w.countPadding = draw(0, 1) == 1;
