@@ -86,14 +86,18 @@ function reason(error: unknown): string {
 
 /**
  * OpenMP reads OMP_WAIT_POLICY while the addon loads. Passive: threads that wait for the next parallel region leave
- * the core to JavaScript and to the reading of the next batch instead of spinning. Child processes must not inherit it.
+ * their core to others (JavaScript, the reading of the next batch) instead of spinning; on a machine with other work,
+ * spinning doubled the time of a step. Child processes must not inherit it. In a worker thread process.env is a copy
+ * that native code does not see: a program that loads the addon there first sets the policy outside.
  */
 function withPassiveWaiting<T>(load: () => T): T {
-  if (process.env.OMP_WAIT_POLICY !== undefined) return load();
+  const before = process.env.OMP_WAIT_POLICY;
+  if (before) return load();
   process.env.OMP_WAIT_POLICY = "PASSIVE";
   try {
     return load();
   } finally {
-    delete process.env.OMP_WAIT_POLICY;
+    if (before === undefined) delete process.env.OMP_WAIT_POLICY;
+    else process.env.OMP_WAIT_POLICY = before;
   }
 }

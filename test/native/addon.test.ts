@@ -259,7 +259,7 @@ describe("calls", () => {
 
   test("memory that cannot be had is a RangeError with its size", async () => {
     // 2⁴⁶ floats: more than an address space.
-    const session = makeNative(mlpSpec([1, 2 ** 21]));
+    const session = new (requireBinding().Session)(mlpSpec([1, 2 ** 21]));
     live.push(session);
     const call = session.perExampleGradients(new Float32Array(2 ** 24), new Int32Array(2 ** 24), 2 ** 24);
     await expect(call).rejects.toThrow(/out of memory: per-example gradients need \d+/);
@@ -321,11 +321,12 @@ describe("cancel and dispose", () => {
 test("sessions that nobody disposed are freed by the garbage collector", async () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as () => void;
+  const Session = requireBinding().Session;
   const wide = mlpSpec([500, 2000, 2]);
-  const one = makeNative(wide).plan.totalBytes;
+  const one = new Session(wide).plan.totalBytes;
   const before = process.memoryUsage.rss();
   for (let i = 0; i < 16; i++) {
-    makeNative(wide);
+    new Session(wide);
     collect();
     await sleep(20);
   }

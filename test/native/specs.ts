@@ -50,11 +50,13 @@ export function makeNative(spec: NativeSessionSpec): NativeSession {
 
 /** Repeatable numbers in (−scale, scale). */
 export function numbers(count: number, seed: number, scale = 1): Float32Array {
+  const values = new Float32Array(count);
   let state = seed >>> 0 || 1;
-  return Float32Array.from({ length: count }, () => {
+  for (let i = 0; i < count; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return scale * (state / 2 ** 31 - 1);
-  });
+    values[i] = scale * (state / 2 ** 31 - 1);
+  }
+  return values;
 }
 
 export function classes(count: number, kinds: number): Int32Array {

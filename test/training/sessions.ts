@@ -30,11 +30,12 @@ export function makeSession(widths: readonly number[], { seed = 1, ...changes }:
 
 /** Repeatable examples with values in (−1, 1) and classes in turn. */
 export function makeBatch(size: number, width: number, kinds: number, seed = 1): Batch {
+  const inputs = new Float32Array(size * width);
   let state = seed >>> 0;
-  const inputs = Float32Array.from({ length: size * width }, () => {
+  for (let i = 0; i < inputs.length; i++) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 31 - 1;
-  });
+    inputs[i] = state / 2 ** 31 - 1;
+  }
   return { inputs, targets: Int32Array.from({ length: size }, (_, i) => i % kinds), size };
 }
 
