@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { sequential } from "../../src/graph/index.js";
+import { dropout, linear } from "../../src/layers/index.js";
+import { crossEntropy } from "../../src/losses/index.js";
 import { adam, sgd } from "../../src/optimizers/index.js";
 import type { Batch } from "../../src/training/batch.js";
-import type { Session } from "../../src/training/session.js";
+import { createSession, type Session } from "../../src/training/session.js";
 import { type Changes, flat, largestDifference, makeBatch, makeSession, part } from "./sessions.js";
 
 const widths = [6, 16, 3];
@@ -194,6 +197,28 @@ describe("step", () => {
     for (let i = 0; i < 2; i++) await second.step(batch);
     expect(second.parameters()).toEqual(whole.parameters());
     expect(second.optimizerState()).toEqual(whole.optimizerState());
+  });
+
+  test("dropout masks differ from step to step, and go on from a checkpoint as they would have", async () => {
+    const make = () => {
+      const made = createSession(sequential([6], [linear(16), dropout(0.5), linear(3)]), {
+        loss: crossEntropy(),
+        optimizer: sgd({ learningRate: 0.5 }),
+        privacy: { noiseMultiplier: 0, expectedBatchSize: 8 },
+        seed: 3,
+      });
+      live.push(made);
+      return made;
+    };
+    const [whole, rest] = [make(), make()];
+    const masked = (await whole.clippedSum(batch)).sums;
+    expect((await whole.clippedSum(batch)).sums).toEqual(masked);
+    await whole.step(batch, { learningRate: 1e-30 }).catch(() => {});
+    expect((await whole.clippedSum(batch)).sums).not.toEqual(masked);
+    rest.loadParameters(whole.parameters());
+    rest.loadOptimizerState(whole.optimizerState());
+    for (const made of [whole, rest]) await made.step(batch);
+    expect(rest.parameters()).toEqual(whole.parameters());
   });
 
   test("going back to an earlier step never uses noise twice", async () => {
