@@ -1,7 +1,8 @@
-// The addon's entry: refuses a CPU that it could not run on, and exports the class Session and info().
+// The addon's entry: refuses a CPU that it could not run on, and exports the class Session, info() and kernels.
 #include <napi.h>
 
 #include "addon/environment.h"
+#include "addon/kernels.h"
 #include "addon/session_wrap.h"
 #include "backend/cpu/machine.h"
 #include "layers/layer.h"
@@ -46,6 +47,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   stopAtExit(env);
   exports.Set("Session", SessionWrap::define(env));
   exports.Set("info", Napi::Function::New(env, info, "info"));
+  exports.Set("kernels", kernelsObject(env));
   return exports;
 }
 

@@ -123,17 +123,30 @@ export interface NativeSession {
   /** Noise and optimizer; resolves to `moved`, by parameter. */
   update(spec: UpdateSpec): Promise<boolean[]>;
   /** Accumulates and updates in one native call: the whole step of a batch that fits one call. */
-  step(inputs: Float32Array, targets: Targets, examples: number, spec: UpdateSpec): Promise<BatchStatistics & { readonly moved: boolean[] }>;
+  step(
+    inputs: Float32Array,
+    targets: Targets,
+    examples: number,
+    spec: UpdateSpec,
+  ): Promise<BatchStatistics & { readonly moved: boolean[] }>;
   /** The accumulated sums without noise, by parameter; clears them. Not private. */
   takeClippedSums(): Promise<Float32Array[]>;
   clear(): void;
-  perExampleGradients(inputs: Float32Array, targets: Targets, examples: number): Promise<{
+  perExampleGradients(
+    inputs: Float32Array,
+    targets: Targets,
+    examples: number,
+  ): Promise<{
     readonly gradients: Float32Array[];
     /** [groups, examples] */
     readonly squaredNorms: Float64Array;
     readonly losses: Float64Array;
   }>;
-  evaluate(inputs: Float32Array, targets: Targets | null, examples: number): Promise<{
+  evaluate(
+    inputs: Float32Array,
+    targets: Targets | null,
+    examples: number,
+  ): Promise<{
     readonly outputs: Float32Array;
     /** Empty without targets. */
     readonly losses: Float64Array;
@@ -144,7 +157,37 @@ export interface NativeSession {
   dispose(): void;
 }
 
+/**
+ * Single kernels for the project's own benchmarks: no part of the library. Each call runs on every core, each on its
+ * share, and blocks the event loop; `seconds` holds the time of each repeat.
+ */
+export interface NativeKernels {
+  /**
+   * Clips and sums the rows of `gradients` [examples, columns] (Abadi's function, C = threshold > 0). `separate`, the
+   * textbook way, scales them in place. `sum` and `squaredNorms` are those of the last repeat.
+   */
+  clipRows(
+    gradients: Float32Array,
+    examples: number,
+    columns: number,
+    threshold: number,
+    mode: "fused" | "separate",
+    repeats: number,
+  ): { readonly sum: Float32Array; readonly squaredNorms: Float64Array; readonly seconds: Float64Array };
+  /** Reads pairs of values as 64-bit integers and adds them modulo 2⁶⁴: what memory gives at most. */
+  readBandwidth(values: Float32Array, repeats: number): { readonly checksum: bigint; readonly seconds: Float64Array };
+  /** a·b of n × n matrices, the same product on every core. */
+  gemm(
+    a: Float32Array,
+    b: Float32Array,
+    n: number,
+    repeats: number,
+  ): { readonly product: Float32Array; readonly seconds: Float64Array };
+}
+
 export interface NativeBinding {
+  /** Internal to bench/. */
+  readonly kernels: NativeKernels;
   readonly Session: new (spec: NativeSessionSpec) => NativeSession;
   /** Registered native layers, losses, optimizers, clip functions; CPU features and library versions, for `doctor`. */
   info(): {

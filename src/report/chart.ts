@@ -1,5 +1,5 @@
 /** Line charts as SVG text, by Vega-Lite, without a browser or a canvas. Colours are CSS variables of the page. */
-import { Warn, parse, View } from "vega";
+import { parse, View, Warn } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 
 export interface Series {
@@ -20,18 +20,51 @@ export interface LineChart {
   readonly series: readonly Series[];
   /** Format of the y axis in d3's language, such as `.0%`. */
   readonly yFormat?: string;
-  readonly yScale?: { readonly type?: "linear" | "log"; readonly zero?: boolean; readonly domain?: readonly [number, number] };
+  readonly yScale?: {
+    readonly type?: "linear" | "log";
+    readonly zero?: boolean;
+    readonly domain?: readonly [number, number];
+  };
   readonly width?: number;
   readonly height?: number;
 }
 
 const MOST_POINTS = 600;
 
+/** What all charts of a page share: its colours and its font. */
+export const themed = {
+  padding: 4,
+  background: "transparent",
+  autosize: { type: "fit", contains: "padding" },
+  config: {
+    font: "system-ui, sans-serif",
+    view: { stroke: null },
+    axis: {
+      domain: false,
+      ticks: false,
+      gridColor: "var(--grid)",
+      labelColor: "var(--muted)",
+      titleColor: "var(--muted)",
+      titleFontWeight: 500,
+      labelFontSize: 11,
+      titleFontSize: 11,
+      labelPadding: 6,
+      titlePadding: 10,
+    },
+    axisX: { grid: false },
+  },
+} as const;
+
 /** Renders the chart to an `<svg>` element. Points that are not finite, or not positive on a log scale, are left out. */
-export async function lineChartSvg(chart: LineChart): Promise<string> {
-  const view = new View(parse(compile(specification(chart)).spec), { renderer: "none", logLevel: Warn });
+export function lineChartSvg(chart: LineChart): Promise<string> {
+  return svgOf(specification(chart), chart.description);
+}
+
+/** Renders a Vega-Lite chart to an `<svg>` element that the page sizes and that screen readers call `description`. */
+export async function svgOf(specification: TopLevelSpec, description: string): Promise<string> {
+  const view = new View(parse(compile(specification).spec), { renderer: "none", logLevel: Warn });
   try {
-    return responsive(await view.toSVG(), chart.description);
+    return responsive(await view.toSVG(), description);
   } finally {
     view.finalize();
   }
@@ -40,16 +73,22 @@ export async function lineChartSvg(chart: LineChart): Promise<string> {
 function specification(chart: LineChart): TopLevelSpec {
   const log = chart.yScale?.type === "log";
   return {
+    ...themed,
     width: chart.width ?? 560,
     height: chart.height ?? 240,
-    padding: 4,
-    background: "transparent",
-    autosize: { type: "fit", contains: "padding" },
     layer: chart.series.map((series) => ({
-      data: { values: thin(series.points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y) && (!log || y > 0))) },
+      data: {
+        values: thin(series.points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y) && (!log || y > 0))),
+      },
       mark: mark(series),
       encoding: {
-        x: { field: "x", type: "quantitative" as const, title: chart.xTitle, scale: { nice: false }, axis: { format: "~r", tickCount: 8 } },
+        x: {
+          field: "x",
+          type: "quantitative" as const,
+          title: chart.xTitle,
+          scale: { nice: false },
+          axis: { format: "~r", tickCount: 8 },
+        },
         y: {
           field: "y",
           type: "quantitative" as const,
@@ -59,23 +98,6 @@ function specification(chart: LineChart): TopLevelSpec {
         },
       },
     })),
-    config: {
-      font: "system-ui, sans-serif",
-      view: { stroke: null },
-      axis: {
-        domain: false,
-        ticks: false,
-        gridColor: "var(--grid)",
-        labelColor: "var(--muted)",
-        titleColor: "var(--muted)",
-        titleFontWeight: 500,
-        labelFontSize: 11,
-        titleFontSize: 11,
-        labelPadding: 6,
-        titlePadding: 10,
-      },
-      axisX: { grid: false },
-    },
   };
 }
 

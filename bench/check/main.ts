@@ -1,0 +1,94 @@
+/**
+ * `npm run bench:check`: fails where a ratio of times is worse than bench/baseline.json allows. A ratio that is gets a
+ * second, longer measurement before it counts.
+ *
+ *   npm run bench:check                         compare
+ *   npm run bench:check -- --groups mlp,clip    only these
+ *   npm run bench:check -- --update [--runs 5]  measure several times and write the baseline
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import type { Measurements, Pace } from "../../src/bench/interleave.js";
+import { table } from "../../src/cli/format.js";
+import { loadBinding } from "../../src/native/load.js";
+import { type Baseline, baselineSchema, emptyBaseline, instructionSet, learn, lookUp } from "./baseline.js";
+import { type Comparison, compare, comparisonCells } from "./compare.js";
+import { type Group, groups, ratioName, withContenders } from "./ratios.js";
+
+const FILE = new URL("../baseline.json", import.meta.url);
+const FIRST: Pace = { rounds: 12, slotMs: 60, budgetMs: 12_000 };
+const AGAIN: Pace = { rounds: 40, slotMs: 60, budgetMs: 20_000 };
+
+const set = instructionSet(loadBinding().info().cpuFeatures);
+
+async function checkGroup(group: Group, baseline: Baseline): Promise<Comparison[]> {
+  return withContenders(group, async (measure) => {
+    const first = comparisons(group, await measure(FIRST), baseline);
+    if (first.every(({ verdict }) => verdict !== "slower")) return first;
+    process.stderr.write(`${group.name}: something is slower than its margin allows; measuring again, longer\n`);
+    return comparisons(group, await measure(AGAIN), baseline);
+  });
+}
+
+function comparisons(group: Group, measured: Measurements, baseline: Baseline): Comparison[] {
+  return group.ratios.map((pair) => {
+    const name = ratioName(group, pair);
+    return compare(name, measured.ratio(...pair) ?? Number.NaN, lookUp(baseline, name, set));
+  });
+}
+
+async function check(wanted: readonly Group[]): Promise<boolean> {
+  const baseline = readBaseline();
+  const all: Comparison[] = [];
+  for (const group of wanted) {
+    process.stderr.write(`${group.name} …\n`);
+    all.push(...(await checkGroup(group, baseline)));
+  }
+  const titles = ["ratio of times", "now", "baseline", "change", "allowed", ""];
+  const columns = titles.map((title, i) => ({ title, right: i > 0 && i < 5 }));
+  process.stdout.write(`${table(columns, all.map(comparisonCells))}\n`);
+  const slower = all.filter(({ verdict }) => verdict === "slower").length;
+  const known = all.filter(({ verdict }) => verdict !== "unknown").length;
+  process.stdout.write(
+    `${slower === 0 ? "no" : slower} regression${slower === 1 ? "" : "s"} in ${known} ratios (${set ?? "unknown instruction set"})\n`,
+  );
+  return slower === 0;
+}
+
+async function update(wanted: readonly Group[], runs: number): Promise<void> {
+  const values = new Map<string, number[]>();
+  for (let run = 0; run < runs; run++) {
+    for (const group of wanted) {
+      process.stderr.write(`run ${run + 1} of ${runs}: ${group.name} …\n`);
+      const measured = await withContenders(group, (measure) => measure(FIRST));
+      for (const pair of group.ratios) {
+        const name = ratioName(group, pair);
+        values.set(name, [...(values.get(name) ?? []), measured.ratio(...pair) ?? Number.NaN]);
+      }
+    }
+  }
+  const learned = baselineSchema.parse(learn(readBaseline(), set, values));
+  writeFileSync(FILE, `${JSON.stringify(learned, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify(learned, null, 2)}\n`);
+}
+
+function readBaseline(): Baseline {
+  return existsSync(FILE) ? baselineSchema.parse(JSON.parse(readFileSync(FILE, "utf8"))) : emptyBaseline;
+}
+
+function chosen(names: string | undefined): Group[] {
+  const all = groups();
+  if (names === undefined) return all;
+  const wanted = names.split(",");
+  const unknown = wanted.filter((name) => !all.some((group) => group.name === name));
+  if (unknown.length === 0) return all.filter(({ name }) => wanted.includes(name));
+  throw new RangeError(
+    `--groups: unknown ${unknown.join(", ")}; allowed are ${all.map(({ name }) => name).join(", ")}`,
+  );
+}
+
+const { values } = parseArgs({
+  options: { groups: { type: "string" }, update: { type: "boolean" }, runs: { type: "string", default: "5" } },
+});
+if (values.update) await update(chosen(values.groups), Number(values.runs));
+else if (!(await check(chosen(values.groups)))) process.exitCode = 1;

@@ -1,0 +1,129 @@
+"""Training steps in PyTorch, not private (eager, compiled), and in libraries on top of it: Opacus, fastDP."""
+
+import os
+
+import torch
+from torch import nn
+
+LEARNING_RATE = 0.05
+NOISE_MULTIPLIER = 1.0
+CLIP_NORM = 1.0
+
+
+def _mlp():
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 1000), nn.ReLU(), nn.Linear(1000, 1000), nn.ReLU(), nn.Linear(1000, 10)
+    )
+
+
+def _mnist_cnn():
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 8, 2, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2, 1),
+        nn.Conv2d(16, 32, 4, 2),
+        nn.ReLU(),
+        nn.MaxPool2d(2, 1),
+        nn.Flatten(),
+        nn.Linear(512, 32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
+    )
+
+
+def _dpcnn():
+    layers = []
+    for inputs, outputs in [(3, 32), (32, 32), (32, 64), (64, 64), (64, 128), (128, 128)]:
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.Tanh()]
+        if inputs == outputs:
+            layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(2048, 128), nn.Tanh(), nn.Linear(128, 10))
+
+
+WORKLOADS = {
+    "mlp": (_mlp, (1, 28, 28)),
+    "mnist-cnn": (_mnist_cnn, (1, 28, 28)),
+    "dpcnn": (_dpcnn, (3, 32, 32)),
+}
+
+
+class TorchStep:
+    """One model with its batch; `step()` is one training step of `engine`."""
+
+    def __init__(self, engine, workload, batch):
+        torch.manual_seed(0)
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        build, shape = WORKLOADS[workload]
+        self.model = build()
+        self.model.train()
+        self.parameters = sum(p.numel() for p in self.model.parameters())
+        self.inputs = torch.randn(batch, *shape)
+        self.targets = torch.randint(0, 10, (batch,))
+        self.loss = nn.CrossEntropyLoss()
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=LEARNING_RATE)
+        self.step = ENGINES[engine](self, batch)
+
+
+def _eager(setup, _batch):
+    return _step_of(setup, setup.model, setup.optimizer, setup.loss)
+
+
+def _compiled(setup, _batch):
+    return _step_of(setup, torch.compile(setup.model), setup.optimizer, setup.loss)
+
+
+def _opacus(setup, batch):
+    from opacus.grad_sample import GradSampleModule
+    from opacus.optimizers import DPOptimizer
+
+    model = GradSampleModule(setup.model)
+    return _step_of(setup, model, DPOptimizer(setup.optimizer, **_noise(batch)), setup.loss)
+
+
+def _opacus_ghost(setup, batch):
+    from opacus.grad_sample.grad_sample_module_fast_gradient_clipping import GradSampleModuleFastGradientClipping
+    from opacus.optimizers.optimizer_fast_gradient_clipping import DPOptimizerFastGradientClipping
+    from opacus.utils.fast_gradient_clipping_utils import DPLossFastGradientClipping
+
+    model = GradSampleModuleFastGradientClipping(setup.model, max_grad_norm=CLIP_NORM, use_ghost_clipping=True)
+    optimizer = DPOptimizerFastGradientClipping(setup.optimizer, **_noise(batch))
+    return _step_of(setup, model, optimizer, DPLossFastGradientClipping(model, optimizer, setup.loss, "mean"))
+
+
+def _fastdp(setup, batch):
+    from fastDP import PrivacyEngine
+
+    engine = PrivacyEngine(
+        setup.model,
+        batch_size=batch,
+        sample_size=50_000,
+        noise_multiplier=NOISE_MULTIPLIER,
+        epochs=1,
+        clipping_mode="MixOpt",
+        clipping_fn="automatic",
+        loss_reduction="mean",
+    )
+    engine.attach(setup.optimizer)
+    return _step_of(setup, setup.model, setup.optimizer, setup.loss)
+
+
+def _noise(batch):
+    return {"noise_multiplier": NOISE_MULTIPLIER, "max_grad_norm": CLIP_NORM, "expected_batch_size": batch}
+
+
+def _step_of(setup, model, optimizer, loss):
+    def step():
+        optimizer.zero_grad()
+        loss(model(setup.inputs), setup.targets).backward()
+        optimizer.step()
+
+    return step
+
+
+ENGINES = {
+    "pytorch": _eager,
+    "pytorch-compile": _compiled,
+    "opacus": _opacus,
+    "opacus-ghost": _opacus_ghost,
+    "fastdp": _fastdp,
+}

@@ -1,0 +1,189 @@
+// Kernels alone, on arrays that the caller made, timed here so that JavaScript's clock and calls stay outside. They run
+// on one thread a core, each on its own share, as workers of a session do, and block the event loop meanwhile.
+#include "addon/kernels.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "addon/arguments.h"
+#include "addon/environment.h"
+#include "addon/errors.h"
+#include "backend/backend.h"
+#include "backend/cpu/machine.h"
+#include "clipping/clipping.h"
+
+namespace hushgrad {
+
+static constexpr int64_t kMostElements = int64_t{1} << 34;
+static constexpr int64_t kMostRepeats = 1 << 20;
+
+static double secondsNow() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// body(thread, threads) on every core, `repeats` times; seconds of each time.
+template <class Body>
+static std::vector<double> timed(int64_t repeats, Body body) {
+  const int threads = machine().cores;
+  std::vector<double> seconds;
+  seconds.reserve(static_cast<size_t>(repeats));
+  for (int64_t repeat = 0; repeat < repeats; ++repeat) {
+    const double start = secondsNow();
+#pragma omp parallel num_threads(threads)
+    body(omp_get_thread_num(), omp_get_num_threads());
+    seconds.push_back(secondsNow() - start);
+  }
+  return seconds;
+}
+
+static Napi::Float64Array doubles(Napi::Env env, const std::vector<double>& values) {
+  return Environment::of(env).doubles(env, values.data(), values.size());
+}
+
+static Napi::Float32Array floats(Napi::Env env, const std::vector<float>& values) {
+  return Environment::of(env).floats(env, values.data(), values.size());
+}
+
+// A Float32Array of whatever length it has.
+static float* floatsOf(const Napi::Value& value, const std::string& name, int64_t& elements) {
+  elements = value.IsTypedArray() ? static_cast<int64_t>(value.As<Napi::TypedArray>().ElementLength()) : 0;
+  return static_cast<float*>(const_cast<void*>(typedArray(value, name, napi_float32_array, elements)));
+}
+
+// ---- clipRows(gradients, examples, columns, threshold, mode, repeats)
+
+struct ClipRows {
+  int64_t examples, columns;
+  double threshold;
+  bool fused;
+  float* gradients;
+  std::vector<double> squaredNorms;
+  std::vector<float> factors;
+  std::vector<std::vector<float>> sums;  // by thread
+
+  void run(const ClipFunction& function, int thread, int threads) {
+    const int64_t first = examples * thread / threads, end = examples * (thread + 1) / threads;
+    RowClipping clip{&function,
+                     threshold,
+                     end - first,
+                     columns,
+                     columns,
+                     squaredNorms.data() + first,
+                     factors.data() + first,
+                     sums[static_cast<size_t>(thread)].data()};
+    if (fused) return clipRowsFused(clip, gradients + first * columns);
+    clipRowsSeparate(clip, gradients + first * columns);
+  }
+};
+
+// The sum of the last repeat is told: earlier ones are cleared, outside the timing.
+static Napi::Value clipRows(const Napi::CallbackInfo& call) {
+  Napi::Env env = call.Env();
+  ClipRows rows{};
+  rows.examples = wholeNumber(call[1], "examples", 1, kMostElements);
+  rows.columns = wholeNumber(call[2], "columns", 1, kMostElements / rows.examples);
+  rows.threshold = finiteNumber(call[3], "threshold", 0, true);
+  const std::string mode = text(call[4], "mode");
+  if (mode != "fused" && mode != "separate")
+    throw Napi::RangeError::New(env, "mode: got " + describe(call[4]) + ", expected 'fused' or 'separate'");
+  rows.fused = mode == "fused";
+  const int64_t repeats = wholeNumber(call[5], "repeats", 1, kMostRepeats);
+  const void* data = typedArray(call[0], "gradients", napi_float32_array, rows.examples * rows.columns);
+  rows.gradients = static_cast<float*>(const_cast<void*>(data));
+
+  return guarded(env, [&]() -> Napi::Value {
+    rows.squaredNorms.resize(static_cast<size_t>(rows.examples));
+    rows.factors.resize(static_cast<size_t>(rows.examples));
+    const auto columns = static_cast<size_t>(rows.columns);
+    rows.sums.assign(static_cast<size_t>(machine().cores), std::vector<float>(columns));
+    const auto function = makeClipFunction("abadi", {});
+    std::vector<double> seconds;
+    for (int64_t repeat = 0; repeat < repeats; ++repeat) {
+      for (auto& sum : rows.sums) std::fill(sum.begin(), sum.end(), 0.0f);
+      seconds.push_back(timed(1, [&](int thread, int threads) { rows.run(*function, thread, threads); })[0]);
+    }
+    std::vector<float>& total = rows.sums[0];
+    for (size_t lane = 1; lane < rows.sums.size(); ++lane) {
+      for (size_t c = 0; c < columns; ++c) total[c] += rows.sums[lane][c];
+    }
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("sum", floats(env, total));
+    result.Set("squaredNorms", doubles(env, rows.squaredNorms));
+    result.Set("seconds", doubles(env, seconds));
+    return result;
+  });
+}
+
+// ---- readBandwidth(values, repeats)
+
+// Adds words as integers: the compiler may reorder that, so that nothing but memory limits it.
+static uint64_t sumWords(const float* values, int64_t count) {
+  uint64_t total = 0;
+  const int64_t words = count / 2;
+  for (int64_t i = 0; i < words; ++i) {
+    uint64_t word;
+    std::memcpy(&word, values + 2 * i, sizeof word);
+    total += word;
+  }
+  return total;
+}
+
+static Napi::Value readBandwidth(const Napi::CallbackInfo& call) {
+  Napi::Env env = call.Env();
+  int64_t elements = 0;
+  const float* values = floatsOf(call[0], "values", elements);
+  const int64_t repeats = wholeNumber(call[1], "repeats", 1, kMostRepeats);
+
+  return guarded(env, [&]() -> Napi::Value {
+    const int64_t pairs = elements / 2;
+    std::vector<uint64_t> sums(static_cast<size_t>(machine().cores));
+    const std::vector<double> seconds = timed(repeats, [&](int thread, int threads) {
+      const int64_t first = pairs * thread / threads, end = pairs * (thread + 1) / threads;
+      sums[static_cast<size_t>(thread)] = sumWords(values + 2 * first, 2 * (end - first));
+    });
+    uint64_t checksum = 0;
+    for (uint64_t sum : sums) checksum += sum;
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("checksum", Napi::BigInt::New(env, checksum));
+    result.Set("seconds", doubles(env, seconds));
+    return result;
+  });
+}
+
+// ---- gemm(a, b, n, repeats): every core multiplies the same two n × n matrices
+
+static Napi::Value gemm(const Napi::CallbackInfo& call) {
+  Napi::Env env = call.Env();
+  const int64_t n = wholeNumber(call[2], "n", 1, 1 << 14);
+  const int64_t repeats = wholeNumber(call[3], "repeats", 1, kMostRepeats);
+  const auto* a = static_cast<const float*>(typedArray(call[0], "a", napi_float32_array, n * n));
+  const auto* b = static_cast<const float*>(typedArray(call[1], "b", napi_float32_array, n * n));
+
+  return guarded(env, [&]() -> Napi::Value {
+    std::vector<std::vector<float>> products(static_cast<size_t>(machine().cores),
+                                             std::vector<float>(static_cast<size_t>(n * n)));
+    const std::vector<double> seconds = timed(repeats, [&](int thread, int) {
+      float* c = products[static_cast<size_t>(thread)].data();
+      cpuBackend().gemm({false, false, n, n, n, a, n, b, n, 0, c, n});
+    });
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("product", floats(env, products[0]));
+    result.Set("seconds", doubles(env, seconds));
+    return result;
+  });
+}
+
+Napi::Object kernelsObject(Napi::Env env) {
+  Napi::Object kernels = Napi::Object::New(env);
+  kernels.Set("clipRows", Napi::Function::New(env, clipRows, "clipRows"));
+  kernels.Set("readBandwidth", Napi::Function::New(env, readBandwidth, "readBandwidth"));
+  kernels.Set("gemm", Napi::Function::New(env, gemm, "gemm"));
+  return kernels;
+}
+
+}  // namespace hushgrad
