@@ -54,7 +54,8 @@ class ProgressBar implements Progress {
   constructor(trainer: Trainer, stream: NodeJS.WriteStream) {
     this.bar = new cliProgress.SingleBar({
       stream,
-      format: "epoch {epoch} │{bar}│ {percentage}% │ {rate} examples/s │ loss {loss}{accuracy} (outside ε) │ {epsilon} │ {left} left",
+      format:
+        "epoch {epoch} │{bar}│ {percentage}% │ {rate} examples/s │ loss {loss}{accuracy} (outside ε) │ {epsilon} │ {left} left",
       barCompleteChar: "█",
       barIncompleteChar: "·",
       barsize: 20,
@@ -119,13 +120,18 @@ class ProgressLines implements Progress {
       this.pace.add(event);
       if (event.seconds - this.lastLine < LINE_SECONDS) return;
       this.lastLine = event.seconds;
-      this.write(`step ${event.step}/${steps}  ${this.figures(event.epsilon, note)}, ${this.pace.timeLeft(steps - event.step)} left`);
+      this.write(
+        `step ${event.step}/${steps}  ${this.figures(event.epsilon, note)}, ${this.pace.timeLeft(steps - event.step)} left`,
+      );
     });
     trainer.on("epoch", (event: EpochEvent) => {
       this.lastLine = event.seconds;
-      const accuracy = event.test?.accuracy === undefined ? "" : `, test accuracy ${(100 * event.test.accuracy).toFixed(2)} %`;
+      const accuracy =
+        event.test?.accuracy === undefined ? "" : `, test accuracy ${(100 * event.test.accuracy).toFixed(2)} %`;
       const left = this.pace.timeLeft(steps - event.step);
-      this.write(`epoch ${event.epoch}/${epochs}  ${this.figures(event.epsilon, note)}${accuracy} (outside ε), ${left} left`);
+      this.write(
+        `epoch ${event.epoch}/${epochs}  ${this.figures(event.epsilon, note)}${accuracy} (outside ε), ${left} left`,
+      );
     });
   }
 

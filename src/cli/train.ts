@@ -29,7 +29,9 @@ export function register(program: Command): void {
     .argument("<config>", "configuration, JSON")
     .option("-o, --out <dir>", "folder of the run (default: runs/NAME-001, -002, …)")
     .option("--resume", "go on with the run in --out: its spent privacy counts on")
-    .addOption(new Option("--epochs <n>", "instead of the configuration's").argParser(positiveNumber).conflicts("steps"))
+    .addOption(
+      new Option("--epochs <n>", "instead of the configuration's").argParser(positiveNumber).conflicts("steps"),
+    )
     .addOption(new Option("--steps <n>", "instead of the configuration's").argParser(wholeNumber))
     .addOption(new Option("--seed <n>", "make the run reproducible, and not private").argParser(wholeNumber))
     .addOption(new Option("--threads <n>", "instead of one a core").argParser(wholeNumber))
@@ -38,7 +40,8 @@ export function register(program: Command): void {
 }
 
 async function train(file: string, options: TrainOptions, command: Command): Promise<void> {
-  if (options.resume && options.out === undefined) command.error("error: --resume needs --out DIR, the run to go on with");
+  if (options.resume && options.out === undefined)
+    command.error("error: --resume needs --out DIR, the run to go on with");
   const config = parseConfig(applyOverrides(readConfigJson(file), options), file);
   const name = config.name ?? basename(file).replace(/\.json$/, "");
   const out = options.out ?? freshRunPath("runs", name);
@@ -71,7 +74,10 @@ function summary(result: TrainingResult, out: string): string {
   const accuracy = result.test?.accuracy;
   const lost = result.accountedSteps - result.step;
   const rows: [string, string][] = [
-    ["accuracy", accuracy === undefined ? "no test data" : `${(100 * accuracy).toFixed(2)} % on the test data (outside ε)`],
+    [
+      "accuracy",
+      accuracy === undefined ? "no test data" : `${(100 * accuracy).toFixed(2)} % on the test data (outside ε)`,
+    ],
     ...privacy,
     ["q", short(plan.samplingRate)],
     ["steps", `${result.step} of ${plan.steps}${lost > 0 ? `, and ${lost} lost to a crash but counted` : ""}`],

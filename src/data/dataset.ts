@@ -48,6 +48,8 @@ export function checkRoom(dataset: Dataset, examples: number, inputs: Float32Arr
   const rightKind = dataset.targetKind === "classes" ? targets instanceof Int32Array : targets instanceof Float32Array;
   if (!rightKind) {
     const wanted = dataset.targetKind === "classes" ? "Int32Array" : "Float32Array";
-    throw new DataError(`targets: ${targets.constructor.name} given, targets of kind ${dataset.targetKind} need ${wanted}`);
+    throw new DataError(
+      `targets: ${targets.constructor.name} given, targets of kind ${dataset.targetKind} need ${wanted}`,
+    );
   }
 }

@@ -9,7 +9,14 @@ import { gunzipSync } from "node:zlib";
 import { DataError } from "./dataset.js";
 import { ByteDataset, type Normalization } from "./memory.js";
 
-export type IdxErrorCode = "unreadable" | "wrong-magic" | "wrong-type" | "truncated" | "too-long" | "bad-gzip" | "counts-differ";
+export type IdxErrorCode =
+  | "unreadable"
+  | "wrong-magic"
+  | "wrong-type"
+  | "truncated"
+  | "too-long"
+  | "bad-gzip"
+  | "counts-differ";
 
 /** Says what is wrong with an IDX file; `code` for programs, the message for people. */
 export class IdxError extends DataError {
@@ -28,7 +35,13 @@ export interface IdxArray {
 }
 
 const UNSIGNED_BYTE = 0x08;
-const TYPE_NAMES: Readonly<Record<number, string>> = { 0x09: "int8", 0x0b: "int16", 0x0c: "int32", 0x0d: "float32", 0x0e: "float64" };
+const TYPE_NAMES: Readonly<Record<number, string>> = {
+  0x09: "int8",
+  0x0b: "int16",
+  0x0c: "int32",
+  0x0d: "float32",
+  0x0e: "float64",
+};
 const MOST_INFLATED_BYTES = 2 ** 32;
 
 /**
@@ -73,13 +86,19 @@ export function idxDataset(imagesPath: string, labelsPath: string, normalization
   const images = readIdx(imagesPath);
   const labels = readIdx(labelsPath);
   if (images.shape.length < 2 || images.shape.length > 4) {
-    throw new IdxError("wrong-magic", `${imagesPath}: ${images.shape.length} dimensions, pictures have 2 to 4: [N, D], [N, H, W], [N, C, H, W]`);
+    throw new IdxError(
+      "wrong-magic",
+      `${imagesPath}: ${images.shape.length} dimensions, pictures have 2 to 4: [N, D], [N, H, W], [N, C, H, W]`,
+    );
   }
   if (labels.shape.length !== 1) {
     throw new IdxError("wrong-magic", `${labelsPath}: ${labels.shape.length} dimensions, labels have 1`);
   }
   if (images.shape[0] !== labels.shape[0]) {
-    throw new IdxError("counts-differ", `${imagesPath} holds ${images.shape[0]} pictures, ${labelsPath} holds ${labels.shape[0]} labels`);
+    throw new IdxError(
+      "counts-differ",
+      `${imagesPath} holds ${images.shape[0]} pictures, ${labelsPath} holds ${labels.shape[0]} labels`,
+    );
   }
   const example = images.shape.slice(1);
   const inputShape = example.length === 2 ? [1, ...example] : example;
@@ -114,7 +133,10 @@ function checkMagic(view: DataView, name: string): void {
 function readShape(view: DataView, name: string): number[] {
   const dimensions = view.getUint8(3);
   if (view.byteLength < 4 + 4 * dimensions) {
-    throw new IdxError("truncated", `${name}: ${view.byteLength} bytes, a header of ${dimensions} dimensions has ${4 + 4 * dimensions}`);
+    throw new IdxError(
+      "truncated",
+      `${name}: ${view.byteLength} bytes, a header of ${dimensions} dimensions has ${4 + 4 * dimensions}`,
+    );
   }
   return Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i));
 }

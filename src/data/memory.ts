@@ -84,6 +84,7 @@ export class ByteDataset implements Dataset {
 
 function normalizationTable({ mean, std }: Normalization): Float32Array {
   if (!Number.isFinite(mean)) throw new DataError(`normalization.mean: ${mean} given, a finite number allowed`);
-  if (!(Number.isFinite(std) && std > 0)) throw new DataError(`normalization.std: ${std} given, a number above 0 allowed`);
+  if (!(Number.isFinite(std) && std > 0))
+    throw new DataError(`normalization.std: ${std} given, a number above 0 allowed`);
   return Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / std);
 }

@@ -83,7 +83,11 @@ class ReadAhead {
   }
 }
 
-function* readSlices(dataset: Dataset, batches: Iterable<Indices>, perSlice: number): Generator<Part | Promise<Part>, void> {
+function* readSlices(
+  dataset: Dataset,
+  batches: Iterable<Indices>,
+  perSlice: number,
+): Generator<Part | Promise<Part>, void> {
   const buffers = [new SliceBuffer(dataset, perSlice), new SliceBuffer(dataset, perSlice)] as const;
   let turn: 0 | 1 = 0;
   for (const indices of batches) {

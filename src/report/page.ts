@@ -37,7 +37,9 @@ export function chartCard(title: string, svg: string, legend: readonly LegendEnt
 
 /** A card with a table of names and values. */
 export function tableCard(title: string, rows: readonly (readonly [string, string])[]): string {
-  const body = rows.map(([name, value]) => `<tr><th scope="row">${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`);
+  const body = rows.map(
+    ([name, value]) => `<tr><th scope="row">${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`,
+  );
   return `<section class="card"><h2>${escapeHtml(title)}</h2><table><tbody>${body.join("")}</tbody></table></section>`;
 }
 

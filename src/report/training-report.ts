@@ -1,7 +1,7 @@
 /** The page of one training run: curves of loss, accuracy and ε, the settings and what the guarantee rests on. */
 import type { MetricsRow } from "../training/metrics.js";
 import { type LineChart, lineChartSvg, type Series } from "./chart.js";
-import { chartCard, flatten, renderPage, tableCard, type Tile, tiles } from "./page.js";
+import { chartCard, flatten, renderPage, type Tile, tableCard, tiles } from "./page.js";
 
 export interface TrainingReport {
   readonly title: string;
@@ -60,7 +60,9 @@ function summary(report: TrainingReport): Tile[] {
   const accuracy = report.metrics.findLast((row) => row.testAccuracy !== undefined)?.testAccuracy;
   const seeded = report.privacy === "seeded" ? { note: "seeded: not private" } : {};
   return [
-    ...(accuracy === undefined ? [] : [{ label: "Test accuracy", value: `${(100 * accuracy).toFixed(2)} %`, note: OUTSIDE }]),
+    ...(accuracy === undefined
+      ? []
+      : [{ label: "Test accuracy", value: `${(100 * accuracy).toFixed(2)} %`, note: OUTSIDE }]),
     ...(report.privacy === "none" ? [] : [{ label: "Privacy loss ε", value: number(report.epsilon), ...seeded }]),
     ...(report.privacy === "none" ? [] : [{ label: "Delta δ", value: number(report.delta) }]),
     { label: "Noise σ", value: number(report.noiseMultiplier ?? 0) },
@@ -82,7 +84,12 @@ function lossCard(report: TrainingReport): Promise<string> {
 function accuracyCard(report: TrainingReport): Promise<string> {
   const series = present([{ label: "test", color: SECOND, points: points(report, "testAccuracy") }]);
   if (series.length === 0) return Promise.resolve("");
-  return card("Accuracy", OUTSIDE, { description: "Test accuracy by epoch", yTitle: "accuracy", yFormat: ".1%", series });
+  return card("Accuracy", OUTSIDE, {
+    description: "Test accuracy by epoch",
+    yTitle: "accuracy",
+    yFormat: ".1%",
+    series,
+  });
 }
 
 function epsilonCard(report: TrainingReport): Promise<string> {
@@ -90,13 +97,24 @@ function epsilonCard(report: TrainingReport): Promise<string> {
   if (spent.length === 0) return Promise.resolve("");
   const last = spent.at(-1)?.x ?? 0;
   const target = report.targetEpsilon;
-  const line = target === undefined ? [] : [{ x: 0, y: target }, { x: last, y: target }];
+  const line =
+    target === undefined
+      ? []
+      : [
+          { x: 0, y: target },
+          { x: last, y: target },
+        ];
   const series = present([
     { label: "spent", color: ACCENT, points: [{ x: 0, y: 0 }, ...spent] },
     { label: "budget", color: SECOND, dashed: true, points: line },
   ]);
   const note = report.privacy === "seeded" ? "seeded: not private" : "inside ε";
-  return card("Privacy loss ε", note, { description: "Privacy loss by epoch", yTitle: "ε", yScale: { zero: true }, series });
+  return card("Privacy loss ε", note, {
+    description: "Privacy loss by epoch",
+    yTitle: "ε",
+    yScale: { zero: true },
+    series,
+  });
 }
 
 async function card(title: string, note: string, chart: Omit<LineChart, "xTitle">): Promise<string> {

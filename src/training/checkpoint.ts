@@ -30,7 +30,12 @@ const metadataSchema = z.object({
 });
 
 /** Writes both files, each whole or not at all. `notes` become the model file's metadata. */
-export function saveCheckpoint(paths: CheckpointPaths, session: Session, state: RunState, notes: CheckpointNotes): void {
+export function saveCheckpoint(
+  paths: CheckpointPaths,
+  session: Session,
+  state: RunState,
+  notes: CheckpointNotes,
+): void {
   const parameters = session.parameters();
   const optimizer = session.optimizerState();
   const tensors = new Map(stored(parameters, "model."));

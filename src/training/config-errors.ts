@@ -19,9 +19,14 @@ export function configObject<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, 
 
 /** Parses `value`, or throws a ConfigError about the first thing that is wrong. `source` stands for the file. */
 export function parseConfigValue<S extends z.ZodType>(source: string, schema: S, value: unknown): z.output<S> {
-  const parsed = schema.safeParse(value, { reportInput: true });
+  const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new ConfigError(`${source}: ${parsed.error.issues.slice(0, 1).map(describe).join("")}`);
+  throw new ConfigError(
+    `${source}: ${parsed.error.issues
+      .slice(0, 1)
+      .map((issue) => describe(issue, value))
+      .join("")}`,
+  );
 }
 
 /** The candidate that differs from `word` in the fewest letters, if that is close enough to be a slip. */
@@ -39,10 +44,15 @@ function unknownKey(key: string, known: readonly string[]): string {
   return `unknown key '${key}'${suggestion ? `, did you mean '${suggestion}'?` : ""}; allowed: ${known.join(", ")}`;
 }
 
-function describe(issue: z.core.$ZodIssue): string {
+function describe(issue: z.core.$ZodIssue, value: unknown): string {
   const path = issue.path.map(String).join(".");
   if (issue.code === "unrecognized_keys") return path === "" ? issue.message : `${path}: ${issue.message}`;
-  return `${path === "" ? "the configuration" : path}: got ${show(issue.input)}; ${issue.message}`;
+  return `${path === "" ? "the configuration" : path}: got ${show(at(value, issue.path))}; ${issue.message}`;
+}
+
+/** What the configuration holds at a path: what a refinement complains about may be another key than it looked at. */
+function at(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((part, key) => (part as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
 }
 
 function show(value: unknown): string {
@@ -60,7 +70,10 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     for (let j = 1; j <= b.length; j++) {
       const replaced = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(i - 2, j - 2) + 1 : Number.POSITIVE_INFINITY;
+      const swapped =
+        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+          ? at(i - 2, j - 2) + 1
+          : Number.POSITIVE_INFINITY;
       (rows[i] as number[])[j] = Math.min(replaced, swapped, at(i - 1, j) + 1, at(i, j - 1) + 1);
     }
   }

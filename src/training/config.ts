@@ -29,9 +29,13 @@ const whole = (least: number) =>
   z.int(allowed(`a whole number, at least ${least}`)).min(least, allowed(`a whole number, at least ${least}`));
 const text = z.string(allowed("a string")).min(1, allowed("a string that is not empty"));
 const flag = z.boolean(allowed("true or false"));
-const choice = <const T extends readonly string[]>(values: T) => z.enum(values, { error: () => allowed(values.join(", ")) });
+const choice = <const T extends readonly string[]>(values: T) =>
+  z.enum(values, { error: () => allowed(values.join(", ")) });
 
-const model = z.unknown().superRefine(checkModel).transform((value) => value as string | z.input<typeof modelSchema>);
+const model = z
+  .unknown()
+  .superRefine(checkModel)
+  .transform((value) => value as string | z.input<typeof modelSchema>);
 
 const normalization = configObject({ mean: z.number(allowed("a number")), std: positive() });
 const filePair = configObject({ images: text, labels: text });
@@ -79,7 +83,10 @@ const strategies = ["auto", "none", "naive", "materialize", "fused", "reweight",
 
 export const configSchema = configObject({
   /** Names the run and its folder. */
-  name: z.string(allowed("letters, digits, '.', '_' and '-'")).regex(/^[\w.-]+$/, allowed("letters, digits, '.', '_' and '-'")).optional(),
+  name: z
+    .string(allowed("letters, digits, '.', '_' and '-'"))
+    .regex(/^[\w.-]+$/, allowed("letters, digits, '.', '_' and '-'"))
+    .optional(),
   model,
   data,
   loss: lossSchema.default({ type: "crossEntropy", ignoreIndex: -100, labelSmoothing: 0 }),
@@ -153,13 +160,15 @@ export function buildModel(config: Pick<TrainingConfig, "model">): Model {
 }
 
 function checkModel(value: unknown, context: z.core.$RefinementCtx): void {
-  const refuse = (message: string) => context.addIssue({ code: "custom", message, input: value });
+  const refuse = (message: string) => context.addIssue({ code: "custom", message });
   if (typeof value === "string") {
     if (modelNames.includes(value)) return;
     const suggestion = nearest(value, modelNames);
-    return void refuse(`${suggestion ? `did you mean '${suggestion}'? ` : ""}${allowed(`${modelNames.join(", ")}, or an object with inputShape and layers`)}`);
+    return void refuse(
+      `${suggestion ? `did you mean '${suggestion}'? ` : ""}${allowed(`${modelNames.join(", ")}, or an object with inputShape and layers`)}`,
+    );
   }
-  const parsed = modelSchema.safeParse(value, { reportInput: true });
+  const parsed = modelSchema.safeParse(value);
   if (!parsed.success) {
     context.issues.push(...(parsed.error.issues as unknown as z.core.$ZodRawIssue[]));
     return;
@@ -182,22 +191,22 @@ type Checked = {
 
 /** What single keys cannot see: exactly one of two, and no privacy without noise or noise without privacy. */
 function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
-  const refuse = (key: string, input: unknown, message: string) =>
-    context.addIssue({ code: "custom", path: [key], input, message: allowed(message) });
+  const refuse = (key: string, message: string) =>
+    context.addIssue({ code: "custom", path: [key], message: allowed(message) });
   if ((config.batchSize === undefined) === (config.samplingRate === undefined)) {
-    refuse("batchSize", config.batchSize, "exactly one of batchSize (q·N) and samplingRate (q)");
+    refuse("batchSize", "exactly one of batchSize (q·N) and samplingRate (q)");
   }
   if ((config.epochs === undefined) === (config.steps === undefined)) {
-    refuse("epochs", config.epochs, "exactly one of epochs and steps");
+    refuse("epochs", "exactly one of epochs and steps");
   }
   if (config.strategy === "none" && config.privacy !== undefined) {
-    refuse("strategy", config.strategy, "none only without privacy: it does not clip, so no noise makes it private");
+    refuse("strategy", "none only without privacy: it does not clip, so no noise makes it private");
   }
   if (config.strategy !== "none" && config.privacy === undefined) {
-    refuse("privacy", undefined, 'an object with epsilon and delta; "strategy": "none" trains without privacy');
+    refuse("privacy", 'an object with epsilon and delta; "strategy": "none" trains without privacy');
   }
   const declared = config.privacy?.datasetSize;
   if (declared !== undefined && config.batchSize !== undefined && config.batchSize > declared) {
-    refuse("batchSize", config.batchSize, `at most privacy.datasetSize, ${declared}`);
+    refuse("batchSize", `at most privacy.datasetSize, ${declared}`);
   }
 }

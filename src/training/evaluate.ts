@@ -14,7 +14,11 @@ export interface EvaluationResult {
 type EvaluatingSession = Pick<Session, "evaluate">;
 
 /** Runs the whole dataset through the model in evaluation mode, slice by slice. Stops between slices on `signal`. */
-export async function evaluateDataset(session: EvaluatingSession, dataset: Dataset, signal?: AbortSignal): Promise<EvaluationResult> {
+export async function evaluateDataset(
+  session: EvaluatingSession,
+  dataset: Dataset,
+  signal?: AbortSignal,
+): Promise<EvaluationResult> {
   let loss = 0;
   let correct = 0;
   let classified = 0;

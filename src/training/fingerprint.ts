@@ -9,7 +9,9 @@ const free: ReadonlySet<string> = new Set(["name", "threads", "chunkSize", "chec
 /** SHA-256, in hex, of everything in the configuration and the plan that a continuation must share. */
 export function fingerprint(config: TrainingConfig, plan: TrainingPlan): string {
   const kept = Object.fromEntries(Object.entries(config).filter(([key]) => !free.has(key)));
-  return createHash("sha256").update(JSON.stringify(sorted([kept, plan]))).digest("hex");
+  return createHash("sha256")
+    .update(JSON.stringify(sorted([kept, plan])))
+    .digest("hex");
 }
 
 /** The same JSON with keys in alphabetical order at every level. */

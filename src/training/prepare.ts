@@ -6,7 +6,7 @@ import { lossFromJSON } from "../losses/index.js";
 import { optimizerFromJSON } from "../optimizers/index.js";
 import { scheduleFromJSON } from "../optimizers/schedules/index.js";
 import { RandomKeys } from "../privacy/random.js";
-import { readRunState, restoreCheckpoint, type RunState } from "./checkpoint.js";
+import { type RunState, readRunState, restoreCheckpoint } from "./checkpoint.js";
 import { buildModel, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
 import { fingerprint } from "./fingerprint.js";
@@ -104,10 +104,15 @@ function makeSampler(config: TrainingConfig, plan: TrainingPlan, examples: numbe
 
 function checkData({ config, train, test }: TrainerOptions, model: Model): void {
   const wanted = lossFromJSON(config.loss).targetKind;
-  for (const [name, dataset] of [["training data", train], ["test data", test]] as const) {
+  for (const [name, dataset] of [
+    ["training data", train],
+    ["test data", test],
+  ] as const) {
     if (!dataset) continue;
     if (elementCount(dataset.inputShape) !== elementCount(model.inputShape)) {
-      throw new ConfigError(`model: takes ${showShape(model.inputShape)}, the ${name} has ${showShape(dataset.inputShape)}`);
+      throw new ConfigError(
+        `model: takes ${showShape(model.inputShape)}, the ${name} has ${showShape(dataset.inputShape)}`,
+      );
     }
     if (dataset.targetKind !== wanted) {
       throw new ConfigError(`loss: ${config.loss.type} takes ${wanted}, the ${name} has ${dataset.targetKind}`);

@@ -86,9 +86,18 @@ export class RunDirectory {
     lock(path);
     try {
       if (existsSync(runPaths(path).record)) {
-        throw new RunDirectoryError(`${path} holds a run already: --resume continues it, another --out starts a new one`);
+        throw new RunDirectoryError(
+          `${path} holds a run already: --resume continues it, another --out starts a new one`,
+        );
       }
-      const record: RunRecord = { format: 1, status: "running", fingerprint, resumed: 0, accountedSteps: 0, lostSteps: 0 };
+      const record: RunRecord = {
+        format: 1,
+        status: "running",
+        fingerprint,
+        resumed: 0,
+        accountedSteps: 0,
+        lostSteps: 0,
+      };
       const directory = new RunDirectory(path, record);
       directory.write(record);
       return directory;
@@ -162,7 +171,9 @@ function readRecord(path: string): RunRecord {
   const parsed = recordSchema.safeParse(readJson(runPaths(path).record));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new RunDirectoryError(`${runPaths(path).record}: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a run's record"}`);
+  throw new RunDirectoryError(
+    `${runPaths(path).record}: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a run's record"}`,
+  );
 }
 
 function lock(path: string, mayRetry = true): void {
@@ -174,7 +185,9 @@ function lock(path: string, mayRetry = true): void {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     const holder = Number(readFileSync(runPaths(path).lock, "utf8"));
     if (isAlive(holder) || !mayRetry) {
-      throw new RunDirectoryError(`${path} is in use by process ${holder}; if that is none of yours, delete ${runPaths(path).lock}`);
+      throw new RunDirectoryError(
+        `${path} is in use by process ${holder}; if that is none of yours, delete ${runPaths(path).lock}`,
+      );
     }
     unlock(path);
     lock(path, false);

@@ -1,5 +1,4 @@
 /** Everything that a run writes: run.json, metrics.csv, checkpoints, privacy.json, report.html. */
-import { trainingReport } from "../report/training-report.js";
 import { type CheckpointNotes, type RunState, saveCheckpoint } from "./checkpoint.js";
 import type { TrainingConfig } from "./config.js";
 import type { EvaluationResult } from "./evaluate.js";
@@ -97,10 +96,14 @@ export class RunFiles {
   private notes(): CheckpointNotes {
     const { config, seeded } = this.options;
     const model = typeof config.model === "string" ? config.model : JSON.stringify(config.model);
-    return { model, privacy: config.privacy ? (seeded ? "seeded: not private" : "private: see privacy.json") : "not private" };
+    return {
+      model,
+      privacy: config.privacy ? (seeded ? "seeded: not private" : "private: see privacy.json") : "not private",
+    };
   }
 
-  private report(result: TrainingResult, statement: unknown): Promise<string> {
+  private async report(result: TrainingResult, statement: unknown): Promise<string> {
+    const { trainingReport } = await import("../report/training-report.js"); // plots are heavy, and needed only here
     const { config, plan, title, seeded, directory } = this.options;
     return trainingReport({
       title: title ?? directory.path,

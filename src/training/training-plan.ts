@@ -28,7 +28,9 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   const datasetSize = declared ?? examples;
   const samplingRate = config.samplingRate ?? (config.batchSize as number) / datasetSize;
   if (!(samplingRate <= 1)) {
-    throw new ConfigError(`batchSize: got ${config.batchSize}; allowed: at most the number of training examples, ${datasetSize}`);
+    throw new ConfigError(
+      `batchSize: got ${config.batchSize}; allowed: at most the number of training examples, ${datasetSize}`,
+    );
   }
   const stepsPerEpoch = Math.max(1, Math.round(1 / samplingRate));
   const steps = config.steps ?? Math.max(1, Math.round((config.epochs as number) * stepsPerEpoch));

@@ -37,7 +37,11 @@ describe("parseIdx", () => {
     ["another format", new TextEncoder().encode("\x89PNG and so on"), "wrong-magic"],
     ["floats", Uint8Array.from([0, 0, 0x0d, 1, 0, 0, 0, 0]), "wrong-type"],
     ["no dimensions", Uint8Array.from([0, 0, 8, 0]), "wrong-magic"],
-    ["dimensions whose product overflows", Uint8Array.from([0, 0, 8, 4, ...Array.from({ length: 16 }, () => 0xff)]), "truncated"],
+    [
+      "dimensions whose product overflows",
+      Uint8Array.from([0, 0, 8, 4, ...Array.from({ length: 16 }, () => 0xff)]),
+      "truncated",
+    ],
     ["a cut gzip file", gzipSync(good).subarray(0, 20), "bad-gzip"],
   ])("refuses %s", (_, bytes, code) => {
     expect(codeOf(() => parseIdx(bytes, "f"))).toBe(code);

@@ -1,7 +1,7 @@
-import { gzipSync } from "node:zlib";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { DataError } from "../../src/data/dataset.js";
 import { loadMnist } from "../../src/data/mnist.js";
@@ -28,7 +28,11 @@ describe("loadMnist", () => {
     const inputs = new Float32Array(1000 * 784);
     const labels = new Int32Array(1000);
     for (let from = 0; from < train.size; from += 1000) {
-      train.read(Array.from({ length: 1000 }, (_, i) => from + i), inputs, labels);
+      train.read(
+        Array.from({ length: 1000 }, (_, i) => from + i),
+        inputs,
+        labels,
+      );
       for (const x of inputs) {
         sum += x;
         squares += x * x;

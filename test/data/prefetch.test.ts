@@ -33,27 +33,30 @@ function check(slice: Slice): void {
   });
 }
 
-function only(batch: LogicalBatch | undefined | void): Slice {
+function only({ value: batch }: IteratorResult<LogicalBatch, void>): Slice {
   if (!batch || !("size" in batch.source)) throw new Error("expected a batch of one slice");
   return batch.source;
 }
 
 describe("prefetch", () => {
-  it.each([1, 3, 7, 100])("cuts batches into slices of at most %i and keeps every example once, in order", async (perSlice) => {
-    const batches = [[4, 2, 9], Array.from({ length: size }, (_, i) => size - 1 - i), [], [7]];
-    const { labels, sizes } = await collect(bytes, batches, perSlice);
-    expect(labels).toEqual(batches);
-    expect(sizes).toEqual([3, size, 0, 1]);
-  });
+  it.each([1, 3, 7, 100])(
+    "cuts batches into slices of at most %i and keeps every example once, in order",
+    async (perSlice) => {
+      const batches = [[4, 2, 9], Array.from({ length: size }, (_, i) => size - 1 - i), [], [7]];
+      const { labels, sizes } = await collect(bytes, batches, perSlice);
+      expect(labels).toEqual(batches);
+      expect(sizes).toEqual([3, size, 0, 1]);
+    },
+  );
 
   it("alternates between two buffers, so that the slice in use is not overwritten", async () => {
     const stream = prefetch(bytes, [[1], [2], [3]]);
-    const first = only((await stream.next()).value);
-    const second = only((await stream.next()).value);
+    const first = only(await stream.next());
+    const second = only(await stream.next());
     expect(first.targets[0]).toBe(1);
     expect(second.targets[0]).toBe(2);
     expect(first.inputs.buffer).not.toBe(second.inputs.buffer);
-    const third = only((await stream.next()).value);
+    const third = only(await stream.next());
     expect(third.inputs.buffer).toBe(first.inputs.buffer);
   });
 

@@ -26,7 +26,12 @@ describe("metrics.csv", () => {
   it("names what lies outside the guarantee", () => {
     new MetricsFile(path, false);
     const header = readFileSync(path, "utf8").trim().split(",");
-    expect(header.filter((name) => !name.startsWith("outside_epsilon."))).toEqual(["step", "epoch", "learning_rate", "epsilon"]);
+    expect(header.filter((name) => !name.startsWith("outside_epsilon."))).toEqual([
+      "step",
+      "epoch",
+      "learning_rate",
+      "epsilon",
+    ]);
   });
 
   it("marks a seeded run in the column of ε", () => {

@@ -54,7 +54,10 @@ describe("RunDirectory", () => {
     expect(run.accountedSteps).toBe(10);
     expect(JSON.parse(readFileSync(join(path, "run.json"), "utf8"))).toMatchObject({ accountedSteps: 10 });
     run.close("interrupted", 7);
-    expect(JSON.parse(readFileSync(join(path, "run.json"), "utf8"))).toMatchObject({ accountedSteps: 7, status: "interrupted" });
+    expect(JSON.parse(readFileSync(join(path, "run.json"), "utf8"))).toMatchObject({
+      accountedSteps: 7,
+      status: "interrupted",
+    });
   });
 
   it("belongs to one process at a time, until that one is gone", () => {
@@ -67,12 +70,15 @@ describe("RunDirectory", () => {
     expect(existsSync(join(path, "run.lock"))).toBe(false);
   });
 
-  it.each(["", "{}", '{"format":1,"status":"running","accountedSteps":-1}', "[]"])("refuses a damaged record: %s", (content) => {
-    killed(1);
-    writeFileSync(join(path, "run.json"), content);
-    expect(() => RunDirectory.resume(path, "a", () => 0)).toThrow(/run\.json/);
-    expect(existsSync(join(path, "run.lock"))).toBe(false);
-  });
+  it.each(["", "{}", '{"format":1,"status":"running","accountedSteps":-1}', "[]"])(
+    "refuses a damaged record: %s",
+    (content) => {
+      killed(1);
+      writeFileSync(join(path, "run.json"), content);
+      expect(() => RunDirectory.resume(path, "a", () => 0)).toThrow(/run\.json/);
+      expect(existsSync(join(path, "run.lock"))).toBe(false);
+    },
+  );
 
   it("is a RunDirectoryError", () => {
     expect(() => RunDirectory.resume(path, "a", () => 0)).toThrow(RunDirectoryError);

@@ -1,0 +1,216 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { encodeIdx } from "../data/encode-idx.js";
+import { temporaryFolder, tinyModel } from "../training/tiny.js";
+import { hushgrad, inProcess } from "./command.js";
+
+const size = 200;
+const PROCESS_TIMEOUT = 120_000;
+
+describe("hushgrad train", () => {
+  let folder: string;
+  let config: string;
+  let out: string;
+
+  beforeEach(() => {
+    folder = temporaryFolder();
+    out = join(folder, "run");
+    const labels = Array.from({ length: size }, (_, i) => i % 4);
+    const pixels = Array.from({ length: size * 16 }, (_, i) =>
+      Math.floor((i % 16) / 4) === Math.floor(i / 16) % 4 ? 200 : i % 50,
+    );
+    writeFileSync(join(folder, "images"), encodeIdx([size, 4, 4], pixels));
+    writeFileSync(join(folder, "labels"), encodeIdx([size], labels));
+    config = write({});
+  });
+
+  function write(changes: Record<string, unknown>): string {
+    const files = { images: "images", labels: "labels" }; // relative to the configuration file
+    const path = join(folder, "tiny.json");
+    const content = {
+      model: tinyModel,
+      data: { format: "idx", train: files, test: files },
+      optimizer: { type: "sgd", learningRate: 0.5, momentum: 0.9 },
+      privacy: { epsilon: 20, delta: 1e-5, datasetSize: size },
+      samplingRate: 0.1,
+      epochs: 3,
+      threads: 1,
+      ...changes,
+    };
+    writeFileSync(path, JSON.stringify(content));
+    return path;
+  }
+
+  it(
+    "trains, tells how it goes in plain lines, and says at the end what came out and where it lies",
+    async () => {
+      const { code, stdout, stderr } = await hushgrad(["train", config, "--out", out]);
+      expect(stderr).toMatch(/^training: 30 steps, 10 an epoch\n/);
+      expect(stderr).toMatch(
+        /epoch 3\/3 {2}ε \d+\.?\d*, \d+ examples\/s, loss \d\.\d+, test accuracy \d+\.\d\d % \(outside ε\), 0 s left\n$/,
+      );
+      for (const line of [
+        /accuracy {2,}\d+\.\d\d % on the test data \(outside ε\)/,
+        /ε {2,}(20|19\.\d+)\n/,
+        /δ {2,}1e-5\n/,
+        /σ {2,}\d/,
+        /q {2,}0\.1\n/,
+        /steps {2,}30 of 30\n/,
+        /peak memory {2,}\d+.* MB\n/,
+      ]) {
+        expect(stdout).toMatch(line);
+      }
+      for (const file of ["metrics.csv", "privacy.json", "checkpoint.safetensors", "report.html"]) {
+        expect(stdout).toContain(join(out, file));
+        expect(existsSync(join(out, file))).toBe(true);
+      }
+      expect(code).toBe(0);
+    },
+    PROCESS_TIMEOUT,
+  );
+
+  it("prints JSON alone on stdout when asked, and marks a seeded run", async () => {
+    const { code, stdout, stderr } = await inProcess([
+      "train",
+      config,
+      "--out",
+      out,
+      "--json",
+      "--seed",
+      "5",
+      "--steps",
+      "12",
+    ]);
+    expect(code).toBe(0);
+    expect(stderr).toContain("(seeded: not private)");
+    const outcome = JSON.parse(stdout) as Record<string, unknown>;
+    expect(outcome).toMatchObject({
+      stopped: "finished",
+      steps: 12,
+      accountedSteps: 12,
+      seeded: true,
+      private: false,
+      delta: 1e-5,
+      samplingRate: 0.1,
+    });
+    expect(outcome.files).toMatchObject({ report: join(out, "report.html") });
+  });
+
+  it(
+    "picks a fresh numbered folder without --out",
+    async () => {
+      mkdirSync(join(folder, "runs", "tiny-001"), { recursive: true });
+      const { stdout, code } = await hushgrad(["train", config, "--steps", "1"], { cwd: folder });
+      expect(code).toBe(0);
+      expect(stdout).toContain(join("runs", "tiny-002", "report.html"));
+    },
+    PROCESS_TIMEOUT,
+  );
+
+  it(
+    "stops on Ctrl-C after the step under way, with everything written, and goes on with --resume",
+    async () => {
+      config = write({ epochs: undefined, steps: 400, privacy: { epsilon: 200, delta: 1e-5, datasetSize: size } });
+      let asked = false;
+      const stopped = await hushgrad(["train", config, "--out", out], {
+        onStderr: (text, child) => {
+          if (asked || !text.includes("epoch 2/")) return;
+          asked = true;
+          child.kill("SIGINT");
+        },
+      });
+      expect(stopped.code).toBe(130);
+      expect(stopped.stderr).toContain("Stopping after this step; Ctrl-C again ends at once.");
+      expect(stopped.stdout).toContain(`Interrupted. Go on with --out ${out} --resume.`);
+      const before = JSON.parse(readFileSync(join(out, "privacy.json"), "utf8")) as {
+        steps: { taken: number };
+        epsilon: number;
+      };
+      expect(before.steps.taken).toBeGreaterThanOrEqual(20);
+      expect(before.steps.taken).toBeLessThan(400);
+      for (const file of ["metrics.csv", "checkpoint.safetensors", "report.html"])
+        expect(existsSync(join(out, file))).toBe(true);
+
+      const resumed = await hushgrad(["train", config, "--out", out, "--resume"]);
+      expect(resumed.code).toBe(0);
+      expect(resumed.stderr).toContain(`resumed after step ${before.steps.taken}`);
+      expect(resumed.stdout).toContain("400 of 400");
+    },
+    PROCESS_TIMEOUT,
+  );
+
+  it("tells one line about a wrong configuration, and the stack with DEBUG", async () => {
+    config = write({ batchsize: 3 });
+    const { code, stderr, stdout } = await inProcess(["train", config, "--out", out]);
+    expect(stderr).toMatch(
+      /^hushgrad: .*tiny\.json: unknown key 'batchsize', did you mean 'batchSize'\?; allowed: .*\n$/,
+    );
+    expect(code).toBe(1);
+    expect(stdout).toBe("");
+    expect(existsSync(out)).toBe(false);
+    vi.stubEnv("DEBUG", "1");
+    const debug = await inProcess(["train", config, "--out", out]);
+    vi.unstubAllEnvs();
+    expect(debug.stderr).toMatch(/\n {4}at /);
+  });
+
+  it("names a configuration that is not there, data that is damaged, a folder that is taken", async () => {
+    expect(await inProcess(["train", "nowhere.json"])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^hushgrad: nowhere\.json: ENOENT.*\n$/),
+    });
+    expect((await inProcess(["train", config, "--out", out, "--steps", "1"])).code).toBe(0);
+    const taken = await inProcess(["train", config, "--out", out]);
+    expect(taken).toMatchObject({ code: 1, stdout: "" });
+    expect(taken.stderr).toMatch(
+      /^hushgrad: .*holds a run already: --resume continues it, another --out starts a new one\n$/,
+    );
+    writeFileSync(join(folder, "labels"), encodeIdx([3], [1, 2, 3]));
+    const { code, stderr } = await inProcess(["train", config, "--out", join(folder, "other")]);
+    expect(stderr).toMatch(/^hushgrad: .*images holds 200 pictures, .*labels holds 3 labels\n$/);
+    expect(code).toBe(1);
+  });
+});
+
+describe("hushgrad plan", () => {
+  it("shows every layer of the MNIST example, as a table and as JSON", async () => {
+    const config = join("examples", "mnist.json");
+    const text = await inProcess(["plan", config]);
+    expect(text.code).toBe(0);
+    expect(text.stdout).toMatch(/^layer +kind +parameters +method +FLOPs an example +memory +kernels\n/);
+    expect(text.stdout).toMatch(/\n0 +Conv2d +1040 /);
+    expect(text.stdout).toContain("26010 parameters");
+    const json = await inProcess(["plan", config, "--json"]);
+    const plan = JSON.parse(json.stdout) as { layers: { parameters: number; bytes: number }[]; totalBytes: number };
+    expect(plan.layers.reduce((sum, layer) => sum + layer.parameters, 0)).toBe(26010);
+    expect(plan.totalBytes).toBeGreaterThan(26010 * 4);
+  });
+});
+
+describe("hushgrad", () => {
+  it("lists its commands and its version", async () => {
+    const help = await inProcess(["--help"]);
+    expect(help.code).toBe(0);
+    for (const name of ["train", "plan", "account", "calibrate", "bench", "build", "doctor"]) {
+      expect(help.stdout).toMatch(new RegExp(`\\n {2}${name} `));
+    }
+    expect(await inProcess(["--version"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
+  });
+
+  it.each([
+    [["train"], /missing required argument 'config'/],
+    [["train", "x.json", "--epochs", "0"], /--epochs.*got 0; allowed: a number above 0/],
+    [["train", "x.json", "--steps", "1", "--epochs", "1"], /--epochs.*cannot be used with.*--steps/],
+    [["train", "x.json", "--resume"], /--resume needs --out DIR/],
+    [["train", "x.json", "--epoch", "1"], /unknown option '--epoch'[\s\S]*--epochs/],
+    [["trian", "x.json"], /unknown command 'trian'[\s\S]*train/],
+  ])("refuses wrong usage with code 2: %j", async (args, message) => {
+    const { code, stderr } = await inProcess(args);
+    expect(stderr).toMatch(message);
+    expect(code).toBe(2);
+  });
+});

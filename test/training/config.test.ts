@@ -1,0 +1,163 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { applyOverrides, buildModel, parseConfig, readConfig } from "../../src/training/config.js";
+import { ConfigError, nearest } from "../../src/training/config-errors.js";
+
+const good = {
+  model: "mnist-cnn",
+  data: { format: "mnist" },
+  optimizer: { type: "sgd", learningRate: 0.5, momentum: 0.9 },
+  privacy: { epsilon: 2, delta: 1e-5 },
+  clipping: { function: "autoS", style: "per-layer", threshold: 0.5, gamma: 0.02 },
+  batchSize: 512,
+  epochs: 15,
+};
+
+/** The configuration with the value at a dotted path replaced; undefined takes the key away. */
+function changed(path: string, value: unknown): unknown {
+  const copy = structuredClone(good) as Record<string, unknown>;
+  const keys = path.split(".");
+  let at = copy;
+  for (const key of keys.slice(0, -1)) at = (at[key] ??= {}) as Record<string, unknown>;
+  if (value === undefined) delete at[keys.at(-1) as string];
+  else at[keys.at(-1) as string] = value;
+  return copy;
+}
+
+function complaint(value: unknown): string {
+  try {
+    parseConfig(value, "run.json");
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as ConfigError).message;
+  }
+  return "";
+}
+
+describe("parseConfig", () => {
+  it("takes a good configuration and fills in defaults", () => {
+    const config = parseConfig(good);
+    expect(config).toMatchObject({ ...good, strategy: "auto", chunkSize: 0, deterministic: false });
+    expect(config.loss.type).toBe("crossEntropy");
+    expect(config.schedule.type).toBe("constant");
+    expect(config.privacy?.unit).toBe("example");
+  });
+
+  it.each([
+    ["privacy.epsilon", 0, /^run\.json: privacy\.epsilon: got 0; allowed: a number above 0$/],
+    ["privacy.epsilon", -1, /privacy\.epsilon: got -1; allowed: a number above 0/],
+    ["privacy.epsilon", "2", /privacy\.epsilon: got "2"; allowed: a number above 0/],
+    ["privacy.epsilon", Number.POSITIVE_INFINITY, /privacy\.epsilon: got Infinity; allowed/],
+    [
+      "privacy.epsilon",
+      undefined,
+      /privacy\.epsilon: got nothing; allowed: a number above 0, unless noiseMultiplier is given/,
+    ],
+    ["privacy.delta", 1, /privacy\.delta: got 1; allowed: a number above 0 and below 1/],
+    ["privacy.delta", 0, /privacy\.delta: got 0; allowed/],
+    ["privacy.delta", undefined, /privacy\.delta: got nothing; allowed/],
+    ["privacy.noiseMultiplier", 0, /privacy\.noiseMultiplier: got 0; allowed: a number above 0/],
+    ["privacy.datasetSize", 1.5, /privacy\.datasetSize: got 1\.5; allowed: a whole number, at least 1/],
+    ["privacy.datasetSize", 100, /batchSize: got 512; allowed: at most privacy\.datasetSize, 100/],
+    ["privacy.unit", "household", /privacy\.unit: got "household"; allowed: example, user/],
+    ["privacy.epsilom", 2, /privacy: unknown key 'epsilom', did you mean 'epsilon'\?; allowed: epsilon, delta/],
+    ["privacy", undefined, /privacy: got nothing; allowed: an object with epsilon and delta/],
+    ["privacy", 2, /privacy: got 2; allowed: an object/],
+    ["clipping.threshold", 0, /clipping\.threshold: got 0; allowed: a number above 0/],
+    ["clipping.function", "AUTO-S", /clipping\.function: got "AUTO-S"; allowed: abadi, autoS, autoV/],
+    ["clipping.function", "abadi", /clipping\.gamma: got 0\.02; allowed: only with "function": "autoS"/],
+    ["batchsize", 12, /unknown key 'batchsize', did you mean 'batchSize'\?/],
+    [
+      "batchSize",
+      undefined,
+      /batchSize: got nothing; allowed: exactly one of batchSize \(q·N\) and samplingRate \(q\)/,
+    ],
+    ["samplingRate", 0.1, /batchSize: got 512; allowed: exactly one of/],
+    ["epochs", undefined, /epochs: got nothing; allowed: exactly one of epochs and steps/],
+    ["epochs", 0, /epochs: got 0; allowed: a number above 0/],
+    ["steps", 10, /epochs: got 15; allowed: exactly one of/],
+    ["strategy", "none", /strategy: got "none"; allowed: none only without privacy/],
+    ["strategy", "gohst", /strategy: got "gohst"; allowed: auto, none, naive/],
+    ["optimizer.type", "sdg", /optimizer.*sdg/],
+    ["optimizer.learningRate", 0, /optimizer\.learningRate: got 0; must be a finite number > 0/],
+    ["optimizer.momentun", 0.9, /optimizer: unknown key 'momentun'.*momentum/],
+    ["optimizer", undefined, /optimizer: got nothing/],
+    ["data.format", "csv", /data\.format: got "csv"; allowed: an object with "format" mnist or idx/],
+    ["data.path", "x", /data: unknown key 'path'; allowed: format, folder, normalization/],
+    ["data", { format: "idx" }, /data\.train: got nothing; allowed: an object/],
+    ["data.normalization", { mean: 0, std: 0 }, /data\.normalization\.std: got 0; allowed: a number above 0/],
+    ["loss", { type: "crossEntropy", labelSmoothing: 2 }, /loss\.labelSmoothing: got 2/],
+    ["seed", -1, /seed: got -1; allowed: a whole number, at least 0/],
+    ["threads", 1.5, /threads: got 1\.5; allowed/],
+    ["deterministic", 1, /deterministic: got 1; allowed: true or false/],
+    ["name", "a/b", /name: got "a\/b"; allowed: letters, digits/],
+    ["model", "mnist-cn", /model: got "mnist-cn"; did you mean 'mnist-cnn'\? allowed: mlp, mnist-cnn/],
+    ["model", 3, /model/],
+    ["model", { inputShape: [4], layers: [{ type: "liner" }] }, /model\.layers\.0.*liner/],
+    ["model", { inputShape: [4], layers: [{ type: "linear", outFeatures: 0 }] }, /model\.layers\.0\.\w+/],
+    ["model", { inputShape: [4], layers: [{ type: "conv2d", channels: 2, kernel: 3 }] }, /model/],
+  ])("refuses %s = %j in one line", (path, value, expected) => {
+    const message = complaint(changed(path, value));
+    expect(message).toMatch(expected);
+    expect(message).not.toContain("\n");
+  });
+
+  it("samplingRate above 1 is impossible", () => {
+    const config = changed("batchSize", undefined) as Record<string, unknown>;
+    expect(complaint({ ...config, samplingRate: 1.01 })).toMatch(
+      /samplingRate: got 1\.01; allowed: a number above 0, at most 1/,
+    );
+    expect(complaint({ ...config, samplingRate: 1 })).toBe("");
+  });
+
+  it.each([[null], [[]], ["x"], [3]])("refuses %j", (value) => {
+    expect(complaint(value)).toMatch(/^run\.json: the configuration: got /);
+  });
+
+  it("trains without privacy only when told so", () => {
+    const config = parseConfig({ ...(changed("privacy", undefined) as object), strategy: "none" });
+    expect(config.privacy).toBeUndefined();
+  });
+
+  it("builds a model from layers", () => {
+    const model = {
+      inputShape: [4],
+      layers: [{ type: "linear", outFeatures: 8 }, { type: "relu" }, { type: "linear", outFeatures: 2 }],
+    };
+    expect(buildModel(parseConfig(changed("model", model))).parameterCount).toBe(4 * 8 + 8 + 8 * 2 + 2);
+  });
+});
+
+describe("readConfig", () => {
+  it("names a file that is missing or no JSON", () => {
+    const folder = mkdtempSync(join(tmpdir(), "hushgrad-config-"));
+    const path = join(folder, "c.json");
+    expect(() => readConfig(path)).toThrow(/c\.json: ENOENT/);
+    writeFileSync(path, "{,}");
+    expect(() => readConfig(path)).toThrow(ConfigError);
+    writeFileSync(path, JSON.stringify(good));
+    expect(readConfig(path).batchSize).toBe(512);
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe("applyOverrides", () => {
+  it("lets steps and epochs replace each other", () => {
+    expect(applyOverrides({ steps: 3 }, { epochs: 2 })).toEqual({ epochs: 2 });
+    expect(applyOverrides({ epochs: 3, a: 1 }, { steps: 2, seed: 0 })).toEqual({ a: 1, steps: 2, seed: 0 });
+    expect(applyOverrides(7, { steps: 2 })).toBe(7);
+  });
+});
+
+describe("nearest", () => {
+  it.each([
+    ["epsilom", "epsilon"],
+    ["Epsilon", "epsilon"],
+    ["dleta", "delta"],
+    ["banana", undefined],
+  ])("%s → %s", (word, expected) => {
+    expect(nearest(word, ["epsilon", "delta"])).toBe(expected);
+  });
+});
