@@ -36,18 +36,20 @@ HWY_INLINE VF logOnePlus(VF f) {
   return hn::MulAdd(f2, hn::MulSub(p, f, hn::Set(d, 0.5f)), f);
 }
 
-// √(−2 ln u) for u = (w + ½)/2⁶⁴, w = high·2³² + low. The top bit says on which side of ½ u lies, the other 63 its
-// distance v from the nearer end, so that ln u near 0 and ln(1 − v) near 1 both keep every digit of v.
-HWY_INLINE VF radius(VU high, VU low) {
+// All ones where u ≥ ½, and then the distance from 1 is what the flipped words say.
+HWY_INLINE VU upperHalf(VU high) {
+  return hn::BitCast(DU(), hn::BroadcastSignBit(hn::BitCast(DI(), high)));
+}
+
+// √(−2 ln u). The top bit of `high` says on which side of ½ u lies, its other bits and `fraction` the distance v from
+// the nearer end, so that ln u near 0 and ln(1 − v) near 1 both keep every digit of v.
+HWY_INLINE VF radius(VU high, VF fraction) {
   const DF df;
   const DI di;
-  const DU du;
-  const VU flip = hn::BitCast(du, hn::BroadcastSignBit(hn::BitCast(di, high)));
+  const VU flip = upperHalf(high);
   const auto upper = hn::MaskFromVec(hn::BitCast(df, flip));
-  const VF highPart = hn::ConvertTo(df, hn::BitCast(di, hn::Xor(high, flip)));
-  const VF lowPart = hn::ConvertTo(df, hn::Xor(low, flip));
-  const VF scaled = hn::MulAdd(hn::Add(lowPart, hn::Set(df, 0.5f)), hn::Set(df, 0x1p-32f), highPart);
-  const VF v = hn::Mul(scaled, hn::Set(df, 0x1p-32f));  // in (0, ½]
+  const VF whole = hn::ConvertTo(df, hn::BitCast(di, hn::Xor(high, flip)));
+  const VF v = hn::Mul(hn::Add(whole, fraction), hn::Set(df, 0x1p-32f));  // in (0, ½]
 
   const VF one = hn::Set(df, 1.0f);
   const VF signedV = hn::IfThenElse(upper, hn::Neg(v), v);
@@ -88,16 +90,34 @@ HWY_INLINE void direction(VU word, VF& x, VF& y) {
   y = hn::Xor(hn::IfThenElse(swap, c, s), sign);
 }
 
-void block(const uint32_t* HWY_RESTRICT words, float* HWY_RESTRICT out) {
+void block(const uint32_t* HWY_RESTRICT high, const uint32_t* HWY_RESTRICT angle, const float* HWY_RESTRICT fraction,
+           float* HWY_RESTRICT out) {
   const DF df;
   const DU du;
   for (int64_t p = 0; p < kGaussianPairs; p += static_cast<int64_t>(hn::Lanes(df))) {
-    const VF r = radius(hn::LoadU(du, words + p), hn::LoadU(du, words + kGaussianPairs + p));
+    const VF r = radius(hn::LoadU(du, high + p), hn::LoadU(df, fraction + p));
     VF x, y;
-    direction(hn::LoadU(du, words + 2 * kGaussianPairs + p), x, y);
+    direction(hn::LoadU(du, angle + p), x, y);
     hn::StoreU(hn::Mul(r, x), df, out + p);
     hn::StoreU(hn::Mul(r, y), df, out + kGaussianPairs + p);
   }
+}
+
+// From 2²⁴ units of 2⁻³² on, a float32 has no digit left for the low word.
+int tails(const uint32_t* HWY_RESTRICT high, uint32_t* HWY_RESTRICT pairs) {
+  const DU du;
+  const DI di;
+  static_assert(hn::MaxLanes(du) <= kTailPadding, "a whole vector is stored at a time");
+  size_t found = 0;
+  for (int64_t p = 0; p < kGaussianPairs; p += static_cast<int64_t>(hn::Lanes(du))) {
+    const VU word = hn::LoadU(du, high + p);
+    const VI distance = hn::BitCast(di, hn::Xor(word, upperHalf(word)));
+    const auto near = hn::Lt(distance, hn::Set(di, 1 << 24));
+    if (hn::AllFalse(di, near)) continue;
+    const VU indices = hn::Iota(du, static_cast<uint32_t>(p));
+    found += hn::CompressStore(indices, hn::RebindMask(du, near), du, pairs + found);
+  }
+  return static_cast<int>(found);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -107,9 +127,19 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace hushgrad {
 HWY_EXPORT(block);
+HWY_EXPORT(tails);
 
-void gaussianBlock(const uint32_t* words, float* out) {
-  HWY_DYNAMIC_DISPATCH(block)(words, out);
+int findTails(const uint32_t* high, uint32_t* pairs) {
+  return HWY_DYNAMIC_DISPATCH(tails)(high, pairs);
+}
+
+float tailFraction(uint32_t high, uint32_t low) {
+  const uint32_t distance = high >> 31 ? ~low : low;
+  return static_cast<float>((distance + 0.5) * 0x1p-32);
+}
+
+void gaussianBlock(const uint32_t* high, const uint32_t* angle, const float* fraction, float* out) {
+  HWY_DYNAMIC_DISPATCH(block)(high, angle, fraction, out);
 }
 
 }  // namespace hushgrad

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <stdexcept>
 #include <vector>
 
@@ -13,24 +14,39 @@
 namespace hushgrad {
 
 static_assert(GaussianNoise::kBlock == 2 * kGaussianPairs, "a block of samples is one call of the kernel");
-constexpr size_t kBlockBytes = kGaussianWords * sizeof(uint32_t);
+
+// The random words of a block, as the generator writes them.
+constexpr int kLowWords = 16;  // 4 are needed on average, more than 16 in one block of a million
+struct BlockWords {
+  uint32_t high[kGaussianPairs];
+  uint32_t angle[kGaussianPairs];
+  uint32_t low[kLowWords];  // of the pairs that need one, in order
+};
+constexpr int kBatch = 2;               // blocks drawn at a time, that fit the first-level cache with their samples
 constexpr uint64_t kCounterBlock = 16;  // bytes of AES output a counter value
-static_assert(kBlockBytes % kCounterBlock == 0, "blocks of samples start at whole counter values");
+static_assert(sizeof(BlockWords) % kCounterBlock == 0, "blocks of samples start at whole counter values");
 
 static void check(int answer) {
   if (answer != 1) throw std::runtime_error("OpenSSL's AES-256-CTR failed");
 }
 
-// One worker's cipher and the random words of the block at hand: small enough to stay in the first-level cache.
+// One worker's cipher and the random words at hand.
 struct NoiseWorker {
   NoiseWorker() : cipher(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free) {
     if (!cipher) throw std::bad_alloc();
+    std::fill(std::begin(fraction), std::end(fraction), kMiddle);
   }
-  ~NoiseWorker() { OPENSSL_cleanse(words, sizeof words); }
+  ~NoiseWorker() {
+    OPENSSL_cleanse(words, sizeof words);
+    OPENSSL_cleanse(moreLow, sizeof moreLow);
+  }
 
   std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> cipher;  // freeing it wipes its key schedule
-  alignas(64) uint32_t words[kGaussianWords];
+  alignas(64) BlockWords words[kBatch];
+  alignas(64) float fraction[kGaussianPairs];  // kMiddle between calls
   alignas(64) float rest[GaussianNoise::kBlock];
+  uint32_t tails[kGaussianPairs + kTailPadding];
+  uint32_t moreLow[kGaussianPairs];
 };
 
 class GaussianNoise::Impl {
@@ -75,18 +91,43 @@ static void storeBigEndian(uint64_t value, uint8_t* out) {
 }
 
 // The counter's high half is the stream, its low half the position in it: streams of one key never overlap.
-static void seek(NoiseWorker& worker, uint64_t stream, uint64_t block) {
+static void seek(NoiseWorker& worker, uint64_t stream, uint64_t position) {
   uint8_t counter[16];
   storeBigEndian(stream, counter);
-  storeBigEndian(block * (kBlockBytes / kCounterBlock), counter + 8);
+  storeBigEndian(position, counter + 8);
   check(EVP_EncryptInit_ex(worker.cipher.get(), nullptr, nullptr, nullptr, counter));
 }
 
-static void nextWords(NoiseWorker& worker) {
-  alignas(64) static const uint8_t zeros[kBlockBytes] = {};
+static void seekBlock(NoiseWorker& worker, uint64_t stream, uint64_t block) {
+  seek(worker, stream, block * (sizeof(BlockWords) / kCounterBlock));
+}
+
+static void draw(NoiseWorker& worker, void* words, size_t bytes) {
+  alignas(64) static const uint8_t zeros[kBatch * sizeof(BlockWords)] = {};
   int written = 0;
-  check(EVP_EncryptUpdate(worker.cipher.get(), reinterpret_cast<uint8_t*>(worker.words), &written, zeros,
-                          static_cast<int>(kBlockBytes)));
+  check(EVP_EncryptUpdate(worker.cipher.get(), static_cast<uint8_t*>(words), &written, zeros, static_cast<int>(bytes)));
+}
+
+// The low words of a block that needs more than it has: from the upper half of the stream's positions, which the blocks
+// do not reach.
+static const uint32_t* drawMoreLow(NoiseWorker& worker, uint64_t stream, uint64_t block) {
+  seek(worker, stream, (uint64_t{1} << 63) + block * (sizeof worker.moreLow / kCounterBlock));
+  draw(worker, worker.moreLow, sizeof worker.moreLow);
+  return worker.moreLow;
+}
+
+// Returns whether the cipher still stands where it stood.
+static bool normals(NoiseWorker& worker, const BlockWords& words, uint64_t stream, uint64_t block, float* out) {
+  const int tails = findTails(words.high, worker.tails);
+  const bool more = tails > kLowWords;
+  const uint32_t* low = more ? drawMoreLow(worker, stream, block) : words.low;
+  for (int t = 0; t < tails; ++t) {
+    const uint32_t pair = worker.tails[t];
+    worker.fraction[pair] = tailFraction(words.high[pair], low[t]);
+  }
+  gaussianBlock(words.high, words.angle, worker.fraction, out);
+  for (int t = 0; t < tails; ++t) worker.fraction[worker.tails[t]] = kMiddle;
+  return !more;
 }
 
 void GaussianNoise::fill(uint64_t step, uint64_t first, int64_t count, float* out, int worker) const {
@@ -96,15 +137,18 @@ void GaussianNoise::fill(uint64_t step, uint64_t first, int64_t count, float* ou
                                 std::to_string(first));
   }
   NoiseWorker& own = *impl->workers.at(static_cast<size_t>(worker));
-  seek(own, step, first / kBlock);
-  for (int64_t done = 0; done < count; done += kBlock) {
-    nextWords(own);
-    if (count - done >= kBlock) {
-      gaussianBlock(own.words, out + done);
-      continue;
+  uint64_t block = first / kBlock;
+  seekBlock(own, step, block);
+  for (int64_t done = 0; done < count;) {
+    const int64_t blocks = std::min<int64_t>(kBatch, (count - done + kBlock - 1) / kBlock);
+    draw(own, own.words, static_cast<size_t>(blocks) * sizeof(BlockWords));
+    bool inPlace = true;
+    for (int64_t b = 0; b < blocks; ++b, ++block, done += kBlock) {
+      const bool whole = count - done >= kBlock;
+      inPlace &= normals(own, own.words[b], step, block, whole ? out + done : own.rest);
+      if (!whole) std::memcpy(out + done, own.rest, sizeof(float) * static_cast<size_t>(count - done));
     }
-    gaussianBlock(own.words, own.rest);
-    std::memcpy(out + done, own.rest, sizeof(float) * static_cast<size_t>(count - done));
+    if (!inPlace) seekBlock(own, step, block);
   }
 }
 

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <random>
 #include <utility>
 #include <vector>
@@ -34,19 +36,39 @@ Pair exactPair(uint64_t radiusWord, uint32_t angleWord) {
 
 std::vector<Pair> pairsOf(const std::vector<uint64_t>& radii, const std::vector<uint32_t>& angles) {
   std::vector<Pair> pairs;
-  std::vector<uint32_t> words(kGaussianWords);
+  std::vector<uint32_t> high(kGaussianPairs), angle(kGaussianPairs), tails(kGaussianPairs + kTailPadding);
   std::vector<float> out(2 * kGaussianPairs);
   for (size_t first = 0; first < radii.size(); first += kGaussianPairs) {
     const size_t count = std::min<size_t>(kGaussianPairs, radii.size() - first);
     for (size_t p = 0; p < count; ++p) {
-      words[p] = static_cast<uint32_t>(radii[first + p] >> 32);
-      words[kGaussianPairs + p] = static_cast<uint32_t>(radii[first + p]);
-      words[2 * kGaussianPairs + p] = angles[first + p];
+      high[p] = static_cast<uint32_t>(radii[first + p] >> 32);
+      angle[p] = angles[first + p];
     }
-    gaussianBlock(words.data(), out.data());
+    std::vector<float> fraction(kGaussianPairs, kMiddle);
+    const int found = findTails(high.data(), tails.data());
+    for (int t = 0; t < found && tails[t] < count; ++t) {
+      fraction[tails[t]] = tailFraction(high[tails[t]], static_cast<uint32_t>(radii[first + tails[t]]));
+    }
+    gaussianBlock(high.data(), angle.data(), fraction.data(), out.data());
     for (size_t p = 0; p < count; ++p) pairs.push_back({out[p], out[kGaussianPairs + p]});
   }
   return pairs;
+}
+
+// The low word is left out only where it could not be told: see MatchesFloat64AtEveryMagnitude.
+TEST(GaussianBlock, FindsThePairsWhoseLowWordCounts) {
+  std::mt19937 random(2);
+  std::vector<uint32_t> high(kGaussianPairs), tails(kGaussianPairs + kTailPadding), want;
+  for (int64_t p = 0; p < kGaussianPairs; ++p) high[p] = random() >> (p % 12);
+  const uint32_t edges[] = {0, 0xFFFFFF, 0x1000000, 0x7FFFFFFF, 0x80000000, 0xFEFFFFFF, 0xFF000000, 0xFFFFFFFF};
+  std::copy(std::begin(edges), std::end(edges), high.begin() + 100);
+  for (uint32_t p = 0; p < kGaussianPairs; ++p) {
+    if (high[p] < 0x1000000 || high[p] >= 0xFF000000) want.push_back(p);
+  }
+  const int found = findTails(high.data(), tails.data());
+  EXPECT_EQ(std::vector<uint32_t>(tails.begin(), tails.begin() + found), want);
+  std::fill(high.begin(), high.end(), 0u);
+  EXPECT_EQ(findTails(high.data(), tails.data()), kGaussianPairs);
 }
 
 TEST(GaussianBlock, IsFiniteForAllZeroAndAllOneWords) {

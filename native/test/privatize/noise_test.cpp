@@ -2,6 +2,7 @@
 #include "privatize/noise.h"
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -132,6 +133,72 @@ TEST(GaussianNoise, IsAPureFunctionOfKeyStreamAndPosition) {
   std::vector<float> start(5);
   noise.fill(11, 4 * kBlock, 5, start.data(), 2);
   EXPECT_TRUE(std::equal(start.begin(), start.end(), whole.begin()));
+}
+
+// The keystream itself: bytes [16·position, …) of AES-256-CTR whose counter starts at (stream, 0).
+std::vector<uint32_t> keystream(const NoiseKey& key, uint64_t stream, uint64_t position, size_t words) {
+  uint8_t counter[16];
+  for (int i = 0; i < 8; ++i) {
+    counter[i] = static_cast<uint8_t>(stream >> (56 - 8 * i));
+    counter[8 + i] = static_cast<uint8_t>(position >> (56 - 8 * i));
+  }
+  std::vector<uint32_t> out(words), zeros(words);
+  int written = 0;
+  EVP_CIPHER_CTX* cipher = EVP_CIPHER_CTX_new();
+  EVP_EncryptInit_ex(cipher, EVP_aes_256_ctr(), nullptr, key.data(), counter);
+  EVP_EncryptUpdate(cipher, reinterpret_cast<uint8_t*>(out.data()), &written,
+                    reinterpret_cast<const uint8_t*>(zeros.data()), static_cast<int>(4 * words));
+  EVP_CIPHER_CTX_free(cipher);
+  return out;
+}
+
+// Squared radii of a block, worked out from its 512 high, 512 angle and 16 low words, or `more` low words.
+std::vector<double> squaredRadii(const std::vector<uint32_t>& words, const std::vector<uint32_t>& more, int* tails) {
+  std::vector<double> squares;
+  *tails = 0;
+  for (size_t p = 0; p < kBlock / 2; ++p) {
+    const uint32_t high = words[p];
+    const bool tail = high < 0x1000000 || high >= 0xFF000000;
+    const uint32_t low = !tail ? 0x80000000 : more.empty() ? words[kBlock + *tails] : more[*tails];
+    *tails += tail;
+    const uint64_t word = static_cast<uint64_t>(high) << 32 | low;
+    const double distance = (static_cast<double>(word >> 63 ? ~word : word) + 0.5) * 0x1p-64;
+    squares.push_back(-2 * (word >> 63 ? std::log1p(-distance) : std::log(distance)));
+  }
+  return squares;
+}
+
+void expectRadii(const std::vector<float>& got, const std::vector<double>& want) {
+  for (size_t p = 0; p < want.size(); ++p) {
+    const double square =
+        static_cast<double>(got[p]) * got[p] + static_cast<double>(got[p + kBlock / 2]) * got[p + kBlock / 2];
+    ASSERT_NEAR(square / want[p], 1, 2e-6) << "pair " << p;
+  }
+}
+
+TEST(GaussianNoise, SpendsTheKeystreamAsItSays) {
+  const NoiseKey key{1};
+  int tails = 0;
+  const auto words = keystream(key, 9, 260 * 3, 1040);
+  expectRadii(samples(key, 9, 3 * kBlock, kBlock), squaredRadii(words, {}, &tails));
+  EXPECT_LE(tails, 16);
+}
+
+// One block in a million needs more low words than it has; this is one (found by search).
+TEST(GaussianNoise, FindsMoreLowWordsForABlockThatNeedsThem) {
+  const NoiseKey key{1};
+  const uint64_t stream = 1, block = 1692681;
+  int tails = 0;
+  const auto words = keystream(key, stream, 260 * block, 1040);
+  const auto more = keystream(key, stream, (uint64_t{1} << 63) + 128 * block, 512);
+  const std::vector<float> alone = samples(key, stream, block * kBlock, kBlock);
+  expectRadii(alone, squaredRadii(words, more, &tails));
+  EXPECT_EQ(tails, 17);
+  const std::vector<float> around = samples(key, stream, (block - 3) * kBlock, 8 * kBlock);
+  for (int64_t b = 0; b < 8; ++b) {
+    const std::vector<float> one = samples(key, stream, (block - 3 + b) * kBlock, kBlock);
+    EXPECT_TRUE(std::equal(one.begin(), one.end(), around.begin() + b * kBlock)) << b;
+  }
 }
 
 TEST(GaussianNoise, WorkersRunSideBySide) {
