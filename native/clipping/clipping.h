@@ -32,8 +32,8 @@ using ClipFunctionFactory = std::function<std::unique_ptr<ClipFunction>(const At
 bool registerClipFunction(const std::string& kind, ClipFunctionFactory factory);
 std::unique_ptr<ClipFunction> makeClipFunction(const std::string& kind, const Attributes& attributes);
 
-#define HUSHGRAD_CLIP_FUNCTION(kind, Class)                                                   \
-  static const bool registered##Class = ::hushgrad::registerClipFunction(                     \
+#define HUSHGRAD_CLIP_FUNCTION(kind, Class)                               \
+  static const bool registered##Class = ::hushgrad::registerClipFunction( \
       kind, [](const ::hushgrad::Attributes& attributes) { return std::make_unique<Class>(attributes); })
 
 // factors[b] = factor(√squaredNorms[b]) · (1 − 2⁻²⁰), rounded to float32: the margin covers the rounding of the
