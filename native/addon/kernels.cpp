@@ -121,15 +121,29 @@ static Napi::Value clipRows(const Napi::CallbackInfo& call) {
 
 // ---- readBandwidth(values, repeats)
 
-// Adds words as integers: the compiler may reorder that, so that nothing but memory limits it.
-static uint64_t sumWords(const float* values, int64_t count) {
+constexpr int64_t kStreams = 4;
+constexpr int64_t kLine = 64 / sizeof(uint64_t);     // words of a cache line
+constexpr int64_t kAhead = 1024 / sizeof(uint64_t);  // bridges the starts of pages, where hardware does not prefetch
+
+static uint64_t wordAt(const float* values, int64_t index) {
+  uint64_t word;
+  std::memcpy(&word, values + 2 * index, sizeof word);
+  return word;
+}
+
+// Adds words as integers: the compiler may reorder that, so that nothing but memory limits it. Four streams with
+// prefetches read up to half as much again as one plain loop does.
+static uint64_t sumWords(const float* values, int64_t words) {
   uint64_t total = 0;
-  const int64_t words = count / 2;
-  for (int64_t i = 0; i < words; ++i) {
-    uint64_t word;
-    std::memcpy(&word, values + 2 * i, sizeof word);
-    total += word;
+  const int64_t part = words / kStreams / kLine * kLine;
+  for (int64_t i = 0; i < part; i += kLine) {
+    for (int64_t stream = 0; stream < kStreams; ++stream) {
+      const int64_t line = stream * part + i;
+      __builtin_prefetch(values + 2 * (line + kAhead));
+      for (int64_t word = 0; word < kLine; ++word) total += wordAt(values, line + word);
+    }
   }
+  for (int64_t i = kStreams * part; i < words; ++i) total += wordAt(values, i);
   return total;
 }
 
@@ -144,7 +158,7 @@ static Napi::Value readBandwidth(const Napi::CallbackInfo& call) {
     std::vector<uint64_t> sums(static_cast<size_t>(machine().cores));
     const std::vector<double> seconds = timed(repeats, [&](int thread, int threads) {
       const int64_t first = pairs * thread / threads, end = pairs * (thread + 1) / threads;
-      sums[static_cast<size_t>(thread)] = sumWords(values + 2 * first, 2 * (end - first));
+      sums[static_cast<size_t>(thread)] = sumWords(values + 2 * first, end - first);
     });
     uint64_t checksum = 0;
     for (uint64_t sum : sums) checksum += sum;
