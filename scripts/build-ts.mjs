@@ -55,7 +55,7 @@ async function bundleCommonJs(dist) {
     sourcemap: true,
     logLevel: "error",
     banner: { js: shim },
-    plugins: [ownUrls(dist)],
+    plugins: [ownUrls(dist), lazyModules(out)],
   });
   writeFileSync(join(out, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
   for (const file of declarations(dist)) {
@@ -80,6 +80,25 @@ function ownUrls(dist) {
         const place = JSON.stringify(relative(dist, path).split(sep).join("/"));
         const contents = readFileSync(path, "utf8").replaceAll("import.meta.url", `hushgradUrl(${place})`);
         return { contents, loader: "js" };
+      });
+    },
+  };
+}
+
+/**
+ * What a module imports only when it is needed stays a file of its own in dist/: it may need packages that require()
+ * cannot load (Vega awaits at its top level).
+ *
+ * @param {string} out folder of the bundle
+ * @returns {import("esbuild").Plugin}
+ */
+function lazyModules(out) {
+  return {
+    name: "lazy-modules",
+    setup(build) {
+      build.onResolve({ filter: /^\.\.?\// }, ({ kind, path, resolveDir }) => {
+        if (kind !== "dynamic-import") return undefined;
+        return { path: relative(out, join(resolveDir, path)).split(sep).join("/"), external: true };
       });
     },
   };

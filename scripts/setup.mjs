@@ -92,8 +92,9 @@ async function setupDist() {
 function linkCommand() {
   const main = join(root, "dist", "cli", "main.js");
   const link = join(root, "node_modules", ".bin", "hushgrad");
-  if (!existsSync(main) || existsSync(link)) return;
+  if (!existsSync(main)) return;
   chmodSync(main, 0o755);
+  if (existsSync(link)) return;
   mkdirSync(dirname(link), { recursive: true });
   rmSync(link, { force: true });
   symlinkSync("../../dist/cli/main.js", link);

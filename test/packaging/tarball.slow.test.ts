@@ -34,6 +34,19 @@ const typedProgram = `${program}
   const wrong: number = model;
   export { statistics, wrong };
 `;
+/** A whole run, with the report's plots: what is loaded late must be found as well. */
+const training = `
+  const { loadMnist, parseConfig, Trainer } = require("hushgrad");
+  const config = parseConfig({
+    model: "mlp",
+    data: { format: "mnist" },
+    optimizer: { type: "sgd", learningRate: 0.1 },
+    privacy: { noiseMultiplier: 1, delta: 1e-5, datasetSize: 60_000 },
+    batchSize: 64,
+    steps: 3,
+  });
+  new Trainer({ config, train: loadMnist("train"), out: "run" }).run().then(({ step }) => console.log("steps", step));
+`;
 
 let folder: string;
 let node24: string;
@@ -140,6 +153,14 @@ describe("installed in an empty folder, lifecycle scripts off", () => {
       expect(status, output).toBe(0);
       expect(output.trim()).toBe("examples 2");
     }
+  });
+
+  it("a Trainer of the CommonJS entry writes its report", () => {
+    writeFileSync(join(folder, "train.cjs"), training);
+    const { status, output } = runCommand(folder, process.execPath, ["train.cjs"]);
+    expect(status, output).toBe(0);
+    expect(output).toContain("steps 3");
+    expect(readFileSync(join(folder, "run", "report.html"), "utf8")).toContain("<svg");
   });
 
   it.each(["node16", "nodenext"])("types serve .mts and .cts under module %s", (module) => {
