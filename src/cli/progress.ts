@@ -49,6 +49,7 @@ class ProgressBar implements Progress {
   private readonly pace = new Pace();
   private readonly bar: cliProgress.SingleBar;
   private privacy = "";
+  private isPrivate = false;
   private started = false;
 
   constructor(trainer: Trainer, stream: NodeJS.WriteStream) {
@@ -69,6 +70,7 @@ class ProgressBar implements Progress {
     trainer.on("start", ({ plan, step, seeded }) => {
       this.privacy = seeded ? " (seeded: not private)" : "";
       epochs = `/${Math.ceil(plan.steps / plan.stepsPerEpoch)}`;
+      this.isPrivate = plan.privacy !== undefined;
       this.bar.start(plan.steps, step, this.payload(undefined, "–", ""));
       this.started = true;
     });
@@ -92,7 +94,7 @@ class ProgressBar implements Progress {
       accuracy,
       rate: this.pace.examplesPerSecond,
       loss: this.pace.loss?.toFixed(3) ?? "–",
-      epsilon: event?.epsilon === undefined ? "not private" : `ε ${event.epsilon.toFixed(3)}${this.privacy}`,
+      epsilon: this.isPrivate ? `ε ${event?.epsilon?.toFixed(3) ?? "–"}${this.privacy}` : "not private",
       left: event ? this.pace.timeLeft(event.steps - event.step) : "–",
     };
   }
@@ -114,7 +116,8 @@ class ProgressLines implements Progress {
       epochs = Math.ceil(plan.steps / plan.stepsPerEpoch);
       note = seeded ? " (seeded: not private)" : "";
       const from = step > 0 ? `, resumed after step ${step}` : "";
-      this.write(`training: ${steps} steps, ${plan.stepsPerEpoch} an epoch${from}`);
+      const noise = plan.privacy ? `, σ ${short(plan.noiseMultiplier)}` : "";
+      this.write(`training: ${steps} steps, ${plan.stepsPerEpoch} an epoch${noise}${from}`);
     });
     trainer.on("step", (event) => {
       this.pace.add(event);

@@ -46,7 +46,7 @@ describe("hushgrad train", () => {
     "trains, tells how it goes in plain lines, and says at the end what came out and where it lies",
     async () => {
       const { code, stdout, stderr } = await hushgrad(["train", config, "--out", out]);
-      expect(stderr).toMatch(/^training: 30 steps, 10 an epoch\n/);
+      expect(stderr).toMatch(/^training: 30 steps, 10 an epoch, σ 0\.\d+\n/);
       expect(stderr).toMatch(
         /epoch 3\/3 {2}ε \d+\.?\d*, \d+ examples\/s, loss \d\.\d+, test accuracy \d+\.\d\d % \(outside ε\), 0 s left\n$/,
       );
