@@ -37,7 +37,7 @@ class ConvolutionRoute {
   virtual void run(const ConvolutionOperands& operands) = 0;
 };
 
-// convolution_direct.cpp; null where oneDNN would run its reference code.
+// convolution_direct.cpp; null where oneDNN has no kernel made for the shape.
 std::unique_ptr<ConvolutionRoute> makeDirectRoute(const Window& window, ConvolutionDirection direction,
                                                   int64_t capacity);
 // convolution_unfold.cpp; serves every window.

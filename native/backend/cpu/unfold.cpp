@@ -1,86 +1,170 @@
 // Patches of a channels-last picture as rows of a matrix, and the adjoint. Within a patch the order is kernel row,
 // kernel column, channel, so that a kernel row of one group is a run of contiguous memory where nothing is dilated.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "backend/cpu/unfold.cpp"
+#include "backend/cpu/targets.h"
+// clang-format off: foreach_target.h comes first
+#include <hwy/foreach_target.h>
+
+#include "backend/cpu/loops-inl.h"
+// clang-format on
+
 #include <algorithm>
-#include <cstring>
 
 #include "backend/cpu/kernels.h"
 
-namespace hushgrad::cpu {
+HWY_BEFORE_NAMESPACE();
+namespace hushgrad::cpu::HWY_NAMESPACE {
 namespace {
 
-// Calls tap(patchOffset, picture offset or -1 outside it) for every kernel tap of one position and group; each tap is
-// `inChannels / groups` contiguous floats.
-template <class Tap>
-void forEachTap(const Window& w, int64_t row, int64_t column, int64_t group, const Tap& tap) {
-  const int64_t run = w.inChannels / w.groups;
-  int64_t patchOffset = group * w.patch();
-  for (int64_t kr = 0; kr < w.kernelHeight; ++kr) {
-    const int64_t inRow = row * w.strideHeight - w.padHeight + kr * w.dilationHeight;
-    const bool rowInside = inRow >= 0 && inRow < w.inHeight;
-    for (int64_t kc = 0; kc < w.kernelWidth; ++kc, patchOffset += run) {
-      const int64_t inColumn = column * w.strideWidth - w.padWidth + kc * w.dilationWidth;
-      const bool inside = rowInside && inColumn >= 0 && inColumn < w.inWidth;
-      tap(patchOffset, inside ? (inRow * w.inWidth + inColumn) * w.inChannels + group * run : -1);
-    }
-  }
+// Runs are short, often of a few floats: a call of memcpy would take longer than the copy.
+HWY_INLINE void copyRun(const float* from, int64_t count, float* to) {
+  forEachLane(static_cast<size_t>(count),
+              [&](auto d, size_t i) HWY_ATTR { hn::StoreU(hn::LoadU(d, from + i), d, to + i); });
 }
 
-bool wholeKernelRowsAreRuns(const Window& w) {
+HWY_INLINE void clearRun(int64_t count, float* to) {
+  forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR { hn::StoreU(hn::Zero(d), d, to + i); });
+}
+
+HWY_INLINE void addRun(const float* from, int64_t count, float* to) {
+  forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
+    hn::StoreU(hn::Add(hn::LoadU(d, to + i), hn::LoadU(d, from + i)), d, to + i);
+  });
+}
+
+// ---- One group, no dilation along the row: kernel rows are runs. To unfold, each row of the picture goes through a
+// small buffer that holds its border of zeros, so that all runs are equally long and their loops predictable.
+
+constexpr int64_t kBufferFloats = 2048;
+
+struct PaddedRow {
+  int64_t floats;           // of the buffer that the windows span
+  int64_t border, inside;   // floats of padding before the picture, and of the picture
+  int64_t rowFloats, step;  // of one kernel row; from one position to the next
+};
+
+PaddedRow paddedRow(const Window& w) {
+  const int64_t rowFloats = w.kernelWidth * w.inChannels, step = w.strideWidth * w.inChannels;
+  const int64_t floats = (w.outWidth - 1) * step + rowFloats, border = w.padWidth * w.inChannels;
+  return {floats, border, std::clamp<int64_t>(floats - border, 0, w.inWidth * w.inChannels), rowFloats, step};
+}
+
+bool kernelRowsAreRuns(const Window& w) {
   return w.groups == 1 && w.dilationWidth == 1;
 }
 
-// One group and no dilation: each kernel row is one copy, clipped at the picture's left and right border.
-void unfoldPosition(const Window& w, const float* x, int64_t row, int64_t column, float* patch) {
-  const int64_t channels = w.inChannels, rowFloats = w.kernelWidth * channels;
-  const int64_t firstColumn = column * w.strideWidth - w.padWidth;
-  const int64_t before = std::min(std::max<int64_t>(-firstColumn, 0), w.kernelWidth);
-  const int64_t after = std::min(std::max<int64_t>(firstColumn + w.kernelWidth - w.inWidth, 0), w.kernelWidth - before);
-  const int64_t inside = w.kernelWidth - before - after;
-  for (int64_t kr = 0; kr < w.kernelHeight; ++kr, patch += rowFloats) {
-    const int64_t inRow = row * w.strideHeight - w.padHeight + kr * w.dilationHeight;
-    if (inRow < 0 || inRow >= w.inHeight) {
-      std::fill_n(patch, rowFloats, 0.0f);
-      continue;
+bool goesThroughBuffer(const Window& w) {
+  return kernelRowsAreRuns(w) && paddedRow(w).floats <= kBufferFloats;
+}
+
+// visit(row of the picture, or -1 outside it; offset in the patches of the first position's kernel row)
+template <class Visit>
+HWY_INLINE void forEachKernelRow(const Window& w, int64_t firstRow, int64_t rows, const Visit& visit) {
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t k = 0; k < w.kernelHeight; ++k) {
+      const int64_t inRow = (firstRow + row) * w.strideHeight - w.padHeight + k * w.dilationHeight;
+      const int64_t offset = row * w.outWidth * w.patch() + k * w.kernelWidth * w.inChannels;
+      visit(inRow >= 0 && inRow < w.inHeight ? inRow : -1, offset);
     }
-    std::fill_n(patch, before * channels, 0.0f);
-    if (inside > 0)
-      std::memcpy(patch + before * channels, x + (inRow * w.inWidth + firstColumn + before) * channels,
-                  static_cast<size_t>(inside * channels) * sizeof(float));
-    std::fill_n(patch + (before + inside) * channels, after * channels, 0.0f);
+}
+
+void unfoldThroughBuffer(const Window& w, const float* x, int64_t firstRow, int64_t rows, float* patches) {
+  alignas(64) float buffer[kBufferFloats];
+  const PaddedRow padded = paddedRow(w);
+  const int64_t patch = w.patch();
+  clearRun(padded.floats, buffer);
+  forEachKernelRow(w, firstRow, rows, [&](int64_t inRow, int64_t offset) HWY_ATTR {
+    float* to = patches + offset;
+    if (inRow < 0) {
+      for (int64_t column = 0; column < w.outWidth; ++column) clearRun(padded.rowFloats, to + column * patch);
+      return;
+    }
+    copyRun(x + inRow * w.inWidth * w.inChannels, padded.inside, buffer + padded.border);
+    for (int64_t column = 0; column < w.outWidth; ++column)
+      copyRun(buffer + column * padded.step, padded.rowFloats, to + column * patch);
+  });
+}
+
+// Positions outside, kernel rows inside: neighbouring positions overlap, and adding to what has just been stored half a
+// vector further on would wait for it.
+void foldKernelRows(const Window& w, const float* patches, int64_t firstRow, int64_t rows, float* dx) {
+  const int64_t channels = w.inChannels, rowFloats = w.kernelWidth * channels;
+  for (int64_t row = firstRow; row < firstRow + rows; ++row)
+    for (int64_t column = 0; column < w.outWidth; ++column, patches += w.patch()) {
+      const int64_t start = column * w.strideWidth - w.padWidth;
+      const int64_t before = std::clamp<int64_t>(-start, 0, w.kernelWidth);
+      const int64_t inside = std::clamp<int64_t>(w.inWidth - start, before, w.kernelWidth) - before;
+      int64_t inRow = row * w.strideHeight - w.padHeight;
+      for (int64_t k = 0; k < w.kernelHeight; ++k, inRow += w.dilationHeight) {
+        if (inRow < 0 || inRow >= w.inHeight) continue;
+        addRun(patches + k * rowFloats + before * channels, inside * channels,
+               dx + (inRow * w.inWidth + start + before) * channels);
+      }
+    }
+}
+
+// ---- Any window: each tap of one position and group is a run of its channels.
+
+template <class Run>
+HWY_INLINE void forEachTap(const Window& w, int64_t row, int64_t column, int64_t group, int64_t patch, const Run& run) {
+  const int64_t channels = w.inChannels / w.groups;
+  for (int64_t kr = 0; kr < w.kernelHeight; ++kr) {
+    const int64_t inRow = row * w.strideHeight - w.padHeight + kr * w.dilationHeight;
+    const bool rowInside = inRow >= 0 && inRow < w.inHeight;
+    for (int64_t kc = 0; kc < w.kernelWidth; ++kc, patch += channels) {
+      const int64_t inColumn = column * w.strideWidth - w.padWidth + kc * w.dilationWidth;
+      const bool inside = rowInside && inColumn >= 0 && inColumn < w.inWidth;
+      run(patch, inside ? (inRow * w.inWidth + inColumn) * w.inChannels + group * channels : -1, channels);
+    }
   }
+}
+
+// run(offset in the patches, offset in the picture or -1 outside it, floats)
+template <class Run>
+HWY_INLINE void forEachRun(const Window& w, int64_t firstRow, int64_t rows, const Run& run) {
+  int64_t patch = 0;
+  for (int64_t row = firstRow; row < firstRow + rows; ++row)
+    for (int64_t column = 0; column < w.outWidth; ++column)
+      for (int64_t group = 0; group < w.groups; ++group, patch += w.patch())
+        forEachTap(w, row, column, group, patch, run);
+}
+
+void unfoldRowsVector(const Window& w, const float* x, int64_t firstRow, int64_t rows, float* patches) {
+  if (goesThroughBuffer(w)) return unfoldThroughBuffer(w, x, firstRow, rows, patches);
+  forEachRun(w, firstRow, rows, [&](int64_t to, int64_t from, int64_t floats) HWY_ATTR {
+    if (from < 0)
+      clearRun(floats, patches + to);
+    else
+      copyRun(x + from, floats, patches + to);
+  });
+}
+
+void foldRowsVector(const Window& w, const float* patches, int64_t firstRow, int64_t rows, float* dx) {
+  if (kernelRowsAreRuns(w)) return foldKernelRows(w, patches, firstRow, rows, dx);
+  forEachRun(w, firstRow, rows, [&](int64_t from, int64_t to, int64_t floats) HWY_ATTR {
+    if (to >= 0) addRun(patches + from, floats, dx + to);
+  });
 }
 
 }  // namespace
+}  // namespace hushgrad::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
 
-void unfoldRows(const Window& w, const float* x, int64_t firstRow, int64_t rows, float* patches) {
-  const int64_t run = w.inChannels / w.groups, patchFloats = w.groups * w.patch();
-  const bool runs = wholeKernelRowsAreRuns(w);
-  for (int64_t row = firstRow; row < firstRow + rows; ++row) {
-    for (int64_t column = 0; column < w.outWidth; ++column, patches += patchFloats) {
-      if (runs) {
-        unfoldPosition(w, x, row, column, patches);
-        continue;
-      }
-      for (int64_t group = 0; group < w.groups; ++group)
-        forEachTap(w, row, column, group, [&](int64_t to, int64_t from) {
-          if (from < 0)
-            std::fill_n(patches + to, run, 0.0f);
-          else
-            std::copy_n(x + from, run, patches + to);
-        });
-    }
-  }
+#if HWY_ONCE
+namespace hushgrad::cpu {
+namespace {
+HWY_EXPORT(unfoldRowsVector);
+HWY_EXPORT(foldRowsVector);
+}  // namespace
+
+void unfoldRows(const Window& window, const float* x, int64_t firstRow, int64_t rows, float* patches) {
+  HWY_DYNAMIC_DISPATCH(unfoldRowsVector)(window, x, firstRow, rows, patches);
 }
 
-void foldRows(const Window& w, const float* patches, int64_t firstRow, int64_t rows, float* dx) {
-  const int64_t run = w.inChannels / w.groups, patchFloats = w.groups * w.patch();
-  for (int64_t row = firstRow; row < firstRow + rows; ++row)
-    for (int64_t column = 0; column < w.outWidth; ++column, patches += patchFloats)
-      for (int64_t group = 0; group < w.groups; ++group)
-        forEachTap(w, row, column, group, [&](int64_t from, int64_t to) {
-          if (to < 0) return;
-          for (int64_t c = 0; c < run; ++c) dx[to + c] += patches[from + c];
-        });
+void foldRows(const Window& window, const float* patches, int64_t firstRow, int64_t rows, float* dx) {
+  HWY_DYNAMIC_DISPATCH(foldRowsVector)(window, patches, firstRow, rows, dx);
 }
 
 }  // namespace hushgrad::cpu
+#endif
