@@ -23,28 +23,90 @@ namespace {
 constexpr int64_t kBlock = 64;  // elements
 constexpr int64_t kCounters = kBlock / 4;
 
-// The 64 words of one block, in element order. Plain loops over 16 counters: the compiler makes vectors of them, and
-// widening products have no portable vector form.
+#if HWY_TARGET == HWY_SCALAR
+
+struct Product {
+  uint32_t low, high;
+};
+
+HWY_INLINE Product multiply(uint32_t a, uint32_t factor) {
+  const uint64_t product = uint64_t{factor} * a;
+  return {static_cast<uint32_t>(product), static_cast<uint32_t>(product >> 32)};
+}
+
+using Words = uint32_t;
+HWY_INLINE int64_t laneCount() {
+  return 1;
+}
+HWY_INLINE Words set(uint32_t value) {
+  return value;
+}
+HWY_INLINE Words iota(uint32_t first) {
+  return first;
+}
+HWY_INLINE Words flip(Words a, Words b) {
+  return a ^ b;
+}
+HWY_INLINE void store(Words value, uint32_t* to) {
+  *to = value;
+}
+
+#else
+
+using Tag = hn::CappedTag<uint32_t, kCounters>;
+using Words = hn::Vec<Tag>;
+HWY_INLINE int64_t laneCount() {
+  return static_cast<int64_t>(hn::Lanes(Tag()));
+}
+
+struct Product {
+  Words low, high;
+};
+
+// The wide products of even and odd lanes, put together again.
+HWY_INLINE Product multiply(Words a, uint32_t factor) {
+  const Tag d;
+  const hn::RepartitionToWide<Tag> wide;
+  const auto b = hn::Set(d, factor);
+  const auto even = hn::MulEven(a, b);
+  const auto odd = hn::MulEven(hn::BitCast(d, hn::ShiftRight<32>(hn::BitCast(wide, a))), b);
+  const auto low = hn::OddEven(hn::BitCast(d, hn::ShiftLeft<32>(odd)), hn::BitCast(d, even));
+  return {low, hn::OddEven(hn::BitCast(d, odd), hn::BitCast(d, hn::ShiftRight<32>(even)))};
+}
+
+HWY_INLINE Words set(uint32_t value) {
+  return hn::Set(Tag(), value);
+}
+HWY_INLINE Words iota(uint32_t first) {
+  return hn::Iota(Tag(), first);
+}
+HWY_INLINE Words flip(Words a, Words b) {
+  return hn::Xor(a, b);
+}
+HWY_INLINE void store(Words value, uint32_t* to) {
+  hn::StoreU(value, Tag(), to);
+}
+
+#endif
+
+// The 64 words of one block, in element order.
 HWY_INLINE void drawBlock(uint64_t key, uint64_t block, uint32_t* words) {
-  uint32_t* c0 = words;
-  uint32_t* c1 = c0 + kCounters;
-  uint32_t* c2 = c1 + kCounters;
-  uint32_t* c3 = c2 + kCounters;
   const uint64_t first = block * kCounters;  // a multiple of 16: the low word does not carry within a block
-  for (int64_t i = 0; i < kCounters; ++i) {
-    c0[i] = static_cast<uint32_t>(first) + static_cast<uint32_t>(i);
-    c1[i] = static_cast<uint32_t>(first >> 32);
-    c2[i] = c3[i] = 0;
-  }
-  uint32_t key0 = static_cast<uint32_t>(key), key1 = static_cast<uint32_t>(key >> 32);
-  for (int round = 0; round < 10; ++round, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {
-    for (int64_t i = 0; i < kCounters; ++i) {
-      const uint64_t product0 = uint64_t{0xD2511F53u} * c0[i], product1 = uint64_t{0xCD9E8D57u} * c2[i];
-      c0[i] = static_cast<uint32_t>(product1 >> 32) ^ c1[i] ^ key0;
-      c2[i] = static_cast<uint32_t>(product0 >> 32) ^ c3[i] ^ key1;
-      c1[i] = static_cast<uint32_t>(product1);
-      c3[i] = static_cast<uint32_t>(product0);
+  for (int64_t i = 0; i < kCounters; i += laneCount()) {
+    Words c0 = iota(static_cast<uint32_t>(first) + static_cast<uint32_t>(i));
+    Words c1 = set(static_cast<uint32_t>(first >> 32)), c2 = set(0), c3 = set(0);
+    uint32_t key0 = static_cast<uint32_t>(key), key1 = static_cast<uint32_t>(key >> 32);
+    for (int round = 0; round < 10; ++round, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {
+      const Product p0 = multiply(c0, 0xD2511F53u), p1 = multiply(c2, 0xCD9E8D57u);
+      c0 = flip(flip(p1.high, c1), set(key0));
+      c2 = flip(flip(p0.high, c3), set(key1));
+      c1 = p1.low;
+      c3 = p0.low;
     }
+    store(c0, words + i);
+    store(c1, words + kCounters + i);
+    store(c2, words + 2 * kCounters + i);
+    store(c3, words + 3 * kCounters + i);
   }
 }
 

@@ -1,4 +1,5 @@
-// See onednn.h. Only describe() differs between oneDNN 2.x (tested with 2.6) and 3.x.
+// See onednn.h. Only the describe… functions differ between oneDNN 2.x and 3.x. Tested with 2.6 and 3.2 (the tests pass
+// with both); 3.13 compiles.
 #include "backend/cpu/onednn.h"
 
 #include <algorithm>
@@ -84,7 +85,7 @@ bool advanceToOlderKernel(ForwardDescription& description) {
   return false;
 }
 
-#if DNNL_VERSION_MAJOR >= 3  // written to its documentation; not run yet
+#if DNNL_VERSION_MAJOR >= 3
 
 ForwardDescription describeForward(const Description& d) {
   return ForwardDescription(cpuEngine(), kTraining, kDirect, d.x, d.weights, d.bias, d.y, d.strides, d.dilations,
@@ -144,15 +145,15 @@ memory::desc plainWeights(const Window& window) {
 }
 
 template <class PrimitiveDescription>
-OneDnnConvolution::OneDnnConvolution(const PrimitiveDescription& description, const memory::desc& x,
-                                     const memory::desc& weights, const memory::desc& y, ConvolutionDirection direction)
+OneDnnConvolution::OneDnnConvolution(const PrimitiveDescription& description, const Layouts& layouts,
+                                     ConvolutionDirection direction)
     : name(description.impl_info_str()),
-      weightsLayout(weights),
+      weightsLayout(layouts.weights),
       scratchpadBytes(static_cast<int64_t>(description.scratchpad_desc().get_size())),
       primitive(description.get()) {
-  const memory::desc bias({y.dims()[1]}, memory::data_type::f32, memory::format_tag::x);
-  const std::array<memory::desc, kOperands> layouts{x, weights, bias, y, description.scratchpad_desc()};
-  for (int i = 0; i < kOperands; ++i) memories[i] = memory(layouts[i], cpuEngine(), DNNL_MEMORY_NONE);
+  const std::array<memory::desc, kOperands> all{layouts.x, layouts.weights, layouts.bias, layouts.y,
+                                                description.scratchpad_desc()};
+  for (int i = 0; i < kOperands; ++i) memories[i] = memory(all[i], cpuEngine(), DNNL_MEMORY_NONE);
   switch (direction) {
     case ConvolutionDirection::forward:
       argumentIds = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST, DNNL_ARG_SCRATCHPAD};
@@ -167,28 +168,30 @@ OneDnnConvolution::OneDnnConvolution(const PrimitiveDescription& description, co
 
 template <class PrimitiveDescription>
 std::unique_ptr<OneDnnConvolution> OneDnnConvolution::wrap(const PrimitiveDescription& description,
-                                                           const memory::desc& x, const memory::desc& weights,
-                                                           const memory::desc& y, ConvolutionDirection direction) {
+                                                           const Layouts& layouts, ConvolutionDirection direction) {
   if (contains(description, "ref") || contains(description, "gemm")) return nullptr;
-  return std::unique_ptr<OneDnnConvolution>(new OneDnnConvolution(description, x, weights, y, direction));
+  return std::unique_ptr<OneDnnConvolution>(new OneDnnConvolution(description, layouts, direction));
 }
 
 std::unique_ptr<OneDnnConvolution> OneDnnConvolution::make(const Window& window, ConvolutionDirection direction,
                                                            int64_t examples, const memory::desc* weights) {
   const OneThread oneThread;  // a primitive keeps the thread count that it was made under
   const Description wanted(window, examples, weights);
+  const auto wrapWith = [&](const auto& description, const memory::desc& chosenWeights) {
+    return wrap(description, Layouts{wanted.x, chosenWeights, wanted.bias, wanted.y}, direction);
+  };
   if (direction == ConvolutionDirection::forward) {
     const ForwardDescription forward = describeFastestForward(window, wanted);
-    return forward ? wrap(forward, wanted.x, forward.weights_desc(), wanted.y, direction) : nullptr;
+    return forward ? wrapWith(forward, forward.weights_desc()) : nullptr;
   }
   const ForwardDescription hint = describeForward(Description(window, examples, nullptr));
   if (!hint) return nullptr;
   if (direction == ConvolutionDirection::inputGradient) {
     const InputDescription input = describeInputGradient(wanted, hint);
-    return input ? wrap(input, wanted.x, input.weights_desc(), wanted.y, direction) : nullptr;
+    return input ? wrapWith(input, input.weights_desc()) : nullptr;
   }
   const WeightsDescription gradient = describeWeightGradient(wanted, hint);
-  return gradient ? wrap(gradient, wanted.x, gradient.diff_weights_desc(), wanted.y, direction) : nullptr;
+  return gradient ? wrapWith(gradient, gradient.diff_weights_desc()) : nullptr;
 }
 
 void OneDnnConvolution::run(const float* x, const float* weights, const float* bias, const float* y,

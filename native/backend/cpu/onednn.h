@@ -34,12 +34,14 @@ class OneDnnConvolution {
  private:
   static constexpr int kOperands = 5;  // x, weights, bias, y, scratchpad
 
+  struct Layouts {
+    dnnl::memory::desc x, weights, bias, y;
+  };
+
   template <class Description>
-  OneDnnConvolution(const Description& description, const dnnl::memory::desc& x, const dnnl::memory::desc& weights,
-                    const dnnl::memory::desc& y, ConvolutionDirection direction);
+  OneDnnConvolution(const Description& description, const Layouts& layouts, ConvolutionDirection direction);
   template <class Description>
-  static std::unique_ptr<OneDnnConvolution> wrap(const Description& description, const dnnl::memory::desc& x,
-                                                 const dnnl::memory::desc& weights, const dnnl::memory::desc& y,
+  static std::unique_ptr<OneDnnConvolution> wrap(const Description& description, const Layouts& layouts,
                                                  ConvolutionDirection direction);
 
   std::string name;
