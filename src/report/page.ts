@@ -46,10 +46,18 @@ export function tableCard(title: string, rows: readonly (readonly [string, strin
 /** Nested JSON as rows: `privacy.delta` → `0.00001`. */
 export function flatten(value: unknown, prefix = ""): [string, string][] {
   if (Array.isArray(value) && value.every((item) => item === null || typeof item !== "object")) {
-    return [[prefix, value.map(String).join(", ")]];
+    return [[prefix, listText(value)]];
   }
   if (value === null || typeof value !== "object") return [[prefix, String(value)]];
   return Object.entries(value).flatMap(([key, item]) => flatten(item, prefix === "" ? key : `${prefix}.${key}`));
+}
+
+const LONG_LIST = 12;
+
+function listText(values: readonly unknown[]): string {
+  if (values.length === 0) return "–";
+  if (values.length <= LONG_LIST) return values.map(String).join(", ");
+  return `${values.length} values from ${String(values[0])} to ${String(values.at(-1))}`;
 }
 
 export interface Page {
@@ -109,6 +117,7 @@ h2 { margin: 0 0 6px; font-size: 15px; font-weight: 600; }
 .tile .value { font-size: 22px; font-weight: 650; font-variant-numeric: tabular-nums; letter-spacing: -.01em; }
 .tile .note { color: var(--muted); font-size: 12px; }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 12px; margin-bottom: 12px; align-items: start; }
+.column { display: grid; gap: 12px; min-width: 0; }
 .card { padding: 16px 18px; min-width: 0; }
 .card svg { display: block; width: 100%; height: auto; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; list-style: none; margin: 0 0 8px; padding: 0; color: var(--muted); font-size: 12px; }

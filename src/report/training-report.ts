@@ -31,17 +31,23 @@ const SECOND = "var(--second)";
 
 /** The whole page as HTML text. */
 export async function trainingReport(report: TrainingReport): Promise<string> {
-  const charts = await Promise.all([lossCard(report), accuracyCard(report), epsilonCard(report)]);
-  const tables = [tableCard("Guarantee", flatten(report.statement)), tableCard("Settings", flatten(report.settings))];
+  const [loss, accuracy, epsilon] = await Promise.all([lossCard(report), accuracyCard(report), epsilonCard(report)]);
+  const settings = tableCard("Settings", flatten(report.settings));
+  const guarantee = tableCard("Guarantee", flatten(report.statement));
+  const columns = [column(epsilon, settings), column(guarantee)];
   return renderPage({
     title: report.title,
     badge: badge(report),
     subtitle: `${STATUS[report.status]}, ${report.steps} steps in ${duration(report.seconds)}`,
-    body: `${tiles(summary(report))}<div class="grid">${charts.join("")}${tables.join("")}</div>`,
+    body: `${tiles(summary(report))}<div class="grid">${loss}${accuracy}</div><div class="grid">${columns.join("")}</div>`,
     footer:
       "Inside ε: the model after each step. Outside ε, because computed from the records without noise: loss, accuracy, " +
       "sampled batch sizes, times and memory. Do not publish what is marked so where the records are private.",
   });
+}
+
+function column(...cards: readonly string[]): string {
+  return `<div class="column">${cards.join("")}</div>`;
 }
 
 /** What a run may call itself. */

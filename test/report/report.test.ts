@@ -130,5 +130,10 @@ describe("page", () => {
       ["d", "null"],
       ["e.0.f", "true"],
     ]);
+    const long = Array.from({ length: 30 }, (_, i) => i);
+    expect(flatten({ none: [], long })).toEqual([
+      ["none", "–"],
+      ["long", "30 values from 0 to 29"],
+    ]);
   });
 });
