@@ -73,11 +73,7 @@ export class ByteDataset implements Dataset {
     if (!(Number.isInteger(index) && index >= 0 && index < this.size)) {
       throw new DataError(`indices: ${index} given, 0 … ${this.size - 1} allowed`);
     }
-    const from = index * this.stride;
-    const to = row * this.stride;
-    for (let i = 0; i < this.stride; i++) {
-      inputs[to + i] = this.table[this.inputs[from + i] as number] as number;
-    }
+    translate(this.inputs, index * this.stride, this.table, inputs, row * this.stride, this.stride);
     targets[row] = this.labels[index] as number;
   }
 }
@@ -87,4 +83,16 @@ function normalizationTable({ mean, std }: Normalization): Float32Array {
   if (!(Number.isFinite(std) && std > 0))
     throw new DataError(`normalization.std: ${std} given, a number above 0 allowed`);
   return Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / std);
+}
+
+/** to[i] = table[from[i]] over a range; a function of its own because engines then keep all of it in registers. */
+function translate(
+  from: Uint8Array,
+  fromStart: number,
+  table: Float32Array,
+  to: Float32Array,
+  toStart: number,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) to[toStart + i] = table[from[fromStart + i] as number] as number;
 }
