@@ -114,9 +114,9 @@ class Backend {
   virtual void normalizeGradient(const Normalization& n, int64_t examples, const float* x, const float* stats,
                                  const float* weight, const float* dy, float* dx) = 0;
   // Per-example gradients of weight and bias, [channels] each at weightGradients + b·stride; either may be null.
-  virtual void normalizeParameterGradients(const Normalization& n, int64_t examples, const float* x,
-                                           const float* stats, const float* dy, float* weightGradients,
-                                           float* biasGradients, int64_t stride) = 0;
+  virtual void normalizeParameterGradients(const Normalization& n, int64_t examples, const float* x, const float* stats,
+                                           const float* dy, float* weightGradients, float* biasGradients,
+                                           int64_t stride) = 0;
 
   // Rows: b-th row at x + b·stride, `columns` long. Squares are summed in float64.
   // sums[b] += Σ_c x[b, c]²

@@ -23,8 +23,8 @@ struct StrategyRow {
   const char* name;
   NormBy norm;
   SumBy sum;
-  bool oneExample;    // chunk size 1
-  bool fusedPasses;   // written-out gradients: norm, clip and sum in one read of memory
+  bool oneExample;   // chunk size 1
+  bool fusedPasses;  // written-out gradients: norm, clip and sum in one read of memory
 };
 
 const StrategyRow& strategyRow(Strategy strategy);

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "backend/backend.h"
-#include "support/numbers.h"
+#include "test/support/numbers.h"
 
 namespace hushgrad {
 namespace {

@@ -7,8 +7,8 @@
 #include <limits>
 #include <random>
 
-#include "support/numbers.h"
-#include "support/reference_backend.h"
+#include "test/support/numbers.h"
+#include "test/support/reference_backend.h"
 
 namespace hushgrad {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "backend/backend.h"
-#include "support/numbers.h"
+#include "test/support/numbers.h"
 
 namespace hushgrad {
 namespace {

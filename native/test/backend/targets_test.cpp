@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <hwy/targets.h>
 
-#include "support/numbers.h"
-#include "support/reference_backend.h"
+#include "test/support/numbers.h"
+#include "test/support/reference_backend.h"
 
 namespace hushgrad {
 namespace {
