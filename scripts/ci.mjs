@@ -73,7 +73,12 @@ async function runUnitTestsOn(major) {
   mkdirSync(reports, { recursive: true });
   rmSync(join(reports, report), { force: true });
   const vitest = join("node_modules", "vitest", "vitest.mjs");
-  const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${join(reports, report)}`];
+  const reporters = [
+    "--reporter=default",
+    "--silent=passed-only",
+    "--reporter=json",
+    `--outputFile.json=${join(reports, report)}`,
+  ];
   const status = await run(node, [vitest, "run", ...reporters], { cwd: root });
   const counts = readReport(report, readVitest);
   return counts.failed === 0 && status !== 0 ? { ...counts, failed: 1 } : counts;

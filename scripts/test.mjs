@@ -30,7 +30,7 @@ async function runNativeTests() {
 async function runVitest(kind, args) {
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
   const report = join(reports, kind === "slow" ? "vitest-slow.json" : "vitest.json");
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const reporters = ["--reporter=default", "--silent=passed-only", "--reporter=json", `--outputFile.json=${report}`];
   // A filter may name quick tests only, or slow ones only.
   const filtered = args.length > 0 ? ["--passWithNoTests"] : [];
   const env = { ...process.env, HUSHGRAD_SLOW: kind === "slow" ? "1" : "0" };
