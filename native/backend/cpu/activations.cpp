@@ -54,7 +54,7 @@ struct Tanh {
   HWY_INLINE V value(D d, V x) const {
     const V a = hn::Min(hn::Abs(x), hn::Set(d, 10.0f));
     const V e = expMinusOne(d, hn::Add(a, a));
-    const V y = divide(d, e, hn::Add(e, hn::Set(d, 2.0f)));
+    const V y = hn::Div(e, hn::Add(e, hn::Set(d, 2.0f)));
     return keepNan(x, hn::CopySignToAbs(y, x));
   }
   template <class D, class V = hn::Vec<D>>
@@ -67,7 +67,7 @@ struct Tanh {
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V sigmoidFrom(D d, hn::Mask<D> negative, V e) {
   const V one = hn::Set(d, 1.0f);
-  return divide(d, hn::IfThenElse(negative, e, one), hn::Add(one, e));
+  return hn::Div(hn::IfThenElse(negative, e, one), hn::Add(one, e));
 }
 
 struct Sigmoid {
@@ -130,7 +130,7 @@ struct GeluTanh {
   template <class D, class V = hn::Vec<D>>
   HWY_INLINE V derivative(D d, V x) const {
     const V one = hn::Set(d, 1.0f), a = hn::Min(hn::Abs(x), hn::Set(d, 12.0f));
-    const V e = exponential(d, a), inverse = divide(d, one, hn::Add(one, e));
+    const V e = exponential(d, a), inverse = hn::Div(one, hn::Add(one, e));
     const V smaller = hn::Mul(e, inverse);
     const V s = hn::IfThenElse(hn::Lt(x, hn::Zero(d)), smaller, inverse);
     const V growth =

@@ -13,22 +13,6 @@ HWY_BEFORE_NAMESPACE();
 namespace hushgrad::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// a / b within one unit in the last place, for normal b. AVX-512's division of a whole vector takes as long as the rest
-// of these functions; its reciprocal has 14 bits, which one Newton step doubles, and the remainder rounds the quotient.
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V divide(D d, V a, V b) {
-#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
-  if constexpr (hn::MaxLanes(d) < 16) return hn::Div(a, b);
-  const V estimate = hn::ApproximateReciprocal(b);
-  const V reciprocal = hn::MulAdd(estimate, hn::NegMulAdd(estimate, b, hn::Set(d, 1.0f)), estimate);
-  const V quotient = hn::Mul(a, reciprocal);
-  return hn::MulAdd(hn::NegMulAdd(quotient, b, a), reciprocal, quotient);
-#else
-  (void)d;
-  return hn::Div(a, b);
-#endif
-}
-
 // x = n · ln 2 + r with |r| ≤ ln 2 / 2, and e^r − 1 = r + r² · q(r). q is the polynomial of degree 4 whose error,
 // weighted for e^r − 1, is least: 1.5e-8.
 template <class V>
@@ -91,7 +75,7 @@ HWY_INLINE NormalTail<V> normalTail(D d, V magnitude) {
   // r's rounding would come out of p(r) doubled; what it is short of 1/(1 + 0.35 a) is added back.
   const V one = hn::Set(d, 1.0f), slope = hn::Set(d, 0.35f);
   const V s = hn::MulAdd(a, slope, one), sRest = hn::MulAdd(a, slope, hn::Sub(one, s));
-  const V inverse = divide(d, one, s);
+  const V inverse = hn::Div(one, s);
   const V missing = hn::Mul(inverse, hn::NegMulAdd(inverse, sRest, hn::NegMulAdd(inverse, s, one)));
   const V r = hn::Add(inverse, missing), t = hn::Add(hn::Sub(inverse, half), missing);
   V p = hn::MulAdd(hn::Set(d, 0.01870589703321457f), t, hn::Set(d, -0.009569209069013596f));
