@@ -15,9 +15,12 @@ export const baselineSchema = z.strictObject({
 export type Baseline = z.infer<typeof baselineSchema>;
 export type BaselineEntry = z.infer<typeof entry>;
 
-/** Machines differ in caches, memory and noise: margins learned on one are never narrower than these. */
-const LEAST_MARGIN = 0.25;
-const LEAST_MARGIN_GEMM = 0.5;
+/** Machines differ in caches, memory and noise: margins learned on one are never narrower than `least`. */
+const MARGINS = {
+  ratio: { least: 0.25, most: 0.35 },
+  /** Of a step over a GEMM: machines of one instruction set differ in more than that. */
+  overGemm: { least: 0.5, most: 0.8 },
+} as const;
 /** A margin is this many times what the ratio strayed in repeated runs. */
 const SAFETY = 2.5;
 
@@ -53,9 +56,22 @@ export function learn(
 
 function entryOf(name: string, values: readonly number[]): BaselineEntry {
   const ratio = median(values);
-  const strayed = Math.max(...values.map((value) => Math.abs(value / ratio - 1)));
-  const margin = Math.max(isOverGemm(name) ? LEAST_MARGIN_GEMM : LEAST_MARGIN, SAFETY * strayed);
+  const { least, most } = MARGINS[isOverGemm(name) ? "overGemm" : "ratio"];
+  const margin = Math.min(most, Math.max(least, SAFETY * strayed(values)));
   return { ratio: Number(ratio.toPrecision(4)), margin: Number(margin.toPrecision(2)) };
+}
+
+/** How far the values lie from their median, at most, relative to it. */
+function strayed(values: readonly number[]): number {
+  const middle = median(values);
+  return Math.max(...values.map((value) => Math.abs(value / middle - 1)));
+}
+
+/** The ratios that strayed more than the widest margin covers: the machine was too busy to learn from. */
+export function unsteady(runs: ReadonlyMap<string, readonly number[]>): string[] {
+  const tooFar = ([name, values]: readonly [string, readonly number[]]) =>
+    SAFETY * strayed(values) > MARGINS[isOverGemm(name) ? "overGemm" : "ratio"].most;
+  return [...runs].filter(tooFar).map(([name, values]) => `${name} strayed by ${(100 * strayed(values)).toFixed(0)} %`);
 }
 
 function isOverGemm(name: string): boolean {

@@ -11,30 +11,34 @@ import { parseArgs } from "node:util";
 import type { Measurements, Pace } from "../../src/bench/interleave.js";
 import { table } from "../../src/cli/format.js";
 import { loadBinding } from "../../src/native/load.js";
-import { type Baseline, baselineSchema, emptyBaseline, instructionSet, learn, lookUp } from "./baseline.js";
+import { type Baseline, baselineSchema, emptyBaseline, instructionSet, learn, lookUp, unsteady } from "./baseline.js";
 import { type Comparison, compare, comparisonCells } from "./compare.js";
-import { type Group, groups, ratioName, withContenders } from "./ratios.js";
+import { type Group, groups, type Pair, ratioName, withContenders } from "./ratios.js";
 
 const FILE = new URL("../baseline.json", import.meta.url);
 const FIRST: Pace = { rounds: 12, slotMs: 60, budgetMs: 12_000 };
-const AGAIN: Pace = { rounds: 40, slotMs: 60, budgetMs: 20_000 };
+const AGAIN: Pace = { rounds: 40, slotMs: 60, budgetMs: 15_000 };
 
 const set = instructionSet(loadBinding().info().cpuFeatures);
 
 async function checkGroup(group: Group, baseline: Baseline): Promise<Comparison[]> {
   return withContenders(group, async (measure) => {
-    const first = comparisons(group, await measure(FIRST), baseline);
-    if (first.every(({ verdict }) => verdict !== "slower")) return first;
+    const comparisons = async (pairs: readonly Pair[], pace: Pace) => {
+      const measured = await measure(pairs, pace);
+      return pairs.map((pair) => comparison(group, pair, measured, baseline));
+    };
+    const first = await comparisons(group.ratios, FIRST);
+    const doubtful = group.ratios.filter((_, i) => first[i]?.verdict === "slower");
+    if (doubtful.length === 0) return first;
     process.stderr.write(`${group.name}: something is slower than its margin allows; measuring again, longer\n`);
-    return comparisons(group, await measure(AGAIN), baseline);
+    const again = await comparisons(doubtful, AGAIN);
+    return first.map((one) => again.find(({ name }) => name === one.name) ?? one);
   });
 }
 
-function comparisons(group: Group, measured: Measurements, baseline: Baseline): Comparison[] {
-  return group.ratios.map((pair) => {
-    const name = ratioName(group, pair);
-    return compare(name, measured.ratio(...pair) ?? Number.NaN, lookUp(baseline, name, set));
-  });
+function comparison(group: Group, pair: Pair, measured: Measurements, baseline: Baseline): Comparison {
+  const name = ratioName(group, pair);
+  return compare(name, measured.ratio(...pair) ?? Number.NaN, lookUp(baseline, name, set));
 }
 
 async function check(wanted: readonly Group[]): Promise<boolean> {
@@ -56,11 +60,12 @@ async function check(wanted: readonly Group[]): Promise<boolean> {
 }
 
 async function update(wanted: readonly Group[], runs: number): Promise<void> {
+  if (!(Number.isInteger(runs) && runs >= 2)) throw new RangeError(`--runs: got ${runs}, expected a whole number ≥ 2`);
   const values = new Map<string, number[]>();
   for (let run = 0; run < runs; run++) {
     for (const group of wanted) {
       process.stderr.write(`run ${run + 1} of ${runs}: ${group.name} …\n`);
-      const measured = await withContenders(group, (measure) => measure(FIRST));
+      const measured = await withContenders(group, (measure) => measure(group.ratios, FIRST));
       for (const pair of group.ratios) {
         const name = ratioName(group, pair);
         values.set(name, [...(values.get(name) ?? []), measured.ratio(...pair) ?? Number.NaN]);
@@ -70,6 +75,8 @@ async function update(wanted: readonly Group[], runs: number): Promise<void> {
   const learned = baselineSchema.parse(learn(readBaseline(), set, values));
   writeFileSync(FILE, `${JSON.stringify(learned, null, 2)}\n`);
   process.stdout.write(`${JSON.stringify(learned, null, 2)}\n`);
+  const doubts = unsteady(values);
+  if (doubts.length > 0) process.stderr.write(`Repeat this on a quiet machine: ${doubts.join(", ")}\n`);
 }
 
 function readBaseline(): Baseline {
