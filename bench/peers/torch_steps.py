@@ -52,7 +52,7 @@ class TorchStep:
 
     def __init__(self, engine, workload, batch):
         torch.manual_seed(0)
-        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        torch.set_num_threads(_cores())
         build, shape = WORKLOADS[workload]
         self.model = build()
         self.model.train()
@@ -62,6 +62,12 @@ class TorchStep:
         self.loss = nn.CrossEntropyLoss()
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=LEARNING_RATE)
         self.step = ENGINES[engine](self, batch)
+
+
+def _cores():
+    """That this process may use, where the system says."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count()
 
 
 def _eager(setup, _batch):

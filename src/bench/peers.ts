@@ -21,7 +21,7 @@ export const peers: readonly Peer[] = [
 ];
 
 export function startPeer(peer: Peer, workload: string, batch: number, python: string): LineChild {
-  return new LineChild(python, [peerScript(), peer.engine, workload, String(batch)]);
+  return new LineChild(python, ["-B", peerScript(), peer.engine, workload, String(batch)]);
 }
 
 /** @throws Error where the package came without it. */
