@@ -89,7 +89,6 @@ function lossCard(report: TrainingReport): Promise<string> {
 
 function accuracyCard(report: TrainingReport): Promise<string> {
   const series = present([{ label: "test", color: SECOND, points: points(report, "testAccuracy") }]);
-  if (series.length === 0) return Promise.resolve("");
   return card("Accuracy", OUTSIDE, {
     description: "Test accuracy by epoch",
     yTitle: "accuracy",
@@ -124,6 +123,7 @@ function epsilonCard(report: TrainingReport): Promise<string> {
 }
 
 async function card(title: string, note: string, chart: Omit<LineChart, "xTitle">): Promise<string> {
+  if (chart.series.length === 0) return "";
   return chartCard(title, await lineChartSvg({ ...chart, xTitle: "epoch" }), chart.series, note);
 }
 

@@ -221,6 +221,14 @@ describe("Trainer, stopped and resumed", () => {
     expect(existsSync(join(out, "run.lock"))).toBe(false);
   });
 
+  it("writes everything even if it was stopped before its first step", async () => {
+    const out = join(temporaryFolder(), "run");
+    const result = await make(seeded, { out }).run(AbortSignal.abort());
+    expect(result).toMatchObject({ stopped: "interrupted", step: 0, accountedSteps: 0, epsilon: 0 });
+    expect(readFileSync(join(out, "report.html"), "utf8")).toContain("interrupted, 0 steps");
+    expect((await make(seeded, { out, resume: true }).run()).step).toBe(24);
+  });
+
   it("goes on to the bits of a run that was never stopped", async () => {
     const folder = temporaryFolder();
     const [whole, parted] = [join(folder, "whole"), join(folder, "parted")];
