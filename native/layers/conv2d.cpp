@@ -69,13 +69,18 @@ class Conv2d : public Layer {
     backend.addSquaredNorms(tape.examples, window.outChannels, tape.scratch, window.outChannels, bias);
   }
 
-  void writeGradients(Tape& tape, float* const* gradients, int64_t stride) override {
+  void writeGradients(Tape& tape, float* const* gradients, int64_t stride, double* const* norms) override {
     float* weight = slots.of(gradients, kWeight);
     float* bias = slots.of(gradients, kBias);
+    double* weightNorms = slots.of(norms, kWeight);
     for (int64_t b = 0; weight != nullptr && b < tape.examples; ++b) {
       convolution->weightGradient(1, input(tape, b), outputGradient(tape, b), weight + b * stride, tape.scratch);
+      if (weightNorms) backend.addSquaredNorms(1, weights(), weight + b * stride, 0, weightNorms + b);
     }
-    if (bias != nullptr) sumBias(tape, bias, stride);
+    if (bias == nullptr) return;
+    sumBias(tape, bias, stride);
+    double* biasNorms = slots.of(norms, kBias);
+    if (biasNorms) backend.addSquaredNorms(tape.examples, window.outChannels, bias, stride, biasNorms);
   }
 
   void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) override {

@@ -39,6 +39,7 @@ struct Tape {
   float* saved = nullptr;                 // savedFloats() an example: forward writes, backward reads
   float* scratch = nullptr;               // scratchFloats(): free for use within one call
   const float* packed = nullptr;          // packedFloats(), written by pack()
+  bool startsSums = false;                // addWeightedSum: the sums hold nothing yet and are overwritten
   std::vector<const float*> parameters;   // by slot, PyTorch's layout; null where the layer goes without
 };
 
@@ -93,15 +94,19 @@ class Layer {
   // A result below 0.1 × its terms' magnitudes has cancelled and is recomputed from the written-out gradient.
   virtual bool hasGhostNorm() const { return false; }
   virtual void addGhostNorms(Tape& tape, double* const* norms) { (void)tape, (void)norms; }
-  // 2. gradients[slot] + b·stride = g_b. Overwrites, padding included.
-  virtual void writeGradients(Tape& tape, float* const* gradients, int64_t stride) {
-    (void)tape, (void)gradients, (void)stride;
+  // 2. gradients[slot] + b·stride = g_b. Overwrites, padding included. Where norms is not null, norms[slot][b] +=
+  // ‖g_b‖², taken while g_b still lies in the nearest cache.
+  virtual void writeGradients(Tape& tape, float* const* gradients, int64_t stride, double* const* norms) {
+    (void)tape, (void)gradients, (void)stride, (void)norms;
   }
   // 3. sums[slot] += Σ_b factors[slot][b] · g_b, in one product for the whole chunk. factors null: all ones.
   // Rows of examples with factor 0 hold finite numbers (the engine has zeroed bad ones).
   virtual void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) {
     (void)tape, (void)factors, (void)sums;
   }
+
+  // Whether addWeightedSum honours tape.startsSums, so that sums need not be cleared and read back for its sake.
+  virtual bool canStartSums() const { return false; }
 
   virtual Cost ghostNormCost() const { return {}; }
   virtual Cost writeCost() const { return {}; }

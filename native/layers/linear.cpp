@@ -79,14 +79,21 @@ class Linear : public Layer {
     backend.addSquaredNorms(tape.examples, out, tape.scratch, out, bias);
   }
 
-  void writeGradients(Tape& tape, float* const* gradients, int64_t stride) override {
+  void writeGradients(Tape& tape, float* const* gradients, int64_t stride, double* const* norms) override {
     float* weight = slots.of(gradients, kWeight);
     float* bias = slots.of(gradients, kBias);
+    double* weightNorms = slots.of(norms, kWeight);
     for (int64_t b = 0; weight != nullptr && b < tape.examples; ++b) {
       multiply(positions, input(tape, b), outputGradient(tape, b), 0, weight + b * stride);
+      if (weightNorms) backend.addSquaredNorms(1, in * out, weight + b * stride, 0, weightNorms + b);
     }
-    if (bias != nullptr) backend.sumPositions(tape.examples, positions, out, tape.outputGradient, bias, stride);
+    if (bias == nullptr) return;
+    backend.sumPositions(tape.examples, positions, out, tape.outputGradient, bias, stride);
+    double* biasNorms = slots.of(norms, kBias);
+    if (biasNorms) backend.addSquaredNorms(tape.examples, out, bias, stride, biasNorms);
   }
+
+  bool canStartSums() const override { return true; }
 
   void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) override {
     float* weight = slots.of(sums, kWeight);
@@ -96,10 +103,11 @@ class Linear : public Layer {
     const float* scaled = nullptr;
     if (weight != nullptr) {
       scaled = scaledGradient(tape, weightFactors);
-      multiply(tape.examples * positions, tape.inputs[0], scaled, 1, weight);
+      multiply(tape.examples * positions, tape.inputs[0], scaled, tape.startsSums ? 0 : 1, weight);
     }
     if (bias == nullptr) return;
     if (scaled == nullptr || biasFactors != weightFactors) scaled = scaledGradient(tape, biasFactors);
+    if (tape.startsSums) std::fill(bias, bias + out, 0.0f);
     backend.addWeightedRows(tape.examples * positions, out, scaled, out, nullptr, bias);
   }
 

@@ -31,12 +31,16 @@ int64_t NormalizationLayer::gradientFloats(size_t slot) const {
   return slots.has(slot) ? normalization.channels : 0;
 }
 
-void NormalizationLayer::writeGradients(Tape& tape, float* const* gradients, int64_t stride) {
+void NormalizationLayer::writeGradients(Tape& tape, float* const* gradients, int64_t stride, double* const* norms) {
   float* weight = slots.of(gradients, kWeight);
   float* bias = slots.of(gradients, kBias);
   if (weight == nullptr && bias == nullptr) return;
   backend.normalizeParameterGradients(normalization, tape.examples, tape.inputs[0], tape.saved, tape.outputGradient,
                                       weight, bias, stride);
+  for (size_t slot : {kWeight, kBias}) {
+    double* sums = slots.of(norms, slot);
+    if (sums) backend.addSquaredNorms(tape.examples, normalization.channels, gradients[slot], stride, sums);
+  }
 }
 
 void NormalizationLayer::addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) {
@@ -46,7 +50,7 @@ void NormalizationLayer::addWeightedSum(Tape& tape, const float* const* factors,
   for (size_t slot : {kWeight, kBias}) {
     if (slots.of(sums, slot) != nullptr) gradients[slot] = parts.take(capacity * channels);
   }
-  writeGradients(tape, gradients, channels);
+  writeGradients(tape, gradients, channels, nullptr);
   for (size_t slot : {kWeight, kBias}) {
     if (gradients[slot] == nullptr) continue;
     backend.addWeightedRows(tape.examples, channels, gradients[slot], channels, slots.of(factors, slot), sums[slot]);

@@ -20,7 +20,7 @@ class NormalizationLayer : public Layer {
   Cost forwardCost() const override;
 
   int64_t gradientFloats(size_t slot) const override;
-  void writeGradients(Tape& tape, float* const* gradients, int64_t stride) override;
+  void writeGradients(Tape& tape, float* const* gradients, int64_t stride, double* const* norms) override;
   void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) override;
   Cost writeCost() const override;
   Cost weightedSumCost() const override;

@@ -20,11 +20,20 @@ static uint64_t mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-void Program::accumulate(const Chunk& chunk, float* sums, BatchStatistics& statistics) {
-  for (Node& node : nodes)
-    for (size_t slot = 0; slot < node.sums.size(); ++slot)
+// Fresh sums are cleared, but for layers that overwrite them in one product anyway.
+void Program::pointAt(float* sums, bool fresh) {
+  for (Node& node : nodes) {
+    node.tape.startsSums = fresh && node.layer->canStartSums() && node.method.sum != SumBy::writtenOut;
+    for (size_t slot = 0; slot < node.sums.size(); ++slot) {
       node.sums[slot] = node.norms[slot] ? sums + node.offsets[slot] : nullptr;
+      if (fresh && node.sums[slot] && !node.tape.startsSums)
+        std::fill_n(node.sums[slot], node.layer->gradientFloats(slot), 0.0f);
+    }
+  }
+}
 
+void Program::accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStatistics& statistics) {
+  pointAt(sums, fresh);
   forward(chunk, true);
   computeLosses(chunk);
   backward(0);
@@ -113,8 +122,9 @@ void Program::answer(Node& node, int pass) {
       node.layer->addGhostNorms(node.tape, node.norms.data());
       return;
     default:
-      node.layer->writeGradients(node.tape, node.gradients.data(), node.stride);
-      if (!wholeRows()) addWrittenNorms(node, 0, node.tape.examples);
+      // Strategies that keep whole rows make the norms a pass of its own.
+      node.layer->writeGradients(node.tape, node.gradients.data(), node.stride,
+                                 wholeRows() ? nullptr : node.norms.data());
   }
 }
 

@@ -56,7 +56,8 @@ class Program {
 
   // Forward, losses, backward; adds the chunk's clipped sum to `sums` (layout().columns floats) and its
   // diagnostics to `statistics`.
-  void accumulate(const Chunk& chunk, float* sums, BatchStatistics& statistics);
+  // With `fresh` the sums hold nothing yet, whatever is in memory.
+  void accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStatistics& statistics);
   // The first half of it: losses, squared norms and, where the strategy keeps them, written-out gradients.
   void computeNorms(const Chunk& chunk);
   // Forward in evaluation mode; losses where there are targets.
@@ -85,6 +86,7 @@ class Program {
   int lastRead(int value) const;
 
   // program.cpp: execution
+  void pointAt(float* sums, bool fresh);
   void forward(const Chunk& chunk, bool training);
   void computeLosses(const Chunk& chunk);
   void backward(int pass);

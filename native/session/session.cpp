@@ -102,6 +102,7 @@ void Session::Impl::allocate() {
     next += aligned(layer->packedFloats());
   }
   laneMemory = allocateFloats(lanes * layout.columns);
+  freshLanes.assign(static_cast<size_t>(lanes), true);
   unpackedMemory = allocateFloats(threads * unpackedFloats);
 }
 

@@ -53,6 +53,7 @@ class Session::Impl {
   std::vector<std::vector<const float*>> taskSums;  // by worker and lane
   std::vector<std::vector<float*>> taskStates;      // by worker and slot
   std::vector<BatchStatistics> laneStatistics;
+  std::vector<char> freshLanes;  // by lane: nothing was added since the last update, and memory holds old sums
 
   bool packedIsStale = true;
   bool updated = false;                     // whether update() has been called
@@ -85,6 +86,7 @@ class Session::Impl {
   void planUpdate();
   void runTask(const UpdateTask& task, const UpdateSpec& update, int worker);
   void mergeLanes(size_t parameter, float* values);
+  void clearFreshLanes();
   void clear();
 };
 

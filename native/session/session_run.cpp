@@ -71,9 +71,12 @@ bool Session::Impl::accumulate(const BatchView& batch, const std::atomic<bool>* 
   auto stopped = [&] { return cancelled && cancelled->load(std::memory_order_relaxed); };
   inParallel(threads, [&](int worker) {
     for (int lane = worker; lane < lanes; lane += threads)
-      for (int64_t chunk = lane; chunk < chunks && !stopped(); chunk += lanes)
-        programs[static_cast<size_t>(worker)]->accumulate(cut(batch, chunk, chunks), laneSums(lane),
+      for (int64_t chunk = lane; chunk < chunks && !stopped(); chunk += lanes) {
+        char& fresh = freshLanes[static_cast<size_t>(lane)];
+        programs[static_cast<size_t>(worker)]->accumulate(cut(batch, chunk, chunks), laneSums(lane), fresh,
                                                           laneStatistics[static_cast<size_t>(lane)]);
+        fresh = false;
+      }
   });
   if (stopped()) {
     clear();

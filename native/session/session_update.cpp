@@ -71,10 +71,6 @@ void Session::Impl::runTask(const UpdateTask& task, const UpdateSpec& update, in
   range.state = state.data();
   range.worker = worker;
   privatizeAndUpdate(range, *optimizer, update.optimizer);
-
-  size_t cleared = static_cast<size_t>(task.whole ? place.floats : task.count);
-  for (int lane = 0; lane < lanes; ++lane)
-    std::memset(laneSums(lane) + place.offset + task.first, 0, sizeof(float) * cleared);
 }
 
 UpdateResult Session::Impl::update(const UpdateSpec& update) {
@@ -84,6 +80,7 @@ UpdateResult Session::Impl::update(const UpdateSpec& update) {
 
   // The step's own number, so that a resumed run draws what it would have drawn, unless that has been used.
   noiseStream = std::max(noiseStream + 1, static_cast<uint64_t>(update.optimizer.step));
+  clearFreshLanes();
   std::atomic<size_t> next{0};
   inParallel(threads, [&](int worker) {
     for (size_t t = next++; t < updateTasks.size(); t = next++) runTask(updateTasks[t], update, worker);
@@ -93,6 +90,7 @@ UpdateResult Session::Impl::update(const UpdateSpec& update) {
   for (size_t p = 0; p < parameters.size(); ++p)
     result.moved.push_back(updated || !layout.parameters[p].trained || fingerprintOf(p) != fingerprints[p]);
   updated = true;
+  std::fill(freshLanes.begin(), freshLanes.end(), true);
   packedIsStale = true;
   accumulated = 0;
   ++stepsTaken;
@@ -105,13 +103,23 @@ void Session::Impl::takeClippedSum(size_t parameter, float* values) {
     std::fill(values, values + elementCount(graph.parameters[parameter].shape), 0.0f);
     return;
   }
+  clearFreshLanes();
   mergeLanes(parameter, values);
   for (int lane = 0; lane < lanes; ++lane)
     std::memset(laneSums(lane) + place.offset, 0, sizeof(float) * static_cast<size_t>(place.floats));
 }
 
+// Lanes that no chunk came to, as in an empty batch, hold the sums of an earlier step.
+void Session::Impl::clearFreshLanes() {
+  for (int lane = 0; lane < lanes; ++lane) {
+    if (!freshLanes[static_cast<size_t>(lane)]) continue;
+    std::fill_n(laneSums(lane), layout.columns, 0.0f);
+    freshLanes[static_cast<size_t>(lane)] = false;
+  }
+}
+
 void Session::Impl::clear() {
-  std::memset(laneMemory.get(), 0, sizeof(float) * static_cast<size_t>(lanes * layout.columns));
+  std::fill(freshLanes.begin(), freshLanes.end(), true);
   accumulated = 0;
   statistics = {};
 }

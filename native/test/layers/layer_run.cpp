@@ -140,9 +140,23 @@ std::vector<std::vector<Doubles>> LayerRun::writtenGradients(const Wanted& wante
     pointers.push_back(wanted[slot] ? next : nullptr);
     next += object->gradientFloats(slot);
   }
+  std::vector<std::vector<double>> norms(slots(), std::vector<double>(static_cast<size_t>(chunk.examples), 1.0));
+  std::vector<double*> normPointers;
+  for (size_t slot = 0; slot < slots(); ++slot) normPointers.push_back(wanted[slot] ? norms[slot].data() : nullptr);
   scratch.poison();
-  object->writeGradients(chunk, pointers.data(), stride);
+  object->writeGradients(chunk, pointers.data(), stride, normPointers.data());
   checkGuards();
+  // The norms on the way are added to what was there: 1.
+  for (size_t slot = 0; slot < slots(); ++slot) {
+    for (int64_t b = 0; wanted[slot] && b < chunk.examples; ++b) {
+      double squared = 1;
+      for (int64_t i = 0; i < object->gradientFloats(slot); ++i) {
+        double value = pointers[slot][b * stride + i];
+        squared += value * value;
+      }
+      if (std::isfinite(squared)) EXPECT_NEAR(norms[slot][static_cast<size_t>(b)], squared, 1e-9 * squared);
+    }
+  }
   EXPECT_TRUE(rows.intact());
   std::vector<std::vector<Doubles>> written(slots());
   for (size_t slot = 0; slot < slots(); ++slot) {
