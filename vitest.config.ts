@@ -13,7 +13,7 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     fileParallelism: !slow,
-    testTimeout: slow ? 600_000 : 30_000,
-    hookTimeout: slow ? 600_000 : 60_000,
+    testTimeout: slow ? 600_000 : 180_000,
+    hookTimeout: slow ? 600_000 : 180_000,
   },
 });
