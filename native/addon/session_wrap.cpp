@@ -238,8 +238,9 @@ Napi::Value SessionWrap::step(const Napi::CallbackInfo& info) {
 
 Napi::Value SessionWrap::update(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    (void)live(info.Env());
-    return start<UpdateTask>(info.Env(), updateSpec(info[0]));
+    UpdateSpec update = updateSpec(info[0]);
+    (void)live(info.Env());  // last: a getter of the argument may have disposed the session
+    return start<UpdateTask>(info.Env(), update);
   });
 }
 

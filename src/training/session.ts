@@ -286,20 +286,20 @@ export class Session {
 
   /** Runs a call after those before it: at once, up to its first wait, where the session is idle. */
   private exclusive<T>({ signal }: CallOptions, work: () => Promise<T>): Promise<T> {
+    const stop = (): void => this.native.cancel();
     const call = async (): Promise<T> => {
-      this.requireLive();
-      signal?.throwIfAborted();
-      const stop = (): void => this.native.cancel();
-      signal?.addEventListener("abort", stop, { once: true });
       try {
+        this.requireLive();
+        signal?.throwIfAborted();
+        signal?.addEventListener("abort", stop, { once: true });
         return await work();
       } catch (error) {
         // What a failed call has accumulated must not get into the next step.
         if (!this.disposed) this.native.clear();
-        throw signal?.aborted && (error as Error).name === "AbortError" ? signal.reason : error;
+        throw signal?.aborted && (error as Error | null)?.name === "AbortError" ? signal.reason : error;
       } finally {
-        signal?.removeEventListener("abort", stop);
         this.calls -= 1;
+        signal?.removeEventListener?.("abort", stop);
       }
     };
     const idle = this.calls === 0;

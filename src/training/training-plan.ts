@@ -1,4 +1,5 @@
 /** From a configuration to numbers: sampling rate, steps, noise. Pure arithmetic on public values, before any record is read. */
+import { makeAccountant } from "../privacy/accountant.js";
 import { calibrateNoise } from "../privacy/calibrate.js";
 import type { TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
@@ -46,5 +47,11 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   const { epsilon, delta } = config.privacy;
   const noiseMultiplier =
     config.privacy.noiseMultiplier ?? calibrateNoise({ samplingRate, steps, epsilon: epsilon as number, delta });
+  // Noise that proves nothing must not train under the name of privacy.
+  if (makeAccountant("rdp").epsilonAfter({ samplingRate, noiseMultiplier }, 1, delta) === Number.POSITIVE_INFINITY) {
+    throw new ConfigError(
+      `privacy.noiseMultiplier: got ${noiseMultiplier}; allowed: a number large enough for a finite epsilon`,
+    );
+  }
   return { ...base, noiseMultiplier, privacy: { delta, targetEpsilon: epsilon } };
 }

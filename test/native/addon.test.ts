@@ -284,6 +284,18 @@ describe("cancel and dispose", () => {
     expect(cancelled).toBeLessThan((performance.now() - whole) / 2);
   });
 
+  test("an argument whose getter disposes the session is refused", () => {
+    const session = small();
+    const trap = {
+      ...update,
+      get step() {
+        session.dispose();
+        return 1;
+      },
+    };
+    expect(() => session.update(trap)).toThrow(/disposed/);
+  });
+
   test("a disposed session throws, and work under way is settled first", async () => {
     const { session, inputs, targets, examples } = large();
     const call = session.step(inputs, targets, examples, update);

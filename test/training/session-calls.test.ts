@@ -238,6 +238,9 @@ describe("aborting", () => {
     const made = session();
     await expect(made.step(batch, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: "AbortError" });
     await expect(made.evaluate(batch, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: "AbortError" });
+    await expect(made.step(batch, { signal: AbortSignal.abort(null) })).rejects.toBe(null);
+    await expect(made.step(batch, { signal: wrong({}) })).rejects.toThrow(TypeError);
+    made.parameters(); // no call is under way any more
     expect(made.steps).toBe(0);
   });
 

@@ -185,6 +185,11 @@ describe("Trainer", () => {
     expect(readFileSync(join(out, "report.html"), "utf8")).toContain("not private");
   });
 
+  it("refuses noise so small that it proves nothing", async () => {
+    const config = tinyConfig({ privacy: { noiseMultiplier: 1e-7, delta: 1e-5, datasetSize: 200 } });
+    await expect(make(config).run()).rejects.toThrow(/privacy\.noiseMultiplier: got 1e-7; allowed: .* finite epsilon/);
+  });
+
   it("refuses data that does not fit the model, and lets go of nothing it did not take", async () => {
     const out = join(temporaryFolder(), "run");
     const config = tinyConfig({ model: { inputShape: [5], layers: [{ type: "linear", outFeatures: 4 }] } });
