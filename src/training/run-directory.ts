@@ -176,22 +176,53 @@ function readRecord(path: string): RunRecord {
   );
 }
 
-function lock(path: string, mayRetry = true): void {
+/** Takes the folder, over from a dead process if need be. Of several that try, one at most succeeds. */
+function lock(path: string): void {
+  const file = runPaths(path).lock;
+  if (createLock(file)) return;
+  refuseLiving(path, file);
+  // Between reading that a holder is dead and deleting its lock, another process may have taken over: one at a time.
+  const takeover = `${file}.takeover`;
+  if (!createLock(takeover)) throw inUse(path, readHolder(takeover), takeover);
   try {
-    const file = openSync(runPaths(path).lock, "wx");
-    writeSync(file, String(process.pid));
-    closeSync(file);
+    refuseLiving(path, file);
+    unlock(path);
+    if (!createLock(file)) throw inUse(path, readHolder(file), file);
+  } finally {
+    unlinkSync(takeover);
+  }
+}
+
+function createLock(file: string): boolean {
+  try {
+    const handle = openSync(file, "wx");
+    writeSync(handle, String(process.pid));
+    closeSync(handle);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    const holder = Number(readFileSync(runPaths(path).lock, "utf8"));
-    if (isAlive(holder) || !mayRetry) {
-      throw new RunDirectoryError(
-        `${path} is in use by process ${holder}; if that is none of yours, delete ${runPaths(path).lock}`,
-      );
-    }
-    unlock(path);
-    lock(path, false);
+    return false;
   }
+}
+
+/** The process that a lock names; empty where it is just being written, or is gone again. */
+function readHolder(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return "";
+  }
+}
+
+function refuseLiving(path: string, file: string): void {
+  const holder = readHolder(file);
+  if (holder === "" || isAlive(Number(holder))) throw inUse(path, holder, file);
+}
+
+function inUse(path: string, holder: string, file: string): RunDirectoryError {
+  const who = holder === "" ? "another process" : `process ${holder}`;
+  return new RunDirectoryError(`${path} is in use by ${who}; if that is none of yours, delete ${file}`);
 }
 
 function unlock(path: string): void {

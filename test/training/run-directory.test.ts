@@ -70,6 +70,18 @@ describe("RunDirectory", () => {
     expect(existsSync(join(path, "run.lock"))).toBe(false);
   });
 
+  it("is not taken from a process that is just writing its lock, nor over while another takes it over", () => {
+    RunDirectory.create(path, "a").abandon();
+    writeFileSync(join(path, "run.lock"), "");
+    expect(() => RunDirectory.resume(path, "a", () => 0)).toThrow(/in use by another process; .*run\.lock/);
+    writeFileSync(join(path, "run.lock"), String(spawnSync(process.execPath, ["-e", ""]).pid));
+    writeFileSync(join(path, "run.lock.takeover"), String(process.pid));
+    expect(() => RunDirectory.resume(path, "a", () => 0)).toThrow(/delete .*run\.lock\.takeover/);
+    rmSync(join(path, "run.lock.takeover"));
+    RunDirectory.resume(path, "a", () => 0).abandon();
+    expect(existsSync(join(path, "run.lock.takeover"))).toBe(false);
+  });
+
   it.each(["", "{}", '{"format":1,"status":"running","accountedSteps":-1}', "[]"])(
     "refuses a damaged record: %s",
     (content) => {
