@@ -18,7 +18,7 @@
  *
  * Calls may be made without waiting: they run one after the other. Arrays that were passed in must stay as they are
  * until the call's promise settles (a batch of at most `sliceSize` examples is copied before the call returns where
- * the session is idle).
+ * the session is idle). A batch's iterable must not await a call to the same session: that call waits for this one.
  */
 
 import type { Model } from "../graph/model.js";
@@ -302,10 +302,16 @@ export class Session {
         signal?.removeEventListener?.("abort", stop);
       }
     };
-    const idle = this.calls === 0;
+    const before = this.calls === 0 ? undefined : this.tail;
     this.calls += 1;
-    const result = idle ? call() : this.tail.then(call);
-    this.tail = result.catch(() => {});
+    // In place before the call begins: a batch's iterable may call this session from within, and must wait too. Two
+    // steps at once would add into the same sums and count as one.
+    let end = (): void => {};
+    this.tail = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const result = before ? before.then(call) : call();
+    result.then(end, end);
     return result;
   }
 

@@ -244,6 +244,17 @@ describe("aborting", () => {
     expect(made.steps).toBe(0);
   });
 
+  test("a step that is called for while another reads its batch comes after it", async () => {
+    const made = session();
+    let inner: Promise<{ step: number }> | undefined;
+    async function* slices() {
+      inner = made.step(batch);
+      yield batch;
+    }
+    expect((await made.step(slices())).step).toBe(1);
+    expect((await inner)?.step).toBe(2);
+  });
+
   test("a call that waits for another is stopped alone", async () => {
     const made = session();
     const controller = new AbortController();
