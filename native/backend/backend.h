@@ -124,7 +124,9 @@ class Backend {
   // sum[c] += Σ_b factors[b] · x[b, c] (factors null: all ones). A row whose factor is 0 is not read.
   virtual void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stride, const float* factors,
                                float* sum) = 0;
-  // y[b, c] = factors[b] · x[b, c]; a row whose factor is 0 becomes 0 whatever it holds. y may be x.
+  // y[b, c] = factors[b] · x[b, c]; a row whose factor is 0 becomes 0 whatever it holds. So does a row whose largest
+  // product overflows, or is below kLeastScaled, where products round too coarsely for a bound on norms. y may be x.
+  static constexpr float kLeastScaled = 0x1p-102f;
   virtual void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) = 0;
   // y += x
   virtual void add(int64_t count, const float* x, float* y) = 0;

@@ -42,12 +42,7 @@ void Program::accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStati
   } else if (setup.strategy.norm != NormBy::nothing) {
     leaveOutBadExamples(0, chunk.examples, factorTime());
     computeFactors(0, chunk.examples);
-    if (secondPass()) {
-      if (flat()) scaleLossGradient(chunk.examples);
-      backward(1);
-    } else {
-      addKept(chunk.examples);
-    }
+    secondPass() ? backward(1) : addKept(chunk.examples);
   }
   count(chunk.examples, statistics);
 }
@@ -110,8 +105,10 @@ void Program::backward(int pass) {
 }
 
 void Program::answer(Node& node, int pass) {
+  // The second pass weights each layer's output gradient, not the loss: the same sum, but a factor of 1e30 on a loss
+  // could overflow on its way back, and what overflows is no longer bounded by the threshold.
   if (pass == 1) {
-    node.layer->addWeightedSum(node.tape, flat() ? nullptr : node.factors.data(), node.sums.data());
+    node.layer->addWeightedSum(node.tape, node.factors.data(), node.sums.data());
     return;
   }
   switch (node.method.norm) {
@@ -173,12 +170,6 @@ void Program::computeFactors(int64_t first, int64_t examples) {
   for (int g = 0; g < setup.session.clipping.groups(); ++g)
     clipFactors(*clipFunction, setup.session.clipping.thresholds[static_cast<size_t>(g)], examples,
                 squaredNorms.data() + g * capacity + first, factors.data() + g * capacity + first);
-}
-
-void Program::scaleLossGradient(int64_t examples) {
-  int output = setup.graph.output();
-  float* gradient = memory.get() + memoryPlan.offset(gradientBuffers[0][static_cast<size_t>(output)]);
-  setup.backend.scaleRows(examples, setup.graph.elements(output), factors.data(), gradient, gradient);
 }
 
 void Program::addKept(int64_t examples) {

@@ -95,7 +95,6 @@ class Program {
   void leaveOutBadExamples(int64_t first, int64_t examples, int time);
   void zeroRow(int64_t example, int time);
   void computeFactors(int64_t first, int64_t examples);
-  void scaleLossGradient(int64_t examples);
   void addKept(int64_t examples);
   void addWrittenNorms(Node& node, int64_t first, int64_t examples);
   void addWrittenRows(Node& node, int64_t first, int64_t examples, bool weighted);

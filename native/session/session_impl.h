@@ -53,6 +53,8 @@ class Session::Impl {
   std::vector<std::vector<const float*>> taskSums;  // by worker and lane
   std::vector<std::vector<float*>> taskStates;      // by worker and slot
   std::vector<BatchStatistics> laneStatistics;
+  std::vector<double> carried;   // [columns]: the sums of earlier calls of this step; made at the first second call
+  bool carries = false;          // whether it holds anything
   std::vector<char> freshLanes;  // by lane: nothing was added since the last update, and memory holds old sums
 
   bool packedIsStale = true;
@@ -86,7 +88,8 @@ class Session::Impl {
   void planUpdate();
   void runTask(const UpdateTask& task, const UpdateSpec& update, int worker);
   void mergeLanes(size_t parameter, float* values);
-  void clearFreshLanes();
+  void carryLanes();
+  void settleLanes();
   void clear();
 };
 

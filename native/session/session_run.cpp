@@ -66,6 +66,7 @@ static void add(const BatchStatistics& part, BatchStatistics& total) {
 bool Session::Impl::accumulate(const BatchView& batch, const std::atomic<bool>* cancelled) {
   if (batch.examples == 0) return true;
   pack();
+  if (accumulated > 0) carryLanes();
   int64_t chunks = chunkCount(batch.examples);
   laneStatistics.assign(static_cast<size_t>(lanes), {});
   auto stopped = [&] { return cancelled && cancelled->load(std::memory_order_relaxed); };

@@ -80,7 +80,7 @@ UpdateResult Session::Impl::update(const UpdateSpec& update) {
 
   // The step's own number, so that a resumed run draws what it would have drawn, unless that has been used.
   noiseStream = std::max(noiseStream + 1, static_cast<uint64_t>(update.optimizer.step));
-  clearFreshLanes();
+  settleLanes();
   std::atomic<size_t> next{0};
   inParallel(threads, [&](int worker) {
     for (size_t t = next++; t < updateTasks.size(); t = next++) runTask(updateTasks[t], update, worker);
@@ -103,23 +103,43 @@ void Session::Impl::takeClippedSum(size_t parameter, float* values) {
     std::fill(values, values + elementCount(graph.parameters[parameter].shape), 0.0f);
     return;
   }
-  clearFreshLanes();
+  settleLanes();
   mergeLanes(parameter, values);
   for (int lane = 0; lane < lanes; ++lane)
     std::memset(laneSums(lane) + place.offset, 0, sizeof(float) * static_cast<size_t>(place.floats));
 }
 
-// Lanes that no chunk came to, as in an empty batch, hold the sums of an earlier step.
-void Session::Impl::clearFreshLanes() {
+// Between the calls of one logical batch the lanes go over into float64: float32 sums of a hundred thousand clipped
+// gradients would round by more than one gradient's share, and one record could decide which way.
+void Session::Impl::carryLanes() {
+  if (carried.empty()) carried.resize(static_cast<size_t>(layout.columns));
+  if (!carries) std::fill(carried.begin(), carried.end(), 0.0);
+  carries = true;
+  inParallel(threads, [&](int worker) {
+    int64_t first = layout.columns * worker / threads, last = layout.columns * (worker + 1) / threads;
+    for (int lane = 0; lane < lanes; ++lane)
+      for (int64_t c = first; c < last && !freshLanes[static_cast<size_t>(lane)]; ++c)
+        carried[static_cast<size_t>(c)] += laneSums(lane)[c];
+  });
+  std::fill(freshLanes.begin(), freshLanes.end(), true);
+}
+
+// The step's sums into the lanes, ready to be read. Lanes that no chunk came to hold the sums of an earlier step.
+void Session::Impl::settleLanes() {
+  if (carries) carryLanes();
   for (int lane = 0; lane < lanes; ++lane) {
     if (!freshLanes[static_cast<size_t>(lane)]) continue;
     std::fill_n(laneSums(lane), layout.columns, 0.0f);
     freshLanes[static_cast<size_t>(lane)] = false;
   }
+  if (!carries) return;
+  for (int64_t c = 0; c < layout.columns; ++c) laneSums(0)[c] = static_cast<float>(carried[static_cast<size_t>(c)]);
+  carries = false;
 }
 
 void Session::Impl::clear() {
   std::fill(freshLanes.begin(), freshLanes.end(), true);
+  carries = false;
   accumulated = 0;
   statistics = {};
 }

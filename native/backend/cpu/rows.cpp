@@ -13,6 +13,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "backend/cpu/kernels.h"
 
@@ -140,6 +141,17 @@ void addWeightedRowsVector(int64_t rows, int64_t columns, const float* x, int64_
   }
 }
 
+float largestMagnitudeVector(int64_t count, const float* x) {
+  const hn::ScalableTag<float> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  auto largest = hn::Zero(d);
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) largest = hn::Max(largest, hn::Abs(hn::LoadU(d, x + i)));
+  float result = hn::GetLane(hn::MaxOfLanes(d, largest));
+  for (; i < count; ++i) result = std::max(result, std::abs(x[i]));
+  return result;
+}
+
 void scaleRowVector(int64_t columns, float factor, const float* x, float* y) {
   forEachLane(static_cast<size_t>(columns), [&](auto d, size_t c) HWY_ATTR {
     hn::StoreU(hn::Mul(hn::Set(d, factor), hn::LoadU(d, x + c)), d, y + c);
@@ -198,6 +210,7 @@ namespace {
 HWY_EXPORT(addSquaredNormsVector);
 HWY_EXPORT(dotWithMagnitudeVector);
 HWY_EXPORT(addWeightedRowsVector);
+HWY_EXPORT(largestMagnitudeVector);
 HWY_EXPORT(scaleRowVector);
 HWY_EXPORT(addVector);
 HWY_EXPORT(addBiasVector);
@@ -217,12 +230,20 @@ void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stri
 }
 
 // A factor of 0 selects rather than multiplies: 0 · NaN would stay NaN.
+// In float64: the product itself may be what does not fit.
+static bool scalesSafely(float factor, float largest) {
+  const double product = std::abs(static_cast<double>(factor) * largest);
+  return product >= Backend::kLeastScaled && product <= std::numeric_limits<float>::max();
+}
+
 void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) {
   for (int64_t b = 0; b < rows; ++b) {
-    if (factors[b] == 0)
-      std::memset(y + b * columns, 0, static_cast<size_t>(columns) * sizeof(float));
-    else
+    const bool keeps = factors[b] != 0 &&
+                       scalesSafely(factors[b], HWY_DYNAMIC_DISPATCH(largestMagnitudeVector)(columns, x + b * columns));
+    if (keeps)
       HWY_DYNAMIC_DISPATCH(scaleRowVector)(columns, factors[b], x + b * columns, y + b * columns);
+    else
+      std::memset(y + b * columns, 0, static_cast<size_t>(columns) * sizeof(float));
   }
 }
 

@@ -316,5 +316,62 @@ TEST(Session, FrozenLayersKeepTheirWeightsAndCostNoNorm) {
   }
 }
 
+// y = w·x without a bias and squared error: the smallest model whose factors and activations can be driven apart.
+SessionSpec barest(Strategy strategy, const std::string& function, double threshold, int64_t outputs) {
+  SessionSpec spec = specOf({strategy, function});
+  spec.model = {};
+  spec.model.inputShape = {1};
+  spec.model.parameters = {{"0.weight", {outputs, 1}}};
+  spec.model.nodes = {
+      node("Linear", 0, {outputs}, {0, -1}, {{"inFeatures", {1}}, {"outFeatures", {static_cast<double>(outputs)}}})};
+  spec.loss = "meanSquaredError";
+  spec.lossAttributes.values = {};
+  spec.clipping.groupOfParameter = {0};
+  spec.clipping.thresholds = {threshold};
+  return spec;
+}
+
+// Products of a factor and an output gradient may overflow, or lose their last bits below the normal range.
+TEST(Session, NoRecordMovesTheSumBeyondTheThresholdHoweverExtreme) {
+  const float inputs[] = {0.0f, 1e-40f, 1e-30f, 1.0f, 1e30f, 1e38f, 3e38f};
+  const float targets[] = {0.0f, 1e-40f, 1e-20f, 0.3f, 1e30f, 3e37f};
+  for (Strategy strategy : kPrivate)
+    for (const char* function : {"abadi", "autoS", "autoV"})
+      for (double threshold : {1e-6, 1e-4, 1.0, 100.0})
+        for (float x : inputs)
+          for (float t : targets) {
+            Session session(barest(strategy, function, threshold, 2));
+            float target[2] = {t, t / 3};
+            ASSERT_TRUE(session.accumulate({1, &x, target}));
+            std::vector<float> sum(2);
+            session.takeClippedSum(0, sum.data());
+            EXPECT_LE(norm(sum), threshold * (1 + 1e-5))
+                << strategyRow(strategy).name << " " << function << " C=" << threshold << " x=" << x << " t=" << t;
+          }
+}
+
+// float32 alone would lose whole gradients in a sum of a hundred thousand.
+TEST(Session, OneRecordInAHugeBatchMovesTheSumByItsThreshold) {
+  constexpr int64_t kSlice = 512, kSlices = 400;
+  std::vector<float> inputs(kSlice, 1.0f), targets(kSlice, -100.0f);
+  auto sumWith = [&](float last) {
+    SessionSpec spec = barest(Strategy::autoSelect, "abadi", 1, 1);
+    spec.clipping.thresholds = {1};
+    Session session(spec);
+    for (int64_t slice = 0; slice < kSlices; ++slice)
+      EXPECT_TRUE(session.accumulate({kSlice, inputs.data(), targets.data()}));
+    float input = 1;
+    EXPECT_TRUE(session.accumulate({1, &input, &last}));
+    for (int64_t slice = 0; slice < kSlices; ++slice)
+      EXPECT_TRUE(session.accumulate({kSlice, inputs.data(), targets.data()}));
+    float sum = 0;
+    session.takeClippedSum(0, &sum);
+    return sum;
+  };
+  float without = sumWith(0);
+  EXPECT_NEAR(without, 2 * kSlice * kSlices, 1);
+  for (float last : {-100.0f, 100.0f, 0.4f}) EXPECT_LE(std::abs(sumWith(last) - without), 1.04) << last;
+}
+
 }  // namespace
 }  // namespace hushgrad

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "test/support/reference_convolution.h"
 
@@ -126,9 +127,12 @@ void ReferenceBackend::addWeightedRows(int64_t rows, int64_t columns, const floa
 }
 
 void ReferenceBackend::scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) {
-  for (int64_t i = 0; i < rows * columns; ++i) {
-    float factor = factors[i / columns];
-    y[i] = factor == 0 ? 0 : factor * x[i];
+  for (int64_t b = 0; b < rows; ++b) {
+    double largest = 0;
+    for (int64_t c = 0; c < columns; ++c)
+      largest = std::max(largest, std::abs(double(factors[b]) * x[b * columns + c]));
+    bool keeps = factors[b] != 0 && largest >= kLeastScaled && largest <= std::numeric_limits<float>::max();
+    for (int64_t c = 0; c < columns; ++c) y[b * columns + c] = keeps ? factors[b] * x[b * columns + c] : 0;
   }
 }
 
