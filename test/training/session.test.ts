@@ -77,14 +77,15 @@ describe("step", () => {
     expect(largestDifference(flat(made.parameters()), expected)).toBeLessThan(1e-7);
   });
 
-  test("slices of one batch give the bits of the batch", async () => {
+  // To rounding: between slices the sums go over into float64.
+  test("slices of one batch give the step of the batch", async () => {
     const whole = session({ chunkSize: 2, threads: 2 });
     const sliced = session({ chunkSize: 2, threads: 2 });
     const { lossSum } = await whole.step(batch);
     const statistics = await sliced.step([part(batch, 0, 4), part(batch, 4, 8)]);
     expect(statistics.examples).toBe(8);
     expect(statistics.lossSum).toBeCloseTo(lossSum, 9);
-    expect(sliced.parameters()).toEqual(whole.parameters());
+    expect(largestDifference(flat(sliced.parameters()), flat(whole.parameters()))).toBeLessThan(1e-7);
   });
 
   test("a batch larger than a slice is cut, and gives the bits of its slices", async () => {
