@@ -17,9 +17,9 @@ export type BaselineEntry = z.infer<typeof entry>;
 
 /** Machines differ in caches, memory and noise: margins learned on one are never narrower than `least`. */
 const MARGINS = {
-  ratio: { least: 0.25, most: 0.35 },
+  ratio: { least: 0.45, most: 0.6 },
   /** Of a step over a GEMM: machines of one instruction set differ in more than that. */
-  overGemm: { least: 0.5, most: 0.8 },
+  overGemm: { least: 0.8, most: 1.2 },
 } as const;
 /** A margin is this many times what the ratio strayed in repeated runs. */
 const SAFETY = 2.5;

@@ -60,16 +60,16 @@ describe("the baseline", () => {
   test("margins are as wide as repeated runs strayed, within bounds; a machine too busy to learn from is told", () => {
     const runs = new Map([
       ["mlp: auto/none", [1, 1.01, 0.99]],
-      ["mlp: ghost/none", [1, 1.12, 0.95]],
+      ["mlp: ghost/none", [1, 1.2, 0.95]],
       ["dpcnn: auto/none", [1, 2, 0.5]],
       ["mlp: none/gemm", [5, 5, 5]],
     ]);
     const learned = learn(emptyBaseline, "avx512f", runs);
-    expect(learned.ratios["mlp: auto/none"]).toEqual({ ratio: 1, margin: 0.25 });
-    expect(learned.ratios["mlp: ghost/none"]).toEqual({ ratio: 1, margin: 0.3 });
-    expect(learned.ratios["dpcnn: auto/none"]).toEqual({ ratio: 1, margin: 0.35 });
+    expect(learned.ratios["mlp: auto/none"]).toEqual({ ratio: 1, margin: 0.45 });
+    expect(learned.ratios["mlp: ghost/none"]).toEqual({ ratio: 1, margin: 0.5 });
+    expect(learned.ratios["dpcnn: auto/none"]).toEqual({ ratio: 1, margin: 0.6 });
     expect(unsteady(runs)).toEqual(["dpcnn: auto/none strayed by 100 %"]);
-    expect(learned.overGemm).toEqual({ avx512f: { "mlp: none/gemm": { ratio: 5, margin: 0.5 } } });
+    expect(learned.overGemm).toEqual({ avx512f: { "mlp: none/gemm": { ratio: 5, margin: 0.8 } } });
   });
 
   test("learning on one instruction set keeps what was learned on another", () => {
