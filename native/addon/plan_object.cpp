@@ -24,6 +24,7 @@ Napi::Object planObject(Napi::Env env, const SessionPlan& plan) {
   object.Set("chunkSize", static_cast<double>(plan.chunkSize));
   object.Set("lanes", static_cast<double>(plan.lanes));
   object.Set("threads", static_cast<double>(plan.threads));
+  object.Set("sliceSize", static_cast<double>(plan.sliceSize));
   object.Set("parameterBytes", static_cast<double>(plan.parameterBytes));
   object.Set("workerBytes", static_cast<double>(plan.workerBytes));
   object.Set("totalBytes", static_cast<double>(plan.totalBytes));

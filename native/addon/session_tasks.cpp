@@ -79,8 +79,10 @@ void ClippedSumsTask::work() {
     sums.push_back(nullptr);
     if (!core->trainable(i)) continue;
     sums.back() = allocateFloats(static_cast<double>(core->parameterElements[i]), "clipped sums");
-    session().takeClippedSum(i, sums.back().get());
   }
+  std::vector<float*> values;
+  for (const AlignedFloats& sum : sums) values.push_back(sum.get());
+  session().takeClippedSums(values.data());
   core->clear();
 }
 

@@ -39,7 +39,6 @@ struct Tape {
   float* saved = nullptr;                 // savedFloats() an example: forward writes, backward reads
   float* scratch = nullptr;               // scratchFloats(): free for use within one call
   const float* packed = nullptr;          // packedFloats(), written by pack()
-  bool startsSums = false;                // addWeightedSum: the sums hold nothing yet and are overwritten
   std::vector<const float*> parameters;   // by slot, PyTorch's layout; null where the layer goes without
 };
 
@@ -105,8 +104,22 @@ class Layer {
     (void)tape, (void)factors, (void)sums;
   }
 
-  // Whether addWeightedSum honours tape.startsSums, so that sums need not be cleared and read back for its sake.
-  virtual bool canStartSums() const { return false; }
+  // ---- The sum put off (optional): where it is one product over any number of examples, what the product needs of
+  // each is kept, and the product made at the step's end, tile by tile. A slot that is put off is null in
+  // addWeightedSum's sums.
+
+  virtual int64_t operandFloats(size_t slot) const { return (void)slot, 0; }  // an example; 0: cannot be put off
+  // operands + b·operandFloats(slot) = what the product needs of g_b, weighted by factors[b] (null: all ones).
+  virtual void keepOperands(Tape& tape, size_t slot, const float* factors, float* operands) {
+    (void)tape, (void)slot, (void)factors, (void)operands;
+  }
+  // Makes elements first … first + count of Σ_b factor·g_b over `examples` kept ones, somewhere in `room`, which holds
+  // tileFloats(slot, count); returns where they begin. Safe to call from several workers at once.
+  virtual const float* multiplyOperands(size_t slot, int64_t examples, const float* operands, int64_t first,
+                                        int64_t count, float* room) const {
+    return (void)slot, (void)examples, (void)operands, (void)first, (void)count, room;
+  }
+  virtual int64_t tileFloats(size_t slot, int64_t count) const { return (void)slot, count; }
 
   virtual Cost ghostNormCost() const { return {}; }
   virtual Cost writeCost() const { return {}; }

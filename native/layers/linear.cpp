@@ -93,8 +93,6 @@ class Linear : public Layer {
     if (biasNorms) backend.addSquaredNorms(tape.examples, out, bias, stride, biasNorms);
   }
 
-  bool canStartSums() const override { return true; }
-
   void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) override {
     float* weight = slots.of(sums, kWeight);
     float* bias = slots.of(sums, kBias);
@@ -103,13 +101,50 @@ class Linear : public Layer {
     const float* scaled = nullptr;
     if (weight != nullptr) {
       scaled = scaledGradient(tape, weightFactors);
-      multiply(tape.examples * positions, tape.inputs[0], scaled, tape.startsSums ? 0 : 1, weight);
+      multiply(tape.examples * positions, tape.inputs[0], scaled, 1, weight);
     }
     if (bias == nullptr) return;
+    // One position: e is the bias' gradient itself, so that factor·e is within the threshold and cannot overflow.
+    if (positions == 1) return backend.addWeightedRows(tape.examples, out, tape.outputGradient, out, biasFactors, bias);
     if (scaled == nullptr || biasFactors != weightFactors) scaled = scaledGradient(tape, biasFactors);
-    if (tape.startsSums) std::fill(bias, bias + out, 0.0f);
     backend.addWeightedRows(tape.examples * positions, out, scaled, out, nullptr, bias);
   }
+
+  // One position: the weight's sum is EᵀA over however many examples. Rows of A and E lie side by side.
+  int64_t operandFloats(size_t slot) const override {
+    return positions == 1 && slot == kWeight && slots.has(slot) ? outputGradientOffset() + wholeLines(out) + kLine : 0;
+  }
+
+  void keepOperands(Tape& tape, size_t slot, const float* factors, float* operands) override {
+    for (int64_t b = 0; b < tape.examples; ++b, operands += operandFloats(slot)) {
+      std::copy_n(input(tape, b), in, operands);
+      float* scaled = operands + outputGradientOffset();
+      if (factors == nullptr)
+        std::copy_n(outputGradient(tape, b), out, scaled);
+      else
+        backend.scaleRows(1, out, factors + b, outputGradient(tape, b), scaled);
+    }
+  }
+
+  // Whole rows of the weight, the first and the last of which may stick out of the tile.
+  const float* multiplyOperands(size_t slot, int64_t examples, const float* operands, int64_t first, int64_t count,
+                                float* room) const override {
+    const int64_t row = first / in;
+    Gemm product;
+    product.transposeA = true;
+    product.m = (first + count - 1) / in - row + 1;
+    product.n = in;
+    product.k = examples;
+    product.a = operands + outputGradientOffset() + row;
+    product.lda = operandFloats(slot);
+    product.b = operands;
+    product.ldb = operandFloats(slot);
+    product.c = room;
+    product.ldc = in;
+    backend.gemm(product);
+    return room + first - row * in;
+  }
+  int64_t tileFloats(size_t slot, int64_t count) const override { return (void)slot, count + 2 * in; }
 
   Cost ghostNormCost() const override {
     double gradientBytes = floatBytes(positions * out);
@@ -125,6 +160,10 @@ class Linear : public Layer {
   }
 
  private:
+  // A line behind each row of operands keeps their distance off the powers of two, which caches dislike.
+  static constexpr int64_t kLine = 16;
+  static int64_t wholeLines(int64_t floats) { return (floats + kLine - 1) / kLine * kLine; }
+  int64_t outputGradientOffset() const { return wholeLines(in); }
   static double floatBytes(int64_t count) { return sizeof(float) * static_cast<double>(count); }
   double productFlops() const { return 2.0 * positions * in * out; }
   int64_t sumScratch() const { return capacity * positions * out; }

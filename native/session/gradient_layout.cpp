@@ -21,23 +21,34 @@ static void findPlaces(const Graph& graph, const std::vector<std::unique_ptr<Lay
   }
 }
 
+static void append(const std::vector<size_t>& parameters, bool deferred, GradientLayout& layout) {
+  for (size_t p : parameters) {
+    GradientLayout::Place& place = layout.parameters[p];
+    if (!place.trained || place.deferred != deferred) continue;
+    place.offset = layout.columns;
+    layout.columns += (place.floats + kAlignment - 1) / kAlignment * kAlignment;
+  }
+}
+
 GradientLayout layOutGradient(const Graph& graph, const std::vector<std::unique_ptr<Layer>>& layers,
-                              const ClippingSpec& clipping) {
+                              const std::vector<Method>& methods, const ClippingSpec& clipping) {
   GradientLayout layout;
   layout.parameters.resize(graph.parameters.size());
   findPlaces(graph, layers, layout);
-  for (int group = 0; group < clipping.groups(); ++group) {
-    GradientLayout::Range range{layout.columns, 0};
+  std::vector<size_t> byGroup;
+  for (int group = 0; group < clipping.groups(); ++group)
     for (size_t p = 0; p < graph.parameters.size(); ++p) {
+      if (clipping.groupOfParameter[p] != group) continue;
+      byGroup.push_back(p);
       GradientLayout::Place& place = layout.parameters[p];
-      if (clipping.groupOfParameter[p] != group || !graph.parameters[p].trainable || place.node < 0) continue;
-      place.trained = true;
-      place.offset = layout.columns;
-      layout.columns += (place.floats + kAlignment - 1) / kAlignment * kAlignment;
+      place.trained = graph.parameters[p].trainable && place.node >= 0;
+      if (!place.trained) continue;
+      const size_t node = static_cast<size_t>(place.node);
+      place.deferred = methods[node].sum != SumBy::writtenOut && layers[node]->operandFloats(place.slot) > 0;
     }
-    range.columns = layout.columns - range.first;
-    layout.groups.push_back(range);
-  }
+  append(byGroup, false, layout);
+  layout.laneColumns = layout.columns;
+  append(byGroup, true, layout);
   return layout;
 }
 

@@ -7,6 +7,7 @@
 
 #include "clipping/clipping.h"
 #include "graph/graph.h"
+#include "session/methods.h"
 
 namespace hushgrad {
 
@@ -17,17 +18,15 @@ struct GradientLayout {
     size_t slot = 0;
     int64_t offset = 0, floats = 0;
     bool trained = false;
-  };
-  struct Range {
-    int64_t first = 0, columns = 0;
+    bool deferred = false;  // its sum waits for the step's end (deferred_sums.h)
   };
   std::vector<Place> parameters;
-  std::vector<Range> groups;
   int64_t columns = 0;
+  int64_t laneColumns = 0;  // of an accumulator: deferred parameters, which come last, need none
 };
 
 // Padding between parameters keeps each on a cache line of its own; it is zero in every row and accumulator.
 GradientLayout layOutGradient(const Graph& graph, const std::vector<std::unique_ptr<Layer>>& layers,
-                              const ClippingSpec& clipping);
+                              const std::vector<Method>& methods, const ClippingSpec& clipping);
 
 }  // namespace hushgrad

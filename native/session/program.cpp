@@ -20,20 +20,21 @@ static uint64_t mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// Fresh sums are cleared, but for layers that overwrite them in one product anyway.
-void Program::pointAt(float* sums, bool fresh) {
-  for (Node& node : nodes) {
-    node.tape.startsSums = fresh && node.layer->canStartSums() && node.method.sum != SumBy::writtenOut;
+void Program::pointAt(float* sums, bool fresh, int64_t row) {
+  if (fresh) std::fill_n(sums, gradientLayout.laneColumns, 0.0f);
+  for (Node& node : nodes)
     for (size_t slot = 0; slot < node.sums.size(); ++slot) {
-      node.sums[slot] = node.norms[slot] ? sums + node.offsets[slot] : nullptr;
-      if (fresh && node.sums[slot] && !node.tape.startsSums)
-        std::fill_n(node.sums[slot], node.layer->gradientFloats(slot), 0.0f);
+      if (!node.norms[slot]) continue;
+      const size_t parameter = static_cast<size_t>(node.spec->parameters[slot]);
+      if (gradientLayout.parameters[parameter].deferred)
+        node.operands[slot] = setup.operands[parameter] + row * node.layer->operandFloats(slot);
+      else
+        node.sums[slot] = sums + node.offsets[slot];
     }
-  }
 }
 
 void Program::accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStatistics& statistics) {
-  pointAt(sums, fresh);
+  pointAt(sums, fresh, chunk.firstRow);
   forward(chunk, true);
   computeLosses(chunk);
   backward(0);
@@ -108,12 +109,12 @@ void Program::answer(Node& node, int pass) {
   // The second pass weights each layer's output gradient, not the loss: the same sum, but a factor of 1e30 on a loss
   // could overflow on its way back, and what overflows is no longer bounded by the threshold.
   if (pass == 1) {
-    node.layer->addWeightedSum(node.tape, node.factors.data(), node.sums.data());
+    addSum(node, node.factors.data());
     return;
   }
   switch (node.method.norm) {
     case NormBy::nothing:
-      node.layer->addWeightedSum(node.tape, nullptr, node.sums.data());
+      addSum(node, nullptr);
       return;
     case NormBy::ghost:
       node.layer->addGhostNorms(node.tape, node.norms.data());
@@ -123,6 +124,13 @@ void Program::answer(Node& node, int pass) {
       node.layer->writeGradients(node.tape, node.gradients.data(), node.stride,
                                  wholeRows() ? nullptr : node.norms.data());
   }
+}
+
+void Program::addSum(Node& node, const float* const* factors) {
+  for (size_t slot = 0; slot < node.operands.size(); ++slot)
+    if (node.operands[slot])
+      node.layer->keepOperands(node.tape, slot, factors ? factors[slot] : nullptr, node.operands[slot]);
+  node.layer->addWeightedSum(node.tape, factors, node.sums.data());
 }
 
 void Program::propagate(Node& node, int pass) {
@@ -177,7 +185,7 @@ void Program::addKept(int64_t examples) {
     if (!node.trains) continue;
     if (node.method.sum == SumBy::keptOutputGradient) {
       node.tape.outputGradient = node.passes[0].outputGradient;
-      node.layer->addWeightedSum(node.tape, node.factors.data(), node.sums.data());
+      addSum(node, node.factors.data());
     } else {
       addWrittenRows(node, 0, examples, true);
     }

@@ -2,7 +2,6 @@
 // a chunk under a strategy. Works on its own memory and one lane's accumulator, so programs run side by side.
 #pragma once
 
-#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -10,6 +9,7 @@
 #include "graph/graph.h"
 #include "graph/memory_plan.h"
 #include "losses/loss.h"
+#include "session/float_memory.h"
 #include "session/gradient_layout.h"
 #include "session/methods.h"
 #include "session/session.h"
@@ -25,6 +25,7 @@ struct ProgramSetup {
   int64_t capacity;                      // most examples in a chunk
   std::vector<const float*> parameters;  // by parameter, PyTorch's layout
   std::vector<const float*> packed;      // by node
+  std::vector<float*> operands;          // by parameter; null where the sum is not deferred
   Backend& backend;
 };
 
@@ -33,14 +34,9 @@ struct Chunk {
   const float* inputs = nullptr;
   const void* targets = nullptr;  // null: no loss (evaluation)
   uint64_t firstExample = 0;      // in the logical batch
+  int64_t firstRow = 0;           // in the call, and so in the operands of deferred sums
   uint64_t dropoutKey = 0;
 };
-
-struct FreeDeleter {
-  void operator()(void* memory) const { std::free(memory); }
-};
-using FloatMemory = std::unique_ptr<float[], FreeDeleter>;
-FloatMemory allocateFloats(int64_t floats);  // zeroed, on cache lines; throws std::bad_alloc
 
 class Program {
  public:
@@ -54,8 +50,8 @@ class Program {
   // are not alive together share memory, so these add up to more than floats().
   int64_t nodeFloats(size_t node) const;
 
-  // Forward, losses, backward; adds the chunk's clipped sum to `sums` (layout().columns floats) and its
-  // diagnostics to `statistics`.
+  // Forward, losses, backward; adds the chunk's clipped sum to `sums` (layout().laneColumns floats), or keeps its
+  // operands, and its diagnostics to `statistics`.
   // With `fresh` the sums hold nothing yet, whatever is in memory.
   void accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStatistics& statistics);
   // The first half of it: losses, squared norms and, where the strategy keeps them, written-out gradients.
@@ -86,11 +82,12 @@ class Program {
   int lastRead(int value) const;
 
   // program.cpp: execution
-  void pointAt(float* sums, bool fresh);
+  void pointAt(float* sums, bool fresh, int64_t row);
   void forward(const Chunk& chunk, bool training);
   void computeLosses(const Chunk& chunk);
   void backward(int pass);
   void answer(Node& node, int pass);
+  void addSum(Node& node, const float* const* factors);
   void propagate(Node& node, int pass);
   void leaveOutBadExamples(int64_t first, int64_t examples, int time);
   void zeroRow(int64_t example, int time);

@@ -26,7 +26,8 @@ struct Program::Node {
   std::vector<double*> norms;         // [capacity]
   std::vector<const float*> factors;  // [capacity]
   std::vector<float*> gradients;      // written out, b-th at + b·stride
-  std::vector<float*> sums;           // in the lane that is being added to
+  std::vector<float*> sums;           // in the lane that is being added to; null where deferred
+  std::vector<float*> operands;       // of the chunk's examples; null where not deferred
   int64_t stride = 0;
 
   // Buffers of the plan; −1: none.

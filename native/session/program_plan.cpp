@@ -29,7 +29,7 @@ Program::Program(const ProgramSetup& given)
   const Graph& graph = setup.graph;
   std::vector<std::unique_ptr<Layer>> layers;
   for (size_t i = 0; i < graph.nodes.size(); ++i) layers.push_back(makeNodeLayer(graph, i, capacity, setup.backend));
-  gradientLayout = layOutGradient(graph, layers, setup.session.clipping);
+  gradientLayout = layOutGradient(graph, layers, setup.methods, setup.session.clipping);
   nodes.resize(layers.size());
   for (size_t i = 0; i < nodes.size(); ++i) {
     Node& node = nodes[i];
@@ -246,6 +246,7 @@ void Program::bindAnswers(const MemoryPlan& plan) {
       node.factors.push_back(trained ? factors.data() + group * capacity : nullptr);
       node.gradients.push_back(!trained ? nullptr : rows ? rows + place.offset : stash);
       node.sums.push_back(nullptr);
+      node.operands.push_back(nullptr);
       if (trained && stash) stash += aligned(place.floats);
     }
   }

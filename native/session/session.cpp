@@ -10,6 +10,8 @@ namespace hushgrad {
 
 // With `deterministic`, chunks go to this many accumulators whatever the thread count.
 static constexpr int kDeterministicLanes = 8;
+// Examples that are worked on before sums are carried over: enough to keep every lane busy, few enough to bound memory.
+static constexpr int64_t kLeastSlice = 256;
 
 // Cores read whole cache lines; parameters that share none are updated side by side without stealing lines.
 static int64_t aligned(int64_t floats) {
@@ -67,6 +69,8 @@ void Session::Impl::choose() {
   chunkSize = spec.chunkSize;
   if (chunkSize == 0) chunkSize = chooseChunkSize(trafficOf(graph, layers, methods), machine().l2Bytes);
   if (strategy.oneExample) chunkSize = 1;
+  const int64_t round = chunkSize * lanes;
+  sliceSize = (kLeastSlice + round - 1) / round * round;
   if (chunkSize == 1) return;
   layers = makeLayers(graph, chunkSize, backend);
   methods = chooseMethods(graph, layers, strategy);
@@ -75,7 +79,7 @@ void Session::Impl::choose() {
 // ---- Memory that all workers share
 
 void Session::Impl::allocate() {
-  layout = layOutGradient(graph, layers, spec.clipping);
+  layout = layOutGradient(graph, layers, methods, spec.clipping);
 
   std::vector<int64_t> offsets;
   for (const ParameterSpec& parameter : graph.parameters) {
@@ -101,12 +105,15 @@ void Session::Impl::allocate() {
     packed.push_back(layer->packedFloats() > 0 ? next : nullptr);
     next += aligned(layer->packedFloats());
   }
-  laneMemory = allocateFloats(lanes * layout.columns);
+  laneMemory = allocateFloats(lanes * layout.laneColumns);
+  deferred = std::make_unique<DeferredSums>(layers, layout, sliceSize, threads);
   freshLanes.assign(static_cast<size_t>(lanes), true);
   unpackedMemory = allocateFloats(threads * unpackedFloats);
 }
 
 ProgramSetup Session::Impl::programSetup(const StrategyRow& row, std::vector<Method> chosen, int64_t capacity) const {
+  std::vector<float*> operands;
+  for (size_t p = 0; p < parameters.size(); ++p) operands.push_back(deferred->operands(p));
   return {graph,
           spec,
           row,
@@ -114,6 +121,7 @@ ProgramSetup Session::Impl::programSetup(const StrategyRow& row, std::vector<Met
           capacity,
           std::vector<const float*>(parameters.begin(), parameters.end()),
           std::vector<const float*>(packed.begin(), packed.end()),
+          operands,
           backend};
 }
 
@@ -133,6 +141,7 @@ void Session::Impl::describe() {
   plan.chunkSize = chunkSize;
   plan.lanes = lanes;
   plan.threads = threads;
+  plan.sliceSize = sliceSize;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const NodeSpec& node = graph.nodes[i];
     LayerPlan row;
@@ -148,8 +157,8 @@ void Session::Impl::describe() {
     row.bytes = 4 * threads * programs[0]->nodeFloats(i);
     plan.layers.push_back(row);
   }
-  int64_t shared =
-      parameterFloats * (1 + optimizer->slots()) + packedFloats + lanes * layout.columns + threads * unpackedFloats;
+  int64_t shared = parameterFloats * (1 + optimizer->slots()) + packedFloats + lanes * layout.laneColumns +
+                   deferred->floats() + threads * unpackedFloats;
   plan.parameterBytes = 4 * shared;
   plan.workerBytes = 4 * threads * programs[0]->floats();
   plan.totalBytes = plan.parameterBytes + plan.workerBytes;
@@ -209,8 +218,8 @@ void Session::clear() {
 UpdateResult Session::update(const UpdateSpec& spec) {
   return impl->update(spec);
 }
-void Session::takeClippedSum(size_t parameter, float* values) {
-  impl->takeClippedSum(parameter, values);
+void Session::takeClippedSums(float* const* values) {
+  impl->takeClippedSums(values);
 }
 void Session::perExampleGradients(const BatchView& batch, float* const* gradients, double* squaredNorms,
                                   double* losses) {

@@ -6,8 +6,9 @@
 //   update(...)        noise and optimizer in one pass over the parameters; clears the sums.
 //
 // Chunk i goes to lane i mod lanes, lane l to worker l mod threads. A lane owns an accumulator per parameter; lanes
-// are added in order. So results repeat to the bit, and with `deterministic` (lanes fixed at 8, whatever the thread
-// count) they do not depend on the thread count either.
+// are added in order; sums that are one product wait for the update instead (deferred_sums.h). So results repeat to the
+// bit, and with `deterministic` (lanes fixed at 8, whatever the thread count) they do not depend on the thread count
+// either.
 #pragma once
 
 #include <atomic>
@@ -75,7 +76,8 @@ struct LayerPlan {
 struct SessionPlan {
   std::vector<LayerPlan> layers;
   int64_t chunkSize = 0, lanes = 0, threads = 0;
-  int64_t parameterBytes = 0;  // parameters, accumulators, optimizer state, packed weights
+  int64_t sliceSize = 0;       // examples worked on at once; larger batches are cut
+  int64_t parameterBytes = 0;  // parameters, sums and what they wait for, optimizer state, packed weights
   int64_t workerBytes = 0;     // activations, gradients, scratch: all workers
   int64_t totalBytes = 0;
 };
@@ -104,8 +106,9 @@ class Session {
   void clear();  // forgets what was accumulated
   UpdateResult update(const UpdateSpec& spec);
 
-  // The accumulated clipped sum without noise (not private), per parameter in PyTorch's layout; clears it.
-  void takeClippedSum(size_t parameter, float* values);
+  // The accumulated clipped sums without noise (not private), by parameter in PyTorch's layout; null where not wanted.
+  // Clears them.
+  void takeClippedSums(float* const* values);
   // Per-example gradients (not clipped, not private): gradients[p] is [examples, elements of p] or null.
   // squaredNorms: [groups, examples] or null. losses [examples] or null.
   void perExampleGradients(const BatchView& batch, float* const* gradients, double* squaredNorms, double* losses);

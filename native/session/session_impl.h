@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "privatize/privatize.h"
+#include "session/deferred_sums.h"
 #include "session/program.h"
 #include "session/session.h"
 
@@ -18,6 +19,7 @@ struct UpdateTask {
   int64_t first, count;
   uint64_t noiseFirst;  // number of its first noise sample
   bool whole;           // in an order of its own, so that it has to be brought into PyTorch's as a whole
+  bool deferred;        // a tile of a deferred sum
 };
 
 class Session::Impl {
@@ -30,7 +32,7 @@ class Session::Impl {
   Graph graph;
   std::vector<Method> methods;
   int threads = 1, lanes = 1;
-  int64_t chunkSize = 1;
+  int64_t chunkSize = 1, sliceSize = 1;
 
   // A further copy of the layers: for packing weights, unpacking gradients and the plan.
   std::vector<std::unique_ptr<Layer>> layers;
@@ -53,7 +55,8 @@ class Session::Impl {
   std::vector<std::vector<const float*>> taskSums;  // by worker and lane
   std::vector<std::vector<float*>> taskStates;      // by worker and slot
   std::vector<BatchStatistics> laneStatistics;
-  std::vector<double> carried;   // [columns]: the sums of earlier calls of this step; made at the first second call
+  std::unique_ptr<DeferredSums> deferred;
+  std::vector<double> carried;   // [columns]: the sums of earlier slices of this step; made at the first second slice
   bool carries = false;          // whether it holds anything
   std::vector<char> freshLanes;  // by lane: nothing was added since the last update, and memory holds old sums
 
@@ -65,7 +68,7 @@ class Session::Impl {
   BatchStatistics statistics;
   SessionPlan plan;
 
-  float* laneSums(int lane) { return laneMemory.get() + lane * layout.columns; }
+  float* laneSums(int lane) { return laneMemory.get() + lane * layout.laneColumns; }
   uint64_t stepDropoutKey() const { return dropoutKey + 0xd1342543de82ef95u * (stepsTaken + 1); }
 
   // session.cpp
@@ -77,6 +80,7 @@ class Session::Impl {
   // session_run.cpp
   void pack();
   bool accumulate(const BatchView& batch, const std::atomic<bool>* cancelled);
+  bool accumulateSlice(const BatchView& slice, const std::atomic<bool>* cancelled);
   void evaluate(const BatchView& batch, float* outputs, double* losses);
   void perExampleGradients(const BatchView& batch, float* const* gradients, double* squaredNorms, double* losses);
   Chunk cut(const BatchView& batch, int64_t chunk, int64_t chunks) const;
@@ -84,12 +88,15 @@ class Session::Impl {
 
   // session_update.cpp
   UpdateResult update(const UpdateSpec& spec);
-  void takeClippedSum(size_t parameter, float* values);
+  void takeClippedSums(float* const* values);
   void planUpdate();
+  void forEachTask(const std::function<void(const UpdateTask&, int worker)>& work);
   void runTask(const UpdateTask& task, const UpdateSpec& update, int worker);
+  const float* deferredTile(const UpdateTask& task, int worker);
   void mergeLanes(size_t parameter, float* values);
-  void carryLanes();
+  void carrySums();
   void settleLanes();
+  void forgetSums();
   void clear();
 };
 

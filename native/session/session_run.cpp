@@ -51,6 +51,7 @@ Chunk Session::Impl::cut(const BatchView& batch, int64_t index, int64_t chunks) 
   if (batch.targets)
     chunk.targets = static_cast<const float*>(batch.targets) + first * programs[0]->lossFunction().targetElements();
   chunk.firstExample = accumulated + static_cast<uint64_t>(first);
+  chunk.firstRow = first;
   chunk.dropoutKey = stepDropoutKey();
   return chunk;
 }
@@ -64,9 +65,19 @@ static void add(const BatchStatistics& part, BatchStatistics& total) {
 }
 
 bool Session::Impl::accumulate(const BatchView& batch, const std::atomic<bool>* cancelled) {
-  if (batch.examples == 0) return true;
+  const int64_t inputs = graph.elements(0), targets = programs[0]->lossFunction().targetElements();
+  for (int64_t first = 0; first < batch.examples; first += sliceSize) {
+    // int32 and float32 targets are equally wide.
+    const BatchView slice{std::min(sliceSize, batch.examples - first), batch.inputs + first * inputs,
+                          static_cast<const float*>(batch.targets) + first * targets};
+    if (!accumulateSlice(slice, cancelled)) return false;
+  }
+  return true;
+}
+
+bool Session::Impl::accumulateSlice(const BatchView& batch, const std::atomic<bool>* cancelled) {
   pack();
-  if (accumulated > 0) carryLanes();
+  if (accumulated > 0) carrySums();
   int64_t chunks = chunkCount(batch.examples);
   laneStatistics.assign(static_cast<size_t>(lanes), {});
   auto stopped = [&] { return cancelled && cancelled->load(std::memory_order_relaxed); };
@@ -84,6 +95,7 @@ bool Session::Impl::accumulate(const BatchView& batch, const std::atomic<bool>* 
     return false;
   }
   for (const BatchStatistics& part : laneStatistics) add(part, statistics);
+  deferred->keep(batch.examples);
   accumulated += static_cast<uint64_t>(batch.examples);
   return true;
 }

@@ -37,10 +37,10 @@ void Session::Impl::planUpdate() {
     if (!place.trained) continue;
     int64_t count = elementCount(graph.parameters[p].shape);
     bool whole = layers[static_cast<size_t>(place.node)]->hasOwnOrder(place.slot);
-    int64_t size = whole ? count : kTaskFloats;
+    int64_t size = whole ? count : place.deferred ? DeferredSums::kTileFloats : kTaskFloats;
     for (int64_t first = 0; first < count; first += size)
       updateTasks.push_back(
-          {p, first, std::min(size, count - first), static_cast<uint64_t>(noiseFirst + first), whole});
+          {p, first, std::min(size, count - first), static_cast<uint64_t>(noiseFirst + first), whole, place.deferred});
     noiseFirst += (count + kBlock - 1) / kBlock * kBlock;
   }
   fingerprints.resize(parameters.size());
@@ -48,18 +48,36 @@ void Session::Impl::planUpdate() {
   taskStates.assign(static_cast<size_t>(threads), std::vector<float*>(static_cast<size_t>(optimizer->slots())));
 }
 
+void Session::Impl::forEachTask(const std::function<void(const UpdateTask&, int)>& work) {
+  std::atomic<size_t> next{0};
+  inParallel(threads, [&](int worker) {
+    for (size_t t = next++; t < updateTasks.size(); t = next++) work(updateTasks[t], worker);
+  });
+}
+
+// What the slices before left is in `carried`, and this slice's operands with it.
+const float* Session::Impl::deferredTile(const UpdateTask& task, int worker) {
+  if (!carries) return deferred->tile(task.parameter, task.first, task.count, worker);
+  float* room = deferred->room(worker);
+  const double* from = carried.data() + layout.parameters[task.parameter].offset + task.first;
+  for (int64_t i = 0; i < task.count; ++i) room[i] = static_cast<float>(from[i]);
+  return room;
+}
+
 void Session::Impl::runTask(const UpdateTask& task, const UpdateSpec& update, int worker) {
   const GradientLayout::Place& place = layout.parameters[task.parameter];
   std::vector<const float*>& sums = taskSums[static_cast<size_t>(worker)];
   std::vector<float*>& state = taskStates[static_cast<size_t>(worker)];
   float* unpacked = unpackedMemory.get() + worker * unpackedFloats;
+  const bool oneSum = task.whole || task.deferred;
   if (task.whole) mergeLanes(task.parameter, unpacked);
-  for (int lane = 0; lane < lanes; ++lane)
-    sums[static_cast<size_t>(lane)] = task.whole ? unpacked : laneSums(lane) + place.offset + task.first;
+  if (oneSum) sums[0] = task.whole ? unpacked : deferredTile(task, worker);
+  for (int lane = 0; lane < lanes && !oneSum; ++lane)
+    sums[static_cast<size_t>(lane)] = laneSums(lane) + place.offset + task.first;
   for (size_t slot = 0; slot < state.size(); ++slot) state[slot] = states[task.parameter][slot] + task.first;
 
   PrivatizeRange range;
-  range.lanes = task.whole ? 1 : lanes;
+  range.lanes = oneSum ? 1 : lanes;
   range.sums = sums.data();
   range.count = task.count;
   range.noise = &noise;
@@ -81,66 +99,78 @@ UpdateResult Session::Impl::update(const UpdateSpec& update) {
   // The step's own number, so that a resumed run draws what it would have drawn, unless that has been used.
   noiseStream = std::max(noiseStream + 1, static_cast<uint64_t>(update.optimizer.step));
   settleLanes();
-  std::atomic<size_t> next{0};
-  inParallel(threads, [&](int worker) {
-    for (size_t t = next++; t < updateTasks.size(); t = next++) runTask(updateTasks[t], update, worker);
-  });
+  forEachTask([&](const UpdateTask& task, int worker) { runTask(task, update, worker); });
 
   UpdateResult result;
   for (size_t p = 0; p < parameters.size(); ++p)
     result.moved.push_back(updated || !layout.parameters[p].trained || fingerprintOf(p) != fingerprints[p]);
   updated = true;
-  std::fill(freshLanes.begin(), freshLanes.end(), true);
   packedIsStale = true;
-  accumulated = 0;
   ++stepsTaken;
+  forgetSums();
   return result;
 }
 
-void Session::Impl::takeClippedSum(size_t parameter, float* values) {
-  const GradientLayout::Place& place = layout.parameters.at(parameter);
-  if (!place.trained) {
-    std::fill(values, values + elementCount(graph.parameters[parameter].shape), 0.0f);
-    return;
-  }
+void Session::Impl::takeClippedSums(float* const* values) {
   settleLanes();
-  mergeLanes(parameter, values);
-  for (int lane = 0; lane < lanes; ++lane)
-    std::memset(laneSums(lane) + place.offset, 0, sizeof(float) * static_cast<size_t>(place.floats));
+  for (size_t p = 0; p < parameters.size(); ++p) {
+    const GradientLayout::Place& place = layout.parameters[p];
+    if (!values[p] || place.deferred) continue;
+    if (place.trained)
+      mergeLanes(p, values[p]);
+    else
+      std::fill_n(values[p], elementCount(graph.parameters[p].shape), 0.0f);
+  }
+  forEachTask([&](const UpdateTask& task, int worker) {
+    if (!task.deferred || !values[task.parameter]) return;
+    std::copy_n(deferredTile(task, worker), task.count, values[task.parameter] + task.first);
+  });
+  forgetSums();
 }
 
-// Between the calls of one logical batch the lanes go over into float64: float32 sums of a hundred thousand clipped
+// Between the slices of one logical batch sums go over into float64: float32 sums of a hundred thousand clipped
 // gradients would round by more than one gradient's share, and one record could decide which way.
-void Session::Impl::carryLanes() {
+void Session::Impl::carrySums() {
   if (carried.empty()) carried.resize(static_cast<size_t>(layout.columns));
   if (!carries) std::fill(carried.begin(), carried.end(), 0.0);
-  carries = true;
+  forEachTask([&](const UpdateTask& task, int worker) {
+    if (!task.deferred) return;
+    const float* tile = deferred->tile(task.parameter, task.first, task.count, worker);
+    double* to = carried.data() + layout.parameters[task.parameter].offset + task.first;
+    for (int64_t i = 0; i < task.count; ++i) to[i] += tile[i];
+  });
   inParallel(threads, [&](int worker) {
-    int64_t first = layout.columns * worker / threads, last = layout.columns * (worker + 1) / threads;
+    int64_t first = layout.laneColumns * worker / threads, last = layout.laneColumns * (worker + 1) / threads;
     for (int lane = 0; lane < lanes; ++lane)
       for (int64_t c = first; c < last && !freshLanes[static_cast<size_t>(lane)]; ++c)
         carried[static_cast<size_t>(c)] += laneSums(lane)[c];
   });
+  carries = true;
+  deferred->forget();
   std::fill(freshLanes.begin(), freshLanes.end(), true);
 }
 
 // The step's sums into the lanes, ready to be read. Lanes that no chunk came to hold the sums of an earlier step.
 void Session::Impl::settleLanes() {
-  if (carries) carryLanes();
+  if (carries) carrySums();
   for (int lane = 0; lane < lanes; ++lane) {
     if (!freshLanes[static_cast<size_t>(lane)]) continue;
-    std::fill_n(laneSums(lane), layout.columns, 0.0f);
+    std::fill_n(laneSums(lane), layout.laneColumns, 0.0f);
     freshLanes[static_cast<size_t>(lane)] = false;
   }
-  if (!carries) return;
-  for (int64_t c = 0; c < layout.columns; ++c) laneSums(0)[c] = static_cast<float>(carried[static_cast<size_t>(c)]);
+  for (int64_t c = 0; c < layout.laneColumns && carries; ++c)
+    laneSums(0)[c] = static_cast<float>(carried[static_cast<size_t>(c)]);
+}
+
+void Session::Impl::forgetSums() {
+  std::fill(freshLanes.begin(), freshLanes.end(), true);
+  deferred->forget();
   carries = false;
+  accumulated = 0;
 }
 
 void Session::Impl::clear() {
-  std::fill(freshLanes.begin(), freshLanes.end(), true);
-  carries = false;
-  accumulated = 0;
+  forgetSums();
   statistics = {};
 }
 

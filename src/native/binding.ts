@@ -89,6 +89,8 @@ export interface SessionPlan {
   readonly chunkSize: number;
   readonly lanes: number;
   readonly threads: number;
+  /** Examples that are worked on at once; larger batches are cut. A whole number of chunks on every lane. */
+  readonly sliceSize: number;
   readonly parameterBytes: number;
   readonly workerBytes: number;
   readonly totalBytes: number;

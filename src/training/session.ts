@@ -80,9 +80,6 @@ export interface Evaluation {
   readonly losses: Float64Array;
 }
 
-/** A slice crosses to native code in one copy: large enough to keep every lane busy, small enough to bound memory. */
-const LEAST_SLICE = 256;
-
 /**
  * Makes a session with freshly initialised parameters.
  * @throws TypeError or RangeError naming the option, what came and what is allowed; NativeLoadError without the addon.
@@ -124,8 +121,7 @@ export class Session {
     this.planned = this.native.plan;
     const { inputElements, targetElements, targetKind } = this.native;
     this.example = { inputElements, targetElements, targetKind };
-    const round = this.planned.chunkSize * this.planned.lanes;
-    this.sliceSize = Math.ceil(LEAST_SLICE / round) * round;
+    this.sliceSize = this.planned.sliceSize;
     this.native.setNoiseKey(this.random.noiseKey());
     model.initialise(this.random.initialisation()).forEach((values, index) => {
       this.native.setParameter(index, values);

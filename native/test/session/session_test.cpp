@@ -106,13 +106,16 @@ std::unique_ptr<Session> makeSession(const Setting& setting) {
 
 std::vector<float> clippedSum(Session& session, const BatchView& batch) {
   EXPECT_TRUE(session.accumulate(batch));
-  std::vector<float> all;
-  const ModelSpec model = smallNet();
-  for (size_t p = 0; p < model.parameters.size(); ++p) {
-    std::vector<float> values(static_cast<size_t>(elementCount(model.parameters[p].shape)));
-    session.takeClippedSum(p, values.data());
-    all.insert(all.end(), values.begin(), values.end());
+  std::vector<size_t> offsets;
+  size_t elements = 0;
+  for (const ParameterSpec& parameter : smallNet().parameters) {
+    offsets.push_back(elements);
+    elements += static_cast<size_t>(elementCount(parameter.shape));
   }
+  std::vector<float> all(elements);
+  std::vector<float*> values;
+  for (size_t offset : offsets) values.push_back(all.data() + offset);
+  session.takeClippedSums(values.data());
   return all;
 }
 
@@ -344,10 +347,46 @@ TEST(Session, NoRecordMovesTheSumBeyondTheThresholdHoweverExtreme) {
             float target[2] = {t, t / 3};
             ASSERT_TRUE(session.accumulate({1, &x, target}));
             std::vector<float> sum(2);
-            session.takeClippedSum(0, sum.data());
+            float* values = sum.data();
+            session.takeClippedSums(&values);
             EXPECT_LE(norm(sum), threshold * (1 + 1e-5))
                 << strategyRow(strategy).name << " " << function << " C=" << threshold << " x=" << x << " t=" << t;
           }
+}
+
+// A weight of several tiles, whose borders are not its rows' borders, and a batch of several slices.
+TEST(Session, DeferredSumsAreThoseOfWrittenOutGradients) {
+  constexpr int64_t kIn = 301, kOut = 331, kMany = 600;
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  std::vector<float> weight(kIn * kOut), inputs(kMany * kIn), targets(kMany * kOut);
+  for (auto* values : {&weight, &inputs, &targets})
+    for (float& x : *values) x = normal(random);
+  inputs[5 * kIn + 3] = std::numeric_limits<float>::quiet_NaN();
+  auto sumBy = [&](Strategy strategy, int64_t slice) {
+    SessionSpec spec = barest(strategy, "abadi", 0.7, 2);
+    spec.model.inputShape = {kIn};
+    spec.model.parameters[0].shape = {kOut, kIn};
+    spec.model.nodes[0].attributes.values = {{"inFeatures", {kIn}}, {"outFeatures", {kOut}}};
+    spec.model.nodes[0].outputShape = {kOut};
+    Session session(spec);
+    session.setParameter(0, weight.data());
+    for (int64_t b = 0; b < kMany; b += slice)
+      EXPECT_TRUE(session.accumulate({std::min(slice, kMany - b), &inputs[b * kIn], &targets[b * kOut]}));
+    std::vector<float> sum(kIn * kOut);
+    float* values = sum.data();
+    session.takeClippedSums(&values);
+    return sum;
+  };
+  const std::vector<float> written = sumBy(Strategy::naive, kMany);
+  const double scale = norm(written) / std::sqrt(written.size());
+  for (Strategy strategy : {Strategy::autoSelect, Strategy::ghost, Strategy::reweight})
+    for (int64_t slice : {kMany, int64_t{77}}) {
+      const std::vector<float> deferred = sumBy(strategy, slice);
+      double worst = 0;
+      for (size_t i = 0; i < written.size(); ++i) worst = std::max<double>(worst, std::abs(deferred[i] - written[i]));
+      EXPECT_LE(worst, 1e-5 * scale * 5) << strategyRow(strategy).name << " slices of " << slice;
+    }
 }
 
 // float32 alone would lose whole gradients in a sum of a hundred thousand.
@@ -365,7 +404,8 @@ TEST(Session, OneRecordInAHugeBatchMovesTheSumByItsThreshold) {
     for (int64_t slice = 0; slice < kSlices; ++slice)
       EXPECT_TRUE(session.accumulate({kSlice, inputs.data(), targets.data()}));
     float sum = 0;
-    session.takeClippedSum(0, &sum);
+    float* values = &sum;
+    session.takeClippedSums(&values);
     return sum;
   };
   float without = sumWith(0);
