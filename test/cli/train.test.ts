@@ -91,6 +91,8 @@ describe("hushgrad train", () => {
       accountedSteps: 12,
       seeded: true,
       private: false,
+      epsilon: null,
+      epsilonIfNotSeeded: expect.any(Number),
       delta: 1e-5,
       samplingRate: 0.1,
     });
@@ -140,6 +142,28 @@ describe("hushgrad train", () => {
     PROCESS_TIMEOUT,
   );
 
+  it(
+    "says how many steps a killed run had reserved and lost",
+    async () => {
+      config = write({ epochs: undefined, steps: 30 });
+      let killed = false;
+      await hushgrad(["train", config, "--out", out, "--steps", "400"], {
+        onStderr: (text, child) => {
+          if (killed || !text.includes("epoch 2/")) return;
+          killed = true;
+          child.kill("SIGKILL");
+        },
+      });
+      const record = JSON.parse(readFileSync(join(out, "run.json"), "utf8")) as { accountedSteps: number };
+      const resumed = await hushgrad(["train", config, "--out", out, "--resume", "--steps", "400"]);
+      const [, lost, step] =
+        /^(\d+) steps after step (\d+) were reserved .* count as spent$/m.exec(resumed.stderr) ?? [];
+      expect(Number(lost)).toBeGreaterThan(0);
+      expect(Number(lost) + Number(step)).toBe(record.accountedSteps);
+    },
+    PROCESS_TIMEOUT,
+  );
+
   it("tells one line about a wrong configuration, and the stack with DEBUG", async () => {
     config = write({ batchsize: 3 });
     const { code, stderr, stdout } = await inProcess(["train", config, "--out", out]);
@@ -158,7 +182,7 @@ describe("hushgrad train", () => {
   it("names a configuration that is not there, data that is damaged, a folder that is taken", async () => {
     expect(await inProcess(["train", "nowhere.json"])).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/^hushgrad: nowhere\.json: ENOENT.*\n$/),
+      stderr: "hushgrad: nowhere.json: there is no such file; give the path of a JSON configuration\n",
     });
     expect((await inProcess(["train", config, "--out", out, "--steps", "1"])).code).toBe(0);
     const taken = await inProcess(["train", config, "--out", out]);

@@ -94,7 +94,8 @@ describe("parseConfig", () => {
     ["deterministic", 1, /deterministic: got 1; allowed: true or false/],
     ["name", "a/b", /name: got "a\/b"; allowed: letters, digits/],
     ["model", "mnist-cn", /model: got "mnist-cn"; did you mean 'mnist-cnn'\? allowed: mlp, mnist-cnn/],
-    ["model", 3, /model/],
+    ["model", 3, /model: got 3; allowed: mlp, mnist-cnn, .*or an object with inputShape and layers/],
+    ["model", undefined, /model: got nothing; allowed: mlp, mnist-cnn, .*or an object with inputShape and layers/],
     ["model", { inputShape: [4], layers: [{ type: "liner" }] }, /model\.layers\.0.*liner/],
     ["model", { inputShape: [4], layers: [{ type: "linear", outFeatures: 0 }] }, /model\.layers\.0\.\w+/],
     ["model", { inputShape: [4], layers: [{ type: "conv2d", channels: 2, kernel: 3 }] }, /model/],
@@ -134,7 +135,7 @@ describe("readConfig", () => {
   it("names a file that is missing or no JSON", () => {
     const folder = mkdtempSync(join(tmpdir(), "hushgrad-config-"));
     const path = join(folder, "c.json");
-    expect(() => readConfig(path)).toThrow(/c\.json: ENOENT/);
+    expect(() => readConfig(path)).toThrow(/c\.json: there is no such file/);
     writeFileSync(path, "{,}");
     expect(() => readConfig(path)).toThrow(ConfigError);
     writeFileSync(path, JSON.stringify(good));
