@@ -27,7 +27,10 @@ export interface SessionPlan extends NativePlan {
  */
 const RUNTIME_BYTES = 9.8 * 2 ** 20;
 /** Likewise of every kernel that the library generates for a convolution, in every worker. */
-const CONVOLUTION_KERNEL_BYTES = 0.19 * 2 ** 20;
+const CONVOLUTION_KERNEL_BYTES = 0.15 * 2 ** 20;
+
+/** At most what a worker's products pack their weights into, again as measured: smaller weights take their own size. */
+const PACKED_PRODUCT_BYTES = 0.75 * 2 ** 20;
 
 export interface PlannedBatch {
   readonly example: ExampleShape;
@@ -46,7 +49,8 @@ export function planSession(native: NativePlan, planned: PlannedBatch): SessionP
   const stagingBytes = (sliced ? 2 : 1) * batchBytes;
   const carriedBytes = sliced ? 8 * trainableParameters : 0;
   const kernels = native.layers.reduce((sum, layer) => sum + generatedKernels(layer), 0);
-  const runtimeBytes = Math.round(RUNTIME_BYTES + CONVOLUTION_KERNEL_BYTES * kernels * native.threads);
+  const perWorker = CONVOLUTION_KERNEL_BYTES * kernels + Math.max(0, ...native.layers.map(packedProduct));
+  const runtimeBytes = Math.round(RUNTIME_BYTES + perWorker * native.threads);
   const totalBytes = native.totalBytes + batchBytes + stagingBytes + carriedBytes + runtimeBytes;
   return { ...native, batchSize, batchBytes, stagingBytes, carriedBytes, runtimeBytes, totalBytes };
 }
@@ -54,4 +58,8 @@ export function planSession(native: NativePlan, planned: PlannedBatch): SessionP
 /** `forward oneDNN jit:avx2, weight gradient oneDNN jit:avx2` names two. */
 function generatedKernels({ kind, implementation }: LayerPlan): number {
   return kind === "Conv2d" ? implementation.split("oneDNN").length - 1 : 0;
+}
+
+function packedProduct({ kind, parameters }: LayerPlan): number {
+  return kind === "Linear" ? Math.min(4 * parameters, PACKED_PRODUCT_BYTES) : 0;
 }

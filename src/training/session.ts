@@ -104,6 +104,7 @@ export class Session {
   private readonly parameterSpecs: readonly ParameterSpec[];
   private readonly random: SessionRandom;
   private readonly trainableParameters: number;
+  private readonly planned: NativeSession["plan"];
   private readonly example: ExampleShape;
   private readonly learningRate: number;
   private stepsTaken = 0;
@@ -126,7 +127,8 @@ export class Session {
     this.trainableParameters = model.trainableParameterCount;
     const { inputElements, targetElements, targetKind } = this.native;
     this.example = { inputElements, targetElements, targetKind };
-    const { chunkSize, lanes } = this.native.plan;
+    this.planned = this.native.plan;
+    const { chunkSize, lanes } = this.planned;
     const round = chunkSize * lanes;
     this.sliceSize = Math.ceil(LEAST_SLICE / round) * round;
     this.native.setNoiseKey(this.random.noiseKey());
@@ -145,10 +147,9 @@ export class Session {
    * @param batchSize the logical batch to plan memory for, a whole number ≥ 1; default: the expected one, else a slice.
    */
   plan(batchSize = Math.ceil(this.options.privacy?.expectedBatchSize ?? this.sliceSize)): SessionPlan {
-    this.requireLive();
     checkNumber("batchSize", batchSize, { min: 1, max: Number.MAX_VALUE });
     const { example, sliceSize, trainableParameters } = this;
-    return planSession(this.native.plan, { example, sliceSize, batchSize, trainableParameters });
+    return planSession(this.planned, { example, sliceSize, batchSize, trainableParameters });
   }
 
   /** Copies of all parameters, frozen ones included. @throws Error while a call is under way. */

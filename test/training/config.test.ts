@@ -94,6 +94,23 @@ describe("parseConfig", () => {
     ["deterministic", 1, /deterministic: got 1; allowed: true or false/],
     ["name", "a/b", /name: got "a\/b"; allowed: letters, digits/],
     ["model", "mnist-cn", /model: got "mnist-cn"; did you mean 'mnist-cnn'\? allowed: mlp, mnist-cnn/],
+    [
+      "model",
+      { inputShape: [3, 4, 4], layers: [{ type: "batchNorm2d" }] },
+      /model\.layers\.0\.type: .*batchNorm2d is refused: it mixes the examples .*use groupNorm/,
+    ],
+    [
+      "model",
+      {
+        inputShape: [1, 28, 28],
+        layers: [
+          { type: "conv2d", outChannels: 2, kernelSize: 3, padding: 1e6 },
+          { type: "flatten" },
+          { type: "linear", outFeatures: 10 },
+        ],
+      },
+      /layer '0' \(conv2d\): it makes 8000208001352 elements of shape \[2, 2000026, 2000026\]/,
+    ],
     ["model", 3, /model: got 3; allowed: mlp, mnist-cnn, .*or an object with inputShape and layers/],
     ["model", undefined, /model: got nothing; allowed: mlp, mnist-cnn, .*or an object with inputShape and layers/],
     ["model", { inputShape: [4], layers: [{ type: "liner" }] }, /model\.layers\.0.*liner/],

@@ -1,18 +1,11 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Session } from "../../src/training/session.js";
 import { planSession } from "../../src/training/session-plan.js";
-import { makeSession } from "./sessions.js";
+import { disposedSessions } from "./sessions.js";
 
-const live: Session[] = [];
-afterEach(() => {
-  for (const made of live.splice(0)) made.dispose();
-});
-
-function session(expectedBatchSize: number): Session {
-  const made = makeSession([6, 16, 3], { privacy: { noiseMultiplier: 0, expectedBatchSize } });
-  live.push(made);
-  return made;
-}
+const sessions = disposedSessions([6, 16, 3]);
+const session = (expectedBatchSize: number): Session =>
+  sessions.session({ privacy: { noiseMultiplier: 0, expectedBatchSize } });
 
 describe("plan()", () => {
   test("counts the expected batch and its copy, and adds up", () => {
