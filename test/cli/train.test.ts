@@ -142,28 +142,6 @@ describe("hushgrad train", () => {
     PROCESS_TIMEOUT,
   );
 
-  it(
-    "says how many steps a killed run had reserved and lost",
-    async () => {
-      config = write({ epochs: undefined, steps: 30 });
-      let killed = false;
-      await hushgrad(["train", config, "--out", out, "--steps", "400"], {
-        onStderr: (text, child) => {
-          if (killed || !text.includes("epoch 2/")) return;
-          killed = true;
-          child.kill("SIGKILL");
-        },
-      });
-      const record = JSON.parse(readFileSync(join(out, "run.json"), "utf8")) as { accountedSteps: number };
-      const resumed = await hushgrad(["train", config, "--out", out, "--resume", "--steps", "400"]);
-      const [, lost, step] =
-        /^(\d+) steps after step (\d+) were reserved .* count as spent$/m.exec(resumed.stderr) ?? [];
-      expect(Number(lost)).toBeGreaterThan(0);
-      expect(Number(lost) + Number(step)).toBe(record.accountedSteps);
-    },
-    PROCESS_TIMEOUT,
-  );
-
   it("tells one line about a wrong configuration, and the stack with DEBUG", async () => {
     config = write({ batchsize: 3 });
     const { code, stderr, stdout } = await inProcess(["train", config, "--out", out]);
