@@ -38,7 +38,7 @@ export { layerFromJSON, type ModelConfig, modelFromJSON, modelSchema } from "./l
 export * from "./losses/index.js";
 export * from "./models/index.js";
 // ---- Native
-export type { BatchStatistics, LayerPlan, SessionPlan, StrategyName, Targets } from "./native/binding.js";
+export type { BatchStatistics, LayerPlan, StrategyName, Targets } from "./native/binding.js";
 export { NativeLoadError } from "./native/load.js";
 export * from "./optimizers/index.js";
 export * as schedules from "./optimizers/schedules/index.js";
@@ -74,6 +74,7 @@ export {
   type StepStatistics,
 } from "./training/session.js";
 export { type PrivacyOptions, type SessionOptions, strategyNames } from "./training/session-options.js";
+export type { SessionPlan } from "./training/session-plan.js";
 export type { Tensor, Tensors } from "./training/tensors.js";
 export { Trainer, type TrainerOptions } from "./training/trainer.js";
 export { UnmovedParametersError } from "./training/unmoved.js";

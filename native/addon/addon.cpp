@@ -3,6 +3,7 @@
 
 #include "addon/environment.h"
 #include "addon/kernels.h"
+#include "addon/keystream.h"
 #include "addon/session_wrap.h"
 #include "backend/cpu/machine.h"
 #include "layers/layer.h"
@@ -48,6 +49,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("Session", SessionWrap::define(env));
   exports.Set("info", Napi::Function::New(env, info, "info"));
   exports.Set("kernels", kernelsObject(env));
+  exports.Set("keystream", keystreamFunction(env));
   return exports;
 }
 

@@ -23,6 +23,7 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                       InstanceAccessor<&SessionWrap::targetElements>("targetElements"),
                       InstanceAccessor<&SessionWrap::targetKind>("targetKind"),
                       InstanceMethod<&SessionWrap::setParameter>("setParameter"),
+                      InstanceMethod<&SessionWrap::setParameterPart>("setParameterPart"),
                       InstanceMethod<&SessionWrap::getParameter>("getParameter"),
                       InstanceMethod<&SessionWrap::setOptimizerState>("setOptimizerState"),
                       InstanceMethod<&SessionWrap::getOptimizerState>("getOptimizerState"),
@@ -156,6 +157,17 @@ void SessionWrap::setParameter(const Napi::CallbackInfo& info) {
     size_t index = parameterIndex(info[0]);
     const void* values = typedArray(info[1], "values", napi_float32_array, core->parameterElements[index]);
     session.setParameter(index, static_cast<const float*>(values));
+  });
+}
+
+void SessionWrap::setParameterPart(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    Session& session = idle(info.Env());
+    size_t index = parameterIndex(info[0]);
+    int64_t count = info[2].IsTypedArray() ? static_cast<int64_t>(info[2].As<Napi::TypedArray>().ElementLength()) : 0;
+    int64_t first = wholeNumber(info[1], "first", 0, core->parameterElements[index] - count);
+    const void* values = typedArray(info[2], "values", napi_float32_array, count);
+    session.setParameterPart(index, first, count, static_cast<const float*>(values));
   });
 }
 

@@ -26,6 +26,7 @@ class SessionWrap : public Napi::ObjectWrap<SessionWrap> {
   Napi::Value targetKind(const Napi::CallbackInfo& info);
 
   void setParameter(const Napi::CallbackInfo& info);
+  void setParameterPart(const Napi::CallbackInfo& info);
   Napi::Value getParameter(const Napi::CallbackInfo& info);
   void setOptimizerState(const Napi::CallbackInfo& info);
   Napi::Value getOptimizerState(const Napi::CallbackInfo& info);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #undef HWY_TARGET_INCLUDE
@@ -58,6 +60,12 @@ HWY_EXPORT(noisyGradient);
 constexpr int64_t kUpdateBlock = 4 * GaussianNoise::kBlock;
 constexpr size_t kMostSlots = 8;
 
+// Rounded up: never less noise than was accounted.
+static float deviationAtLeast(double deviation) {
+  const float nearest = static_cast<float>(deviation);
+  return nearest < deviation ? std::nextafter(nearest, std::numeric_limits<float>::infinity()) : nearest;
+}
+
 static void blockGradient(const PrivatizeRange& range, int64_t first, int64_t count, float* gradient) {
   const float scale = static_cast<float>(1 / range.normalizer);
   if (range.noise == nullptr || range.noiseDeviation == 0) {
@@ -65,7 +73,7 @@ static void blockGradient(const PrivatizeRange& range, int64_t first, int64_t co
   }
   range.noise->fill(range.noiseStream, range.noiseFirst + static_cast<uint64_t>(first), count, gradient, range.worker);
   HWY_DYNAMIC_DISPATCH(noisyGradient)
-  (range.lanes, range.sums, first, count, static_cast<float>(range.noiseDeviation), scale, gradient);
+  (range.lanes, range.sums, first, count, deviationAtLeast(range.noiseDeviation), scale, gradient);
 }
 
 void privatizeAndUpdate(const PrivatizeRange& range, const Optimizer& optimizer, const OptimizerStep& step) {

@@ -184,6 +184,12 @@ void Session::setParameter(size_t index, const float* values) {
   std::memcpy(impl->parameters.at(index), values, parameterBytes(impl->graph, index));
   impl->packedIsStale = true;
 }
+void Session::setParameterPart(size_t index, int64_t first, int64_t count, const float* values) {
+  int64_t elements = elementCount(impl->graph.parameters.at(index).shape);
+  if (first < 0 || count < 0 || first > elements - count) throw std::out_of_range("a part beyond its parameter");
+  std::copy_n(values, count, impl->parameters[index] + first);
+  impl->packedIsStale = true;
+}
 void Session::getParameter(size_t index, float* values) const {
   std::memcpy(values, impl->parameters.at(index), parameterBytes(impl->graph, index));
 }

@@ -91,6 +91,8 @@ class Session {
   const SessionPlan& plan() const;
 
   void setParameter(size_t index, const float* values);
+  // `count` values of it from its `first` on; throws std::out_of_range where it has fewer.
+  void setParameterPart(size_t index, int64_t first, int64_t count, const float* values);
   void getParameter(size_t index, float* values) const;
   // Optimizer state in PyTorch's order of buffers: [momentum] or [exp_avg, exp_avg_sq]; slots × elements.
   int optimizerSlots() const;

@@ -34,18 +34,20 @@ export function workloadByName(name: string): Workload {
 export function workloadBatch(workload: Workload, inputShape: readonly number[], size: number): Batch {
   const elements = inputShape.reduce((product, extent) => product * extent, 1);
   const uniform = uniforms(0x9e3779b9);
-  return {
-    inputs: Float32Array.from({ length: size * elements }, () => normal(uniform)),
-    targets: Int32Array.from({ length: size }, () => Math.floor(uniform() * workload.classes)),
-    size,
-  };
+  const inputs = new Float32Array(size * elements);
+  const targets = new Int32Array(size);
+  // Plain loops: Float32Array.from boxes every number, and megabytes of garbage would count as the session's memory.
+  for (let i = 0; i < inputs.length; i++) inputs[i] = normal(uniform);
+  for (let i = 0; i < size; i++) targets[i] = Math.floor(uniform() * workload.classes);
+  return { inputs, targets, size };
 }
 
 /** Mulberry32, in [0, 1): for test data, nothing else. */
 export function uniforms(seed: number): () => number {
-  let state = seed;
+  const held = Int32Array.of(seed); // a variable of this closure would be boxed anew at every draw
   return () => {
-    state = (state + 0x6d2b79f5) | 0;
+    const state = ((held[0] as number) + 0x6d2b79f5) | 0;
+    held[0] = state;
     let mixed = Math.imul(state ^ (state >>> 15), state | 1);
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;

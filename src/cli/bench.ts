@@ -18,7 +18,7 @@ interface BenchFlags {
   readonly slot: number;
   readonly json?: string;
   readonly html?: string;
-  readonly peers?: boolean;
+  readonly peers?: string[] | true;
   readonly python?: string;
 }
 
@@ -31,6 +31,7 @@ const DEFAULT_STRATEGIES: BenchFlags["strategies"] = [
   "ghost",
   "auto",
 ];
+const engines = peers.map(({ engine }) => engine);
 const DEFAULT_ROUNDS = 10;
 const DEFAULT_SLOT_MS = 200;
 
@@ -50,7 +51,7 @@ export function register(program: Command): void {
     .option("--slot <ms>", "time that each gets in a round", slotFlag, DEFAULT_SLOT_MS)
     .option("--json <file>", "write machine and rows as JSON")
     .option("--html <file>", "write a page with charts")
-    .option("--peers", `measure ${peers.map(({ engine }) => engine).join(", ")} in the same rounds`)
+    .option("--peers [names]", `measure ${engines.join(", ")} in the same rounds: all, or those named`, listOf(engines))
     .option("--python <path>", "the Python that has the peers' packages (default: $HUSHGRAD_PYTHON, then python3)")
     .action(bench);
 }
@@ -63,7 +64,7 @@ async function bench(flags: BenchFlags): Promise<void> {
       strategies: flags.strategies,
       batch: flags.batch,
       pace: { rounds: flags.rounds, slotMs: flags.slot },
-      peers: flags.peers ? peers : [],
+      peers: peers.filter(({ engine }) => flags.peers === true || flags.peers?.includes(engine)),
       python: flags.python ?? (process.env.HUSHGRAD_PYTHON || "python3"),
     },
     (line) => process.stderr.write(`${line}\n`),

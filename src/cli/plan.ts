@@ -1,8 +1,8 @@
 /** `hushgrad plan CONFIG.json`: what was decided before the first step, layer by layer, and what it will cost. */
 import type { Command } from "commander";
-import type { SessionPlan } from "../native/binding.js";
 import { buildModel, readConfig } from "../training/config.js";
 import { makeSession } from "../training/prepare.js";
+import type { SessionPlan } from "../training/session-plan.js";
 import { bytes, flops, table } from "./format.js";
 
 interface PlanOptions {
@@ -19,7 +19,7 @@ export function register(program: Command): void {
       const config = readConfig(file);
       const session = makeSession(config, buildModel(config));
       try {
-        const plan = session.plan();
+        const plan = session.plan(config.batchSize);
         process.stdout.write(options.json ? `${JSON.stringify(plan, null, 2)}\n` : text(plan));
       } finally {
         session.dispose();
@@ -55,7 +55,18 @@ function text(plan: SessionPlan): string {
     `${layers}\n\n` +
     `${parameters} parameters, ${flops(work)} an example\n` +
     `chunks of ${plan.chunkSize} examples, ${plan.lanes} lanes, ${plan.threads} threads\n` +
-    `memory: ${bytes(plan.totalBytes)} = parameters and optimizer ${bytes(plan.parameterBytes)} + workers ${bytes(plan.workerBytes)}, ` +
-    "whatever the batch size\n"
+    `memory at batches of ${plan.batchSize}: ${bytes(plan.totalBytes)}\n` +
+    table(
+      [{ title: "part" }, { title: "memory", right: true }],
+      [
+        ["parameters and optimizer", bytes(plan.parameterBytes)],
+        ["workers", bytes(plan.workerBytes)],
+        ["sums between slices", bytes(plan.carriedBytes)],
+        ["batch", bytes(plan.batchBytes)],
+        ["copies of the batch", bytes(plan.stagingBytes)],
+        ["runtime and libraries (measured)", bytes(plan.runtimeBytes)],
+      ],
+    ) +
+    "\n"
   );
 }

@@ -14,6 +14,12 @@ export interface Progress {
 }
 
 export function showProgress(trainer: Trainer, stream: NodeJS.WriteStream = process.stderr): Progress {
+  trainer.on("start", ({ step, lostSteps }) => {
+    if (lostSteps === 0) return;
+    stream.write(
+      `${lostSteps} steps after step ${step} were reserved by a process that ended: they are in no model, but count as spent\n`,
+    );
+  });
   return stream.isTTY ? new ProgressBar(trainer, stream) : new ProgressLines(trainer, stream);
 }
 

@@ -10,10 +10,10 @@
  */
 
 import type { NodeSpec, ParameterSpec } from "../native/binding.js";
-import { GraphError } from "./errors.js";
+import { GraphError, LayerError } from "./errors.js";
 import type { Initializer, Layer } from "./layer.js";
 import { Model, type ModelNode } from "./model.js";
-import { checkShape, type Shape } from "./shape.js";
+import { checkShape, elementCount, type Shape, showShape } from "./shape.js";
 
 /** What a node, or the model's input, gives: handed to `add` as another node's input. */
 export interface Value {
@@ -23,6 +23,8 @@ export interface Value {
 }
 
 const INPUT = "input";
+/** Of one value or parameter; native code refuses more. */
+const MOST_ELEMENTS = 2 ** 40;
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 
 export interface BuildOptions {
@@ -58,6 +60,9 @@ export class GraphBuilder {
       from.map((value) => value.shape),
       path,
     );
+    for (const shape of [inferred.outputShape, ...inferred.parameters.map((parameter) => parameter?.shape ?? [])]) {
+      requireAddressable(layer, path, shape);
+    }
     this.nodes.push({
       kind: layer.kind,
       path,
@@ -133,6 +138,17 @@ export class GraphBuilder {
       `layer '${this.nodes[dead]?.path}': its output goes nowhere; feed it to a layer or leave it out`,
     );
   }
+}
+
+function requireAddressable({ type }: Layer, path: string, shape: Shape): void {
+  const elements = elementCount(shape);
+  if (elements <= MOST_ELEMENTS) return;
+  throw new LayerError(
+    path,
+    type,
+    `it makes ${elements} elements of shape ${showShape(shape)}, more than the ${MOST_ELEMENTS} that can be addressed`,
+    "use less padding, fewer features or channels, or a smaller input",
+  );
 }
 
 /**

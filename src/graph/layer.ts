@@ -7,7 +7,7 @@ import type { Attributes } from "../native/binding.js";
 import type { UniformSource } from "./random.js";
 import type { Shape } from "./shape.js";
 
-/** Fills a fresh parameter in place. */
+/** Fills a fresh parameter in place, or the next piece of it: element by element, knowing nothing of the others. */
 export type Initializer = (values: Float32Array, random: UniformSource) => void;
 
 export interface LayerParameter {

@@ -37,6 +37,9 @@ export interface ModelParts {
   readonly modelNodes: readonly ModelNode[];
 }
 
+/** Values that are made at a time. */
+const PIECE = 16384;
+
 export class Model {
   /** What the native session is made of. */
   readonly spec: ModelSpec;
@@ -65,10 +68,21 @@ export class Model {
 
   /** Fresh parameters with PyTorch's default distributions, in the order of `spec.parameters`. */
   initialise(random: UniformSource): Float32Array[] {
-    return this.parts.parameters.map((parameter, index) => {
-      const values = new Float32Array(elementCount(parameter.shape));
-      this.parts.initializers[index]?.(values, random);
-      return values;
+    const values = this.parts.parameters.map((parameter) => new Float32Array(elementCount(parameter.shape)));
+    this.initialisePieces(random, (index, first, piece) => values[index]?.set(piece, first));
+    return values;
+  }
+
+  /** The same values piece by piece, never all at once: `write` gets up to 16,384 of parameter `index` from `first` on. */
+  initialisePieces(random: UniformSource, write: (index: number, first: number, piece: Float32Array) => void): void {
+    const scratch = new Float32Array(PIECE);
+    this.parts.parameters.forEach((parameter, index) => {
+      const count = elementCount(parameter.shape);
+      for (let first = 0; first < count; first += PIECE) {
+        const piece = scratch.subarray(0, Math.min(PIECE, count - first)).fill(0);
+        this.parts.initializers[index]?.(piece, random);
+        write(index, first, piece);
+      }
     });
   }
 

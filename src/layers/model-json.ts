@@ -4,6 +4,7 @@ import { GraphBuilder, type Value } from "../graph/builder.js";
 import { GraphError } from "../graph/errors.js";
 import type { Layer } from "../graph/layer.js";
 import type { Model } from "../graph/model.js";
+import { batchNormRefusal } from "./batch-norm.js";
 import { parseOptions, strictObject } from "./define.js";
 import { layerTypes } from "./index.js";
 
@@ -29,6 +30,9 @@ export type ModelConfig = z.input<typeof modelSchema>;
 
 function unknownType(input: unknown): string {
   const type = (input as { type?: unknown } | null | undefined)?.type;
+  if (typeof type === "string" && /^batch_?norm/i.test(type)) {
+    return `${type} is refused: ${batchNormRefusal.reason}; ${batchNormRefusal.instead}`;
+  }
   return `unknown layer type ${JSON.stringify(type) ?? "(missing)"}; allowed are ${typeNames.join(", ")}`;
 }
 

@@ -112,6 +112,8 @@ export interface NativeSession {
   readonly targetKind: "classes" | "values";
 
   setParameter(index: number, values: Float32Array): void;
+  /** As many values as given, of a parameter's elements from `first` on. */
+  setParameterPart(index: number, first: number, values: Float32Array): void;
   getParameter(index: number): Float32Array;
   setOptimizerState(parameter: number, slot: number, values: Float32Array): void;
   getOptimizerState(parameter: number, slot: number): Float32Array;
@@ -190,6 +192,11 @@ export interface NativeKernels {
 export interface NativeBinding {
   /** Internal to bench/. */
   readonly kernels: NativeKernels;
+  /**
+   * Overwrites `words` with the AES-256-CTR keystream of a 32-byte key, from its 16-byte block `block` on; the counter
+   * starts at zero, as in Node's `createCipheriv`, which makes a new buffer each time.
+   */
+  keystream(key: Uint8Array, block: number, words: Uint32Array): void;
   readonly Session: new (spec: NativeSessionSpec) => NativeSession;
   /** Registered native layers, losses, optimizers, clip functions; CPU features and library versions, for `doctor`. */
   info(): {

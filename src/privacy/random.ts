@@ -11,7 +11,7 @@
  * **Guarantee.** Without a seed the master key is 32 bytes of the operating system's cryptographic generator. With a
  * seed everything can be repeated by anyone who guesses the seed: such a run is not private, and must be marked so.
  */
-import { type Cipher, createCipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { checkNumber } from "./check.js";
 
 /** What random numbers are for; each purpose has keys of its own. */
@@ -39,8 +39,8 @@ export class RandomKeys {
   }
 
   /** A stream of random numbers of a purpose; the same arguments give the same stream from its start. */
-  stream(purpose: RandomPurpose, index = 0): RandomStream {
-    return new RandomStream(this.key(purpose, index));
+  stream(purpose: RandomPurpose, index = 0, keystream?: Keystream): RandomStream {
+    return new RandomStream(this.key(purpose, index), keystream);
   }
 }
 
@@ -48,17 +48,24 @@ export class RandomKeys {
 const BLOCK_WORDS = 4096;
 const zeros = new Uint8Array(4 * BLOCK_WORDS);
 
+/** Overwrites `words` with a key's AES-256-CTR keystream from its 16-byte block `block` on. */
+export type Keystream = (key: Uint8Array, block: number, words: Uint32Array) => void;
+
 /** Cryptographic random numbers: the keystream of AES-256-CTR under a key that nothing else may use. */
 export class RandomStream {
-  private readonly cipher: Cipher;
+  private readonly next: () => Uint32Array;
   private words: Uint32Array = new Uint32Array(0);
   private position = 0;
   private spareNormal: number | undefined;
 
-  /** @param key 32 bytes. */
-  constructor(key: Uint8Array) {
+  /**
+   * @param key 32 bytes.
+   * @param keystream where the words come from; default: Node's cipher, whose every block is a new buffer for the
+   *   garbage collector. The words are the same.
+   */
+  constructor(key: Uint8Array, keystream?: Keystream) {
     checkNumber("key length", key.byteLength, { min: KEY_BYTES, max: KEY_BYTES, integer: true });
-    this.cipher = createCipheriv("aes-256-ctr", key, new Uint8Array(16));
+    this.next = keystream ? blocksOf(key, keystream) : cipherBlocks(key);
   }
 
   /** Overwrites every element with fresh uniform 32-bit words. */
@@ -115,12 +122,30 @@ export class RandomStream {
   }
 
   private refill(): void {
-    const bytes = this.cipher.update(zeros);
-    // A copy where the cipher's output does not start at a whole word of its buffer.
-    const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
-    this.words = new Uint32Array(aligned.buffer, aligned.byteOffset, BLOCK_WORDS);
+    this.words = this.next();
     this.position = 0;
   }
+}
+
+/** One block of words, overwritten again and again. */
+function blocksOf(key: Uint8Array, keystream: Keystream): () => Uint32Array {
+  const words = new Uint32Array(BLOCK_WORDS);
+  let block = 0;
+  return () => {
+    keystream(key, block, words);
+    block += words.byteLength / 16;
+    return words;
+  };
+}
+
+function cipherBlocks(key: Uint8Array): () => Uint32Array {
+  const cipher = createCipheriv("aes-256-ctr", key, new Uint8Array(16));
+  return () => {
+    const bytes = cipher.update(zeros);
+    // A copy where the cipher's output does not start at a whole word of its buffer.
+    const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
+    return new Uint32Array(aligned.buffer, aligned.byteOffset, BLOCK_WORDS);
+  };
 }
 
 /** What one session draws on: its noise, its dropout masks, its first parameters. */
@@ -141,8 +166,8 @@ export class SessionRandom {
     return this.keys.key("dropout", step, 8);
   }
 
-  initialisation(): RandomStream {
-    return this.keys.stream("initialisation");
+  initialisation(keystream: Keystream): RandomStream {
+    return this.keys.stream("initialisation", 0, keystream);
   }
 
   /** Fresh keys, so that going back to an earlier step uses no value twice. A seeded session repeats by design. */

@@ -32,6 +32,7 @@ const flag = z.boolean(allowed("true or false"));
 const choice = <const T extends readonly string[]>(values: T) =>
   z.enum(values, { error: () => allowed(values.join(", ")) });
 
+const modelForms = `${modelNames.join(", ")}, or an object with inputShape and layers`;
 const model = z
   .unknown()
   .superRefine(checkModel)
@@ -123,7 +124,9 @@ export function readConfigJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
-    throw new ConfigError(`${path}: ${(error as Error).message}`);
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    const reason = missing ? "there is no such file; give the path of a JSON configuration" : (error as Error).message;
+    throw new ConfigError(`${path}: ${reason}`);
   }
 }
 
@@ -164,10 +167,9 @@ function checkModel(value: unknown, context: z.core.$RefinementCtx): void {
   if (typeof value === "string") {
     if (modelNames.includes(value)) return;
     const suggestion = nearest(value, modelNames);
-    return void refuse(
-      `${suggestion ? `did you mean '${suggestion}'? ` : ""}${allowed(`${modelNames.join(", ")}, or an object with inputShape and layers`)}`,
-    );
+    return void refuse(`${suggestion ? `did you mean '${suggestion}'? ` : ""}${allowed(modelForms)}`);
   }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return void refuse(allowed(modelForms));
   const parsed = modelSchema.safeParse(value);
   if (!parsed.success) {
     context.issues.push(...(parsed.error.issues as unknown as z.core.$ZodRawIssue[]));

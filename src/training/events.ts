@@ -47,7 +47,8 @@ export interface TrainingResult {
 }
 
 export interface TrainerEvents {
-  start: [{ readonly plan: TrainingPlan; readonly step: number; readonly seeded: boolean }];
+  /** `lostSteps`: counted, but in no model: reserved by a process that died. */
+  start: [{ readonly plan: TrainingPlan; readonly step: number; readonly seeded: boolean; readonly lostSteps: number }];
   step: [StepEvent];
   epoch: [EpochEvent];
   checkpoint: [{ readonly step: number; readonly path: string }];

@@ -22,7 +22,7 @@
  */
 
 import type { Model } from "../graph/model.js";
-import type { BatchStatistics, NativeSession, ParameterSpec, SessionPlan, UpdateSpec } from "../native/binding.js";
+import type { BatchStatistics, NativeSession, ParameterSpec, UpdateSpec } from "../native/binding.js";
 import { loadBinding } from "../native/load.js";
 import { checkNumber } from "../privacy/check.js";
 import { SessionRandom } from "../privacy/random.js";
@@ -37,6 +37,7 @@ import {
 } from "./batch.js";
 import { type OptimizerState, readOptimizerState, writeOptimizerState } from "./optimizer-state.js";
 import { type CheckedOptions, checkOptions, type SessionOptions } from "./session-options.js";
+import { planSession, type SessionPlan } from "./session-plan.js";
 import { checkNames, checkTensor, type Tensor, type Tensors } from "./tensors.js";
 import { checkMoved } from "./unmoved.js";
 
@@ -99,7 +100,8 @@ export class Session {
   private readonly native: NativeSession;
   private readonly parameterSpecs: readonly ParameterSpec[];
   private readonly random: SessionRandom;
-  private readonly planned: SessionPlan;
+  private readonly trainableParameters: number;
+  private readonly planned: NativeSession["plan"];
   private readonly example: ExampleShape;
   private readonly learningRate: number;
   private stepsTaken = 0;
@@ -117,14 +119,16 @@ export class Session {
     this.seeded = seed !== undefined;
     this.learningRate = optimizer.learningRate;
     this.parameterSpecs = model.spec.parameters;
-    this.native = new (loadBinding().Session)(options.spec);
-    this.planned = this.native.plan;
+    const binding = loadBinding();
+    this.native = new binding.Session(options.spec);
+    this.trainableParameters = model.trainableParameterCount;
     const { inputElements, targetElements, targetKind } = this.native;
     this.example = { inputElements, targetElements, targetKind };
+    this.planned = this.native.plan;
     this.sliceSize = this.planned.sliceSize;
     this.native.setNoiseKey(this.random.noiseKey());
-    model.initialise(this.random.initialisation()).forEach((values, index) => {
-      this.native.setParameter(index, values);
+    model.initialisePieces(this.random.initialisation(binding.keystream), (index, first, piece) => {
+      this.native.setParameterPart(index, first, piece);
     });
   }
 
@@ -133,9 +137,14 @@ export class Session {
     return this.stepsTaken;
   }
 
-  /** What was decided before the first step: per layer the method, FLOPs and bytes; chunk size, lanes, memory. */
-  plan(): SessionPlan {
-    return this.planned;
+  /**
+   * What was decided before the first step: per layer the method, FLOPs and bytes; chunk size, lanes, memory.
+   * @param batchSize the logical batch to plan memory for, a whole number ≥ 1; default: the expected one, else a slice.
+   */
+  plan(batchSize = Math.ceil(this.options.privacy?.expectedBatchSize ?? this.sliceSize)): SessionPlan {
+    checkNumber("batchSize", batchSize, { min: 1, max: Number.MAX_VALUE });
+    const { example, sliceSize, trainableParameters } = this;
+    return planSession(this.planned, { example, sliceSize, batchSize, trainableParameters });
   }
 
   /** Copies of all parameters, frozen ones included. @throws Error while a call is under way. */

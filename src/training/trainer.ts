@@ -94,7 +94,8 @@ class TrainingLoop {
   }
 
   async run(signal: AbortSignal | undefined): Promise<TrainingResult> {
-    this.events.emit("start", { plan: this.plan, step: this.step, seeded: this.session.seeded });
+    const lostSteps = this.meter.steps - this.step;
+    this.events.emit("start", { plan: this.plan, step: this.step, seeded: this.session.seeded, lostSteps });
     const stopped = await this.trainUntilStopped(signal);
     await this.evaluate();
     const result = this.result(stopped);

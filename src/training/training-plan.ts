@@ -35,6 +35,14 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   }
   const stepsPerEpoch = Math.max(1, Math.round(1 / samplingRate));
   const steps = config.steps ?? Math.max(1, Math.round((config.epochs as number) * stepsPerEpoch));
+  if (!Number.isSafeInteger(steps)) {
+    const most = Math.floor(Number.MAX_SAFE_INTEGER / stepsPerEpoch);
+    throw new ConfigError(
+      config.steps === undefined
+        ? `epochs: got ${config.epochs}; allowed: a number above 0, at most ${most} at ${stepsPerEpoch} steps an epoch`
+        : `steps: got ${steps}; allowed: a whole number, at most ${Number.MAX_SAFE_INTEGER}`,
+    );
+  }
   const base = {
     datasetSize,
     datasetSizeIsPublic: declared !== undefined,

@@ -97,11 +97,20 @@ test("peers that are not there are named, and the rest is measured", () => {
   for (const { reason } of skipped) expect(reason).toContain("ENOENT");
 });
 
+test("only the peers that are named are tried", () => {
+  const json = join(folder, "named.json");
+  const peers = ["--peers", "pytorch,opacus", "--python", "/nowhere/python3"];
+  bench("--workloads", "mnist-cnn", "--strategies", "none", ...peers, "--json", json);
+  const { skipped } = JSON.parse(readFileSync(json, "utf8")) as BenchResult;
+  expect(skipped.map(({ engine }) => engine)).toEqual(["pytorch", "opacus"]);
+});
+
 test.each([
   ["--workloads", "mlp,lenet"],
   ["--strategies", "none,quick"],
   ["--batch", "0"],
   ["--rounds", "1.5"],
+  ["--peers", "pytorch,keras"],
 ])("%s %s is refused, with what is allowed", (flag, value) => {
   const run = bench(flag, value);
   expect(run.status).toBe(2);

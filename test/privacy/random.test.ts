@@ -1,8 +1,10 @@
 import { createCipheriv, hkdfSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { loadBinding } from "../../src/native/load.js";
 import { RandomKeys, type RandomPurpose, RandomStream, SessionRandom } from "../../src/privacy/random.js";
 
 const purposes: RandomPurpose[] = ["noise", "sampling", "dropout", "initialisation", "shuffle", "augmentation", "mask"];
+const { keystream } = loadBinding();
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
 describe("RandomKeys", () => {
@@ -45,6 +47,17 @@ describe("RandomStream", () => {
     stream.fill(words.subarray(5, 9000));
     stream.fill(words.subarray(9000, count));
     expect(words).toEqual(expected);
+  });
+
+  it("gives the same words where native code fills one buffer", () => {
+    const [native, node] = [new RandomStream(key, keystream), new RandomStream(key)];
+    for (let i = 0; i < 20_000; i++) expect(native.uint32()).toBe(node.uint32());
+    const far = new Uint32Array(8);
+    keystream(key, 2 ** 33, far);
+    const counter = Buffer.alloc(16);
+    counter.writeBigUInt64BE(2n ** 33n, 8);
+    const expected = createCipheriv("aes-256-ctr", key, counter).update(new Uint8Array(32));
+    expect(hex(new Uint8Array(far.buffer))).toBe(hex(expected));
   });
 
   it("refuses a key of another length", () => {
@@ -119,7 +132,7 @@ describe("SessionRandom", () => {
     expect(random.dropoutKey(1)).toHaveLength(8);
     const keys = [hex(random.noiseKey()).slice(0, 16), ...[1, 2, 3].map((step) => hex(random.dropoutKey(step)))];
     expect(new Set(keys).size).toBe(4);
-    expect(random.initialisation().uniform()).toBe(new SessionRandom(3).initialisation().uniform());
+    expect(random.initialisation(keystream).uniform()).toBe(new SessionRandom(3).initialisation(keystream).uniform());
   });
 
   it("renews its keys unless seeded", () => {

@@ -94,7 +94,25 @@ describe("parseConfig", () => {
     ["deterministic", 1, /deterministic: got 1; allowed: true or false/],
     ["name", "a/b", /name: got "a\/b"; allowed: letters, digits/],
     ["model", "mnist-cn", /model: got "mnist-cn"; did you mean 'mnist-cnn'\? allowed: mlp, mnist-cnn/],
-    ["model", 3, /model/],
+    [
+      "model",
+      { inputShape: [3, 4, 4], layers: [{ type: "batchNorm2d" }] },
+      /model\.layers\.0\.type: .*batchNorm2d is refused: it mixes the examples .*use groupNorm/,
+    ],
+    [
+      "model",
+      {
+        inputShape: [1, 28, 28],
+        layers: [
+          { type: "conv2d", outChannels: 2, kernelSize: 3, padding: 1e6 },
+          { type: "flatten" },
+          { type: "linear", outFeatures: 10 },
+        ],
+      },
+      /layer '0' \(conv2d\): it makes 8000208001352 elements of shape \[2, 2000026, 2000026\]/,
+    ],
+    ["model", 3, /model: got 3; allowed: mlp, mnist-cnn, .*or an object with inputShape and layers/],
+    ["model", undefined, /model: got nothing; allowed: mlp, mnist-cnn, .*or an object with inputShape and layers/],
     ["model", { inputShape: [4], layers: [{ type: "liner" }] }, /model\.layers\.0.*liner/],
     ["model", { inputShape: [4], layers: [{ type: "linear", outFeatures: 0 }] }, /model\.layers\.0\.\w+/],
     ["model", { inputShape: [4], layers: [{ type: "conv2d", channels: 2, kernel: 3 }] }, /model/],
@@ -134,7 +152,7 @@ describe("readConfig", () => {
   it("names a file that is missing or no JSON", () => {
     const folder = mkdtempSync(join(tmpdir(), "hushgrad-config-"));
     const path = join(folder, "c.json");
-    expect(() => readConfig(path)).toThrow(/c\.json: ENOENT/);
+    expect(() => readConfig(path)).toThrow(/c\.json: there is no such file/);
     writeFileSync(path, "{,}");
     expect(() => readConfig(path)).toThrow(ConfigError);
     writeFileSync(path, JSON.stringify(good));

@@ -1,26 +1,16 @@
 /** How a session's calls behave beside each other, when they are stopped, and when they are given nonsense. */
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { sequential } from "../../src/graph/index.js";
 import { linear } from "../../src/layers/index.js";
 import { crossEntropy, meanSquaredError } from "../../src/losses/index.js";
 import { sgd } from "../../src/optimizers/index.js";
 import type { Batch } from "../../src/training/batch.js";
 import { createSession, type Session } from "../../src/training/session.js";
-import { type Changes, makeBatch, makeSession, mlp, part } from "./sessions.js";
+import { disposedSessions, makeBatch, makeSession, mlp, part } from "./sessions.js";
 
 const widths = [6, 16, 3];
 const batch = makeBatch(8, 6, 3);
-const live: Session[] = [];
-
-function session(changes: Changes = {}, of: readonly number[] = widths): Session {
-  const made = makeSession(of, changes);
-  live.push(made);
-  return made;
-}
-
-afterEach(() => {
-  for (const made of live.splice(0)) made.dispose();
-});
+const { session, keep } = disposedSessions(widths);
 
 // biome-ignore lint/suspicious/noExplicitAny: wrong types are what is tested
 const wrong = (value: unknown): any => value;
@@ -94,7 +84,7 @@ describe("options", () => {
   test("frozen parameters stay", async () => {
     const model = mlp(widths).withFrozen((name) => name.startsWith("0."));
     const made = createSession(model, { ...good, privacy: { noiseMultiplier: 1, expectedBatchSize: 8 }, seed: 1 });
-    live.push(made);
+    keep(made);
     const before = made.parameters();
     await made.step(batch);
     const after = made.parameters();
@@ -105,7 +95,7 @@ describe("options", () => {
 
   test("step() without privacy says what it needs", async () => {
     const made = createSession(mlp(widths), good);
-    live.push(made);
+    keep(made);
     await expect(made.step(batch)).rejects.toThrow(/step\(\) needs the option privacy/);
   });
 });
@@ -155,7 +145,7 @@ describe("batches", () => {
       optimizer: sgd({ learningRate: 0.1 }),
       privacy: { noiseMultiplier: 0, expectedBatchSize: 8 },
     });
-    live.push(made);
+    keep(made);
     expect((await made.step({ inputs: batch.inputs, targets: new Float32Array(16), size: 8 })).examples).toBe(8);
     await expect(made.step(batch)).rejects.toThrow(/batch\.targets: got Int32Array of 8, expected Float32Array of 16/);
   });

@@ -1,25 +1,15 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { sequential } from "../../src/graph/index.js";
 import { dropout, linear } from "../../src/layers/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
 import { adam, sgd } from "../../src/optimizers/index.js";
 import type { Batch } from "../../src/training/batch.js";
 import { createSession, type Session } from "../../src/training/session.js";
-import { type Changes, flat, largestDifference, makeBatch, makeSession, part } from "./sessions.js";
+import { disposedSessions, flat, largestDifference, makeBatch, part } from "./sessions.js";
 
 const widths = [6, 16, 3];
 const batch = makeBatch(8, 6, 3);
-const live: Session[] = [];
-
-function session(changes: Changes = {}, of: readonly number[] = widths): Session {
-  const made = makeSession(of, changes);
-  live.push(made);
-  return made;
-}
-
-afterEach(() => {
-  for (const made of live.splice(0)) made.dispose();
-});
+const { session, keep } = disposedSessions(widths);
 
 describe("parameters", () => {
   test("have PyTorch's names and shapes, and start from the seed", () => {
@@ -208,7 +198,7 @@ describe("step", () => {
         privacy: { noiseMultiplier: 0, expectedBatchSize: 8 },
         seed: 3,
       });
-      live.push(made);
+      keep(made);
       return made;
     };
     const [whole, rest] = [make(), make()];

@@ -1,4 +1,5 @@
 /** Small sessions and batches for the tests of src/training. */
+import { afterEach } from "vitest";
 import { sequential } from "../../src/graph/index.js";
 import { linear, relu } from "../../src/layers/index.js";
 import { crossEntropy } from "../../src/losses/index.js";
@@ -26,6 +27,20 @@ export function makeSession(widths: readonly number[], { seed = 1, ...changes }:
     ...(seed === null ? {} : { seed }),
     ...changes,
   });
+}
+
+/** For a test file: `session` makes sessions, `keep` takes in others; each is disposed of after its test. */
+export function disposedSessions(widths: readonly number[]) {
+  const live: Session[] = [];
+  afterEach(() => {
+    for (const made of live.splice(0)) made.dispose();
+  });
+  const keep = (made: Session): Session => {
+    live.push(made);
+    return made;
+  };
+  const session = (changes: Changes = {}, of: readonly number[] = widths): Session => keep(makeSession(of, changes));
+  return { session, keep };
 }
 
 /** Repeatable examples with values in (−1, 1) and classes in turn. */

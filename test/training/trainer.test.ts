@@ -7,6 +7,7 @@ import type { TrainingConfig } from "../../src/training/config.js";
 import type { StepEvent, TrainingResult } from "../../src/training/events.js";
 import { readMetrics } from "../../src/training/metrics.js";
 import { Trainer, type TrainerOptions } from "../../src/training/trainer.js";
+import { planTraining } from "../../src/training/training-plan.js";
 import { temporaryFolder, tinyConfig, tinyData } from "./tiny.js";
 
 const train = tinyData(200);
@@ -208,6 +209,15 @@ describe("Trainer", () => {
     const trainer = make(tinyConfig({ steps: 1 }));
     await trainer.run();
     await expect(trainer.run()).rejects.toThrow(/has run already/);
+  });
+});
+
+describe("planTraining", () => {
+  it("blames epochs, not steps, for a number of steps that cannot be counted", () => {
+    const config = tinyConfig({ steps: undefined, epochs: 1e300 });
+    expect(() => planTraining(config, 200)).toThrow(
+      /^epochs: got 1e\+300; allowed: a number above 0, at most \d+ at 10/,
+    );
   });
 });
 

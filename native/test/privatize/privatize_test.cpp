@@ -69,6 +69,24 @@ TEST(Privatize, AddsTheStreamsOwnSamples) {
   }
 }
 
+// 0.1f lies above 0.1 and 0.7f below 0.7: neither deviation may come out smaller than it was accounted.
+TEST(Privatize, RoundsTheDeviationUp) {
+  GaussianNoise noise;
+  noise.setKey({1});
+  std::vector<float> sample(1);
+  noise.fill(1, 0, 1, sample.data(), 0);
+  for (double deviation : {0.1, 0.7, 1.0, 1.1 * 0.7, 3.3}) {
+    Update update{{{0.0f}}, {0.0f}};
+    update.noise = &noise;
+    update.deviation = deviation;
+    update.run(*plainSgd(), {1, 1}, 0, 1);
+    float least = static_cast<float>(deviation);
+    if (least < deviation) least = std::nextafter(least, 10.0f);
+    EXPECT_GE(static_cast<double>(least), deviation);
+    EXPECT_EQ(update.parameter[0], -(sample[0] * least)) << deviation;
+  }
+}
+
 // An empty Poisson sample is a valid step: noise alone, of deviation lr·σS/(qN) in every coordinate.
 TEST(Privatize, AnEmptyBatchMovesByNoiseAlone) {
   const int64_t count = 1000000;
