@@ -28,6 +28,7 @@ struct Program::Node {
   std::vector<float*> gradients;      // written out, b-th at + b·stride
   std::vector<float*> sums;           // in the lane that is being added to
   int64_t stride = 0;
+  std::vector<char> cancels;  // [capacity] where gradients are added in one product, else empty
 
   // Buffers of the plan; −1: none.
   int saved = -1, stash = -1;
