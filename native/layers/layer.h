@@ -42,8 +42,8 @@ struct Tape {
   // [capacity], or null where no weighted sum follows. Norms set it, addWeightedSum reads it: examples whose terms
   // cancel, so that their gradient must be written out before it is added (see addWeightedSum).
   char* cancels = nullptr;
-  bool startsSums = false;                // addWeightedSum: the sums hold nothing yet and are overwritten
-  std::vector<const float*> parameters;   // by slot, PyTorch's layout; null where the layer goes without
+  bool startsSums = false;               // addWeightedSum: the sums hold nothing yet and are overwritten
+  std::vector<const float*> parameters;  // by slot, PyTorch's layout; null where the layer goes without
 };
 
 // Floating-point operations and bytes moved for one example.

@@ -114,12 +114,20 @@ int64_t PixelGhostNorm::outputColumns() const {
   return roundUp(end() + kVector, kVector);
 }
 
+// Counted at the speed of large products: a product has a fixed price, few channels do not fill its vectors, and the
+// sums over taps are additions and conversions of which two cost what one multiplication with addition does in it.
 double PixelGhostNorm::flops() const {
-  auto gram = [&](int64_t rows, int64_t channels) { return static_cast<double>(rows) * (rows + blockRows) * channels; };
+  constexpr double kProduct = 60e3;
+  constexpr int64_t kFewChannels = 16;
+  auto gram = [&](int64_t rows, int64_t channels) {
+    double products = std::ceil(static_cast<double>(rows) / static_cast<double>(blockRows));
+    int64_t width = std::max(channels / window.groups, kFewChannels);
+    return window.groups * (static_cast<double>(rows) * (rows + blockRows) * width + kProduct * products);
+  };
   double flops = gram(end(), window.outChannels);
   double pairs = 0.5 * window.positions() * end() * window.groups;
   for (const Phase& phase : phases)
-    flops += gram(phase.pixels(), window.inChannels) + pairs * (static_cast<double>(phase.taps.size()) + 4);
+    flops += gram(phase.pixels(), window.inChannels) + pairs * (2 * static_cast<double>(phase.taps.size()) + 8);
   return flops;
 }
 
@@ -167,7 +175,8 @@ void PixelGhostNorm::addGroup(int64_t group, GramSum& sum) {
     GramSum half;
     for (Phase& phase : phases) {
       extend(phase, group, first + rows + phase.most);
-      for (int64_t row = 0; row < rows; ++row) addPosition(phase, first + row, outputGram + row * outputColumns(), half);
+      for (int64_t row = 0; row < rows; ++row)
+        addPosition(phase, first + row, outputGram + row * outputColumns(), half);
     }
     sum.add(2, half);
   }
@@ -192,8 +201,8 @@ void PixelGhostNorm::addPosition(const Phase& phase, int64_t position, const flo
     int64_t pixel = pixelRow * pitch + pixelColumn;
     shifted.push_back(phase.gram + pixel % phase.rows * phase.columns + pixel);
   }
-  backend.addDotWithSum(roundUp(end() - position, kVector), outputRow + position, static_cast<int64_t>(shifted.size()), shifted.data(),
-                        &sum.total, &sum.magnitude);
+  backend.addDotWithSum(roundUp(end() - position, kVector), outputRow + position, static_cast<int64_t>(shifted.size()),
+                        shifted.data(), &sum.total, &sum.magnitude);
 }
 
 // product[row …, row … count) of x·xᵀ, one group's channels: from the block's corner on the diagonal to the right.

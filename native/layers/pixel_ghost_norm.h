@@ -20,7 +20,7 @@ class PixelGhostNorm {
   PixelGhostNorm(Backend& backend, const Window& window);
 
   int64_t scratchFloats() const;
-  // Of one example; only blocks on and above the diagonal are computed.
+  // Of one example; only blocks on and above the diagonal are computed. To be compared with other ways: see there.
   double flops() const;
   double bytes() const;
 
@@ -36,12 +36,12 @@ class PixelGhostNorm {
     Window cut;  // gathers it, with the pitch, by unfolding a kernel of one pixel
     int64_t height, width;
     std::vector<Tap> taps;
-    int64_t least = 0, most = 0;   // offsets of its taps
-    int64_t columns = 0;           // of its Gram matrix in memory: its pixels, and zeros that taps run into
-    int64_t rows = 0;              // kept of it, as many as one block of positions meets; in a ring
-    float* picture = nullptr;      // [pixels, inChannels]
-    float* gram = nullptr;         // [rows, columns], from the diagonal on
-    int64_t computed = 0;          // rows of the Gram matrix so far
+    int64_t least = 0, most = 0;  // offsets of its taps
+    int64_t columns = 0;          // of its Gram matrix in memory: its pixels, and zeros that taps run into
+    int64_t rows = 0;             // kept of it, as many as one block of positions meets; in a ring
+    float* picture = nullptr;     // [pixels, inChannels]
+    float* gram = nullptr;        // [rows, columns], from the diagonal on
+    int64_t computed = 0;         // rows of the Gram matrix so far
     int64_t pixels() const { return cut.positions(); }
   };
 

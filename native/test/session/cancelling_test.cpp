@@ -1,5 +1,6 @@
-// A record whose terms a_t e_tᵀ are huge and cancel: its gradient is tiny, so that its clip factor bounds nothing of the
-// terms. Added one by one they would round its chunk-mates' shares away, and with them far more than the sensitivity.
+// A record whose terms a_t e_tᵀ are huge and cancel: its gradient is tiny, so that its clip factor bounds nothing of
+// the terms. Added one by one they would round its chunk-mates' shares away, and with them far more than the
+// sensitivity.
 #include <gtest/gtest.h>
 
 #include <algorithm>
