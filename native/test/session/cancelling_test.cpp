@@ -43,17 +43,17 @@ Net linearNet() {
 // No padding: a constant picture has the same patch everywhere.
 Net convolutionNet() {
   return {"convolution",
-          nodeOf("Conv2d", 0, {16, 4, 4}, {0, 1},
-                 {{"inChannels", {16}},
-                  {"outChannels", {16}},
+          nodeOf("Conv2d", 0, {32, 4, 4}, {0, 1},
+                 {{"inChannels", {32}},
+                  {"outChannels", {32}},
                   {"kernelSize", {3, 3}},
                   {"stride", {1, 1}},
                   {"padding", {0, 0}},
                   {"dilation", {1, 1}},
                   {"groups", {1}}}),
-          {16, 6, 6},
-          {16, 16, 3, 3},
-          16,
+          {32, 6, 6},
+          {32, 32, 3, 3},
+          32,
           16,
           true};
 }
