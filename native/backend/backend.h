@@ -79,7 +79,7 @@ class Backend {
   virtual std::unique_ptr<Convolution> convolution(const Window& window, bool needsInputGradient, int64_t capacity) = 0;
 
   // patches[positions, groups · patch] of one example x[H, W, C]; within a patch the order is kernel row, kernel
-  // column, channel. Positions outside the picture are zero.
+  // column, channel. Positions outside the picture are zero; padding below zero cuts from the picture.
   virtual void unfold(const Window& window, const float* x, float* patches) = 0;
 
   // chosen[b, position, c]: index into the window's H·W of the maximum (the first one, as PyTorch), for the gradient.
@@ -135,6 +135,9 @@ class Backend {
                             int64_t stride) = 0;
   // total = Σ_i p[i]·q[i] and magnitude = Σ_i |p[i]·q[i]| in float64: a Gram sum and the size of its terms.
   virtual void dotWithMagnitude(int64_t count, const float* p, const float* q, double* total, double* magnitude) = 0;
+  // total += Σ_i p[i]·q[i] and magnitude += Σ_i |p[i]·q[i]| in float64, where q[i] = Σ_r row[r][i] in float32.
+  virtual void addDotWithSum(int64_t count, const float* p, int64_t rows, const float* const* row, double* total,
+                             double* magnitude) = 0;
   // Inverted dropout: keep[i] drawn from the counter-based generator at (key, position + i); y = keep ? x/(1−rate) : 0.
   // y may be x.
   virtual void dropout(uint64_t key, uint64_t position, float rate, int64_t count, const float* x, float* y) = 0;

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <optional>
 
+#include "layers/cancelling.h"
 #include "layers/ghost_norm.h"
 #include "layers/layer.h"
+#include "layers/pixel_ghost_norm.h"
 #include "layers/scratch.h"
 #include "layers/slots.h"
 #include "layers/window.h"
@@ -22,7 +24,10 @@ class Conv2d : public Layer {
                         window.positions() * window.inChannels == window.inElements() &&
                         window.padHeight + window.padWidth == 0),
         convolution(setup.backend.convolution(window, setup.needsInputGradient, capacity)),
-        ghost(setup.backend, {window.positions(), window.groups, window.patch(), window.outChannels / window.groups}) {}
+        patchNorm(setup.backend,
+                  {window.positions(), window.groups, window.patch(), window.outChannels / window.groups}),
+        pixelNorm(setup.backend, window),
+        byPixels(operations(pixelNormCost()) < operations(patchNormCost())) {}
 
   Layout layout() const override { return Layout::channelsLast; }
   bool backwardReadsInput() const override { return true; }
@@ -75,7 +80,7 @@ class Conv2d : public Layer {
     double* weightNorms = slots.of(norms, kWeight);
     for (int64_t b = 0; weight != nullptr && b < tape.examples; ++b) {
       convolution->weightGradient(1, input(tape, b), outputGradient(tape, b), weight + b * stride, tape.scratch);
-      if (weightNorms) backend.addSquaredNorms(1, weights(), weight + b * stride, 0, weightNorms + b);
+      if (weightNorms) addWrittenNorm(tape, b, weight + b * stride, weightNorms + b);
     }
     if (bias == nullptr) return;
     sumBias(tape, bias, stride);
@@ -86,26 +91,28 @@ class Conv2d : public Layer {
   void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) override {
     float* weight = slots.of(sums, kWeight);
     float* bias = slots.of(sums, kBias);
-    const float* weightFactors = slots.of(factors, kWeight);
-    const float* biasFactors = slots.of(factors, kBias);
     Scratch parts(tape.scratch);
     float* room = parts.take(capacity * outputElements);
-    const float* scaled = nullptr;
     if (weight != nullptr) {
-      scaled = scaledGradient(tape, weightFactors, room);
-      float* gradient = parts.take(convolution->gradientFloats());
-      convolution->weightGradient(tape.examples, tape.inputs[0], scaled, gradient, parts.rest());
-      backend.add(convolution->gradientFloats(), gradient, weight);
+      const float* factored = slots.of(factors, kWeight);
+      float* gradient = parts.take(weights());
+      convolution->weightGradient(tape.examples, tape.inputs[0], scaledGradient(tape, factored, room), gradient,
+                                  parts.rest());
+      backend.add(weights(), gradient, weight);
+      addCancelling(backend, tape, factored, weights(), gradient, weight, [&](int64_t b, float* written) {
+        convolution->weightGradient(1, input(tape, b), outputGradient(tape, b), written, parts.rest());
+      });
     }
     if (bias == nullptr) return;
-    if (scaled == nullptr || biasFactors != weightFactors) scaled = scaledGradient(tape, biasFactors, room);
-    backend.addWeightedRows(tape.examples * window.positions(), window.outChannels, scaled, window.outChannels, nullptr,
+    // Positions first: those of one example may cancel, and its sum is what its factor bounds.
+    sumBias(tape, room, window.outChannels);
+    backend.addWeightedRows(tape.examples, window.outChannels, room, window.outChannels, slots.of(factors, kBias),
                             bias);
   }
 
   Cost ghostNormCost() const override {
-    double unfolded = patchesAreInput ? 0 : floatBytes(window.inElements() + patchFloats());
-    return {ghost.flops() + outputElements, ghost.bytes() + unfolded + floatBytes(outputElements)};
+    Cost cost = byPixels ? pixelNormCost() : patchNormCost();
+    return {cost.flops + outputElements, cost.bytes + floatBytes(outputElements)};
   }
   Cost writeCost() const override {
     return {productFlops() + outputElements, floatBytes(window.inElements() + 2 * outputElements + weights())};
@@ -126,36 +133,58 @@ class Conv2d : public Layer {
     return Scratch::sizeOf({capacity * outputElements, convolution->gradientFloats(), convolution->scratchFloats()});
   }
   int64_t normScratch() const {
-    int64_t gram = Scratch::sizeOf({patchesAreInput ? 0 : patchFloats(), ghost.scratchFloats()});
-    int64_t written = Scratch::sizeOf({convolution->gradientFloats(), convolution->scratchFloats()});
-    return std::max(gram, written);
+    int64_t patches = Scratch::sizeOf({patchesAreInput ? 0 : patchFloats(), patchNorm.scratchFloats()});
+    int64_t written = Scratch::sizeOf({weights(), convolution->scratchFloats()});
+    return std::max(byPixels ? pixelNorm.scratchFloats() : patches, written);
   }
+  Cost patchNormCost() const {
+    double unfolded = patchesAreInput ? 0 : floatBytes(window.inElements() + patchFloats());
+    return {patchNorm.flops(), patchNorm.bytes() + unfolded};
+  }
+  Cost pixelNormCost() const { return {pixelNorm.flops(), pixelNorm.bytes()}; }
 
   const float* input(const Tape& tape, int64_t b) const { return tape.inputs[0] + b * window.inElements(); }
   const float* outputGradient(const Tape& tape, int64_t b) const { return tape.outputGradient + b * outputElements; }
 
-  void addWeightNorm(Tape& tape, int64_t b, double* norm) {
+  std::optional<double> ghostNorm(Tape& tape, int64_t b) {
+    const float* picture = input(tape, b);
+    if (byPixels) return pixelNorm.squared(picture, outputGradient(tape, b), tape.scratch);
     Scratch parts(tape.scratch);
-    const float* patches = input(tape, b);
-    if (!patchesAreInput) {
-      float* unfolded = parts.take(patchFloats());
-      backend.unfold(window, patches, unfolded);
-      patches = unfolded;
-    }
-    std::optional<double> squared = ghost.squared(patches, outputGradient(tape, b), parts.rest());
+    if (patchesAreInput) return patchNorm.squared(picture, outputGradient(tape, b), parts.rest());
+    float* patches = parts.take(patchFloats());
+    backend.unfold(window, picture, patches);
+    return patchNorm.squared(patches, outputGradient(tape, b), parts.rest());
+  }
+
+  void addWeightNorm(Tape& tape, int64_t b, double* norm) {
+    std::optional<double> squared = ghostNorm(tape, b);
+    if (tape.cancels) tape.cancels[b] = !squared;
     if (squared) {
       *norm += *squared;
       return;
     }
     Scratch written(tape.scratch);
-    float* gradient = written.take(convolution->gradientFloats());
+    float* gradient = written.take(weights());
     convolution->weightGradient(1, input(tape, b), outputGradient(tape, b), gradient, written.rest());
-    backend.addSquaredNorms(1, convolution->gradientFloats(), gradient, 0, norm);
+    backend.addSquaredNorms(1, weights(), gradient, 0, norm);
+  }
+
+  void addWrittenNorm(Tape& tape, int64_t b, const float* gradient, double* norm) {
+    double squared = 0;
+    backend.addSquaredNorms(1, weights(), gradient, 0, &squared);
+    *norm += squared;
+    if (!tape.cancels) return;
+    double inputSquares = 0, outputSquares = 0;
+    backend.addSquaredNorms(1, window.inElements(), input(tape, b), 0, &inputSquares);
+    backend.addSquaredNorms(1, outputElements, outputGradient(tape, b), 0, &outputSquares);
+    double patchSquares = inputSquares * static_cast<double>(window.kernelHeight * window.kernelWidth);
+    tape.cancels[b] = termsMayCancel(patchSquares * outputSquares, squared, window.positions());
   }
 
   const float* scaledGradient(Tape& tape, const float* factors, float* room) {
     if (factors == nullptr) return tape.outputGradient;
     backend.scaleRows(tape.examples, outputElements, factors, tape.outputGradient, room);
+    clearCancelling(backend, tape, outputElements, room);
     return room;
   }
 
@@ -167,7 +196,9 @@ class Conv2d : public Layer {
   const Window window;
   const bool patchesAreInput;  // 1×1 kernel, every pixel once: nothing to unfold
   const std::unique_ptr<Convolution> convolution;
-  const GhostNorm ghost;
+  const GhostNorm patchNorm;
+  PixelGhostNorm pixelNorm;
+  const bool byPixels;  // which of the two is cheaper
 };
 
 HUSHGRAD_LAYER("Conv2d", Conv2d);

@@ -21,6 +21,15 @@ int64_t chooseBlockRows(int64_t positions) {
 
 }  // namespace
 
+// A factor of a term below float32's normal range may have been lost: at most kTiny times the other one. A hostile
+// record could otherwise hide a large gradient behind an underflow.
+std::optional<double> GramSum::settled(double terms) const {
+  constexpr double kTiny = std::numeric_limits<float>::min();
+  if (!std::isfinite(magnitude) || total < kCancelled * magnitude) return std::nullopt;
+  if (kTiny * terms > 1e-6 * total) return std::nullopt;
+  return total;
+}
+
 GhostNorm::GhostNorm(Backend& backend, const GhostNormShape& shape)
     : backend(backend), shape(shape), blockRows(chooseBlockRows(shape.positions)) {}
 
@@ -47,13 +56,13 @@ std::optional<double> GhostNorm::squared(const float* a, const float* e, float* 
   if (!std::isfinite(inputSquares + outputSquares)) return std::numeric_limits<double>::quiet_NaN();
   if (inputSquares == 0 || outputSquares == 0) return 0.0;
 
-  Sum sum;
+  GramSum sum;
   for (int64_t g = 0; g < shape.groups; ++g) addGroup(a + g * shape.inputs, e + g * shape.outputs, scratch, sum);
-  if (!reliable(sum, inputSquares, outputSquares)) return std::nullopt;
-  return sum.total;
+  // Σ_{t,s} |a_t·a_s| ≤ T‖A‖², and so for e.
+  return sum.settled(static_cast<double>(shape.positions) * (inputSquares + outputSquares));
 }
 
-void GhostNorm::addGroup(const float* a, const float* e, float* scratch, Sum& sum) const {
+void GhostNorm::addGroup(const float* a, const float* e, float* scratch, GramSum& sum) const {
   for (int64_t row = 0; row < shape.positions; row += blockRows) {
     int64_t rows = std::min(blockRows, shape.positions - row);
     int64_t above = row + rows;
@@ -63,16 +72,15 @@ void GhostNorm::addGroup(const float* a, const float* e, float* scratch, Sum& su
 }
 
 void GhostNorm::addBlock(const float* a, const float* e, const Block& block, double weight, float* scratch,
-                         Sum& sum) const {
+                         GramSum& sum) const {
   Scratch parts(scratch);
   float* inputGram = parts.take(blockRows * shape.positions);
   float* outputGram = parts.take(blockRows * shape.positions);
   multiplyRows(a, shape.groups * shape.inputs, shape.inputs, block, inputGram);
   multiplyRows(e, shape.groups * shape.outputs, shape.outputs, block, outputGram);
-  double total = 0, magnitude = 0;
-  backend.dotWithMagnitude(block.rows * block.columns, inputGram, outputGram, &total, &magnitude);
-  sum.total += weight * total;
-  sum.magnitude += weight * magnitude;
+  GramSum part;
+  backend.dotWithMagnitude(block.rows * block.columns, inputGram, outputGram, &part.total, &part.magnitude);
+  sum.add(weight, part);
 }
 
 void GhostNorm::multiplyRows(const float* x, int64_t leading, int64_t width, const Block& block, float* product) const {
@@ -88,15 +96,6 @@ void GhostNorm::multiplyRows(const float* x, int64_t leading, int64_t width, con
   gemm.c = product;
   gemm.ldc = block.columns;
   backend.gemm(gemm);
-}
-
-// A Gram entry below float32's normal range may have been lost; with Σ_{t,s} |a_t·a_s| ≤ T‖A‖², the terms lost are
-// at most tiny · T · (‖A‖² + ‖E‖²). A hostile record could otherwise hide a large gradient behind an underflow.
-bool GhostNorm::reliable(const Sum& sum, double inputSquares, double outputSquares) const {
-  if (!std::isfinite(sum.magnitude) || sum.total < kCancelled * sum.magnitude) return false;
-  constexpr double kTiny = std::numeric_limits<float>::min();
-  double lost = kTiny * static_cast<double>(shape.positions) * (inputSquares + outputSquares);
-  return lost <= 1e-6 * sum.total;
 }
 
 }  // namespace hushgrad

@@ -11,6 +11,19 @@
 
 namespace hushgrad {
 
+// A Gram sum in float64: Σ of the terms and Σ of their magnitudes.
+struct GramSum {
+  double total = 0, magnitude = 0;
+
+  void add(double weight, const GramSum& part) {
+    total += weight * part.total;
+    magnitude += weight * part.magnitude;
+  }
+  // The total, or nothing where float32 Gram matrices cannot tell it: the terms cancel (total below 0.1 × magnitude),
+  // overflowed, or may have lost more than 1e-6 of it to underflow. `terms` bounds Σ|p| + Σ|q| over the sum's Σ p·q.
+  std::optional<double> settled(double terms) const;
+};
+
 // Rows a[positions, groups · inputs] and e[positions, groups · outputs] of one example; group g of `a` meets group g
 // of `e` alone.
 struct GhostNormShape {
@@ -32,16 +45,12 @@ class GhostNorm {
   std::optional<double> squared(const float* a, const float* e, float* scratch) const;
 
  private:
-  struct Sum {
-    double total = 0, magnitude = 0;
-  };
   struct Block {
     int64_t row, rows, column, columns;
   };
-  void addBlock(const float* a, const float* e, const Block& block, double weight, float* scratch, Sum& sum) const;
-  void addGroup(const float* a, const float* e, float* scratch, Sum& sum) const;
+  void addBlock(const float* a, const float* e, const Block& block, double weight, float* scratch, GramSum& sum) const;
+  void addGroup(const float* a, const float* e, float* scratch, GramSum& sum) const;
   void multiplyRows(const float* x, int64_t leading, int64_t width, const Block& block, float* product) const;
-  bool reliable(const Sum& sum, double inputSquares, double outputSquares) const;
 
   Backend& backend;
   const GhostNormShape shape;

@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "layers/cancelling.h"
 #include "layers/ghost_norm.h"
 #include "layers/layer.h"
 #include "layers/scratch.h"
@@ -85,7 +86,7 @@ class Linear : public Layer {
     double* weightNorms = slots.of(norms, kWeight);
     for (int64_t b = 0; weight != nullptr && b < tape.examples; ++b) {
       multiply(positions, input(tape, b), outputGradient(tape, b), 0, weight + b * stride);
-      if (weightNorms) backend.addSquaredNorms(1, in * out, weight + b * stride, 0, weightNorms + b);
+      if (weightNorms) addWrittenNorm(tape, b, weight + b * stride, weightNorms + b);
     }
     if (bias == nullptr) return;
     backend.sumPositions(tape.examples, positions, out, tape.outputGradient, bias, stride);
@@ -96,18 +97,21 @@ class Linear : public Layer {
   void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) override {
     float* weight = slots.of(sums, kWeight);
     float* bias = slots.of(sums, kBias);
-    const float* weightFactors = slots.of(factors, kWeight);
-    const float* biasFactors = slots.of(factors, kBias);
-    const float* scaled = nullptr;
+    Scratch parts(tape.scratch);
+    float* room = parts.take(capacity * positions * out);
     if (weight != nullptr) {
-      scaled = scaledGradient(tape, weightFactors);
+      const float* factored = slots.of(factors, kWeight);
+      const float* scaled = scaledGradient(tape, factored, room);
       multiply(tape.examples * positions, tape.inputs[0], scaled, 1, weight);
+      addCancelling(backend, tape, factored, in * out, parts.rest(), weight, [&](int64_t b, float* written) {
+        multiply(positions, input(tape, b), outputGradient(tape, b), 0, written);
+      });
     }
     if (bias == nullptr) return;
-    // One position: e is the bias' gradient itself, so that factor·e is within the threshold and cannot overflow.
-    if (positions == 1) return backend.addWeightedRows(tape.examples, out, tape.outputGradient, out, biasFactors, bias);
-    if (scaled == nullptr || biasFactors != weightFactors) scaled = scaledGradient(tape, biasFactors);
-    backend.addWeightedRows(tape.examples * positions, out, scaled, out, nullptr, bias);
+    // Positions first: those of one example may cancel, and its sum is what its factor bounds.
+    if (positions > 1) backend.sumPositions(tape.examples, positions, out, tape.outputGradient, room, out);
+    const float* biasGradients = positions > 1 ? room : tape.outputGradient;
+    backend.addWeightedRows(tape.examples, out, biasGradients, out, slots.of(factors, kBias), bias);
   }
 
   // One position: the weight's sum is EᵀA over however many examples. Rows of A and E lie side by side.
@@ -166,7 +170,7 @@ class Linear : public Layer {
   int64_t outputGradientOffset() const { return wholeLines(in); }
   static double floatBytes(int64_t count) { return sizeof(float) * static_cast<double>(count); }
   double productFlops() const { return 2.0 * positions * in * out; }
-  int64_t sumScratch() const { return capacity * positions * out; }
+  int64_t sumScratch() const { return Scratch::sizeOf({capacity * positions * out, positions == 1 ? 0 : in * out}); }
   int64_t normScratch() const { return positions == 1 ? 0 : std::max(ghost.scratchFloats(), in * out); }
   const float* input(const Tape& tape, int64_t b) const { return tape.inputs[0] + b * positions * in; }
   const float* outputGradient(const Tape& tape, int64_t b) const { return tape.outputGradient + b * positions * out; }
@@ -188,10 +192,22 @@ class Linear : public Layer {
     backend.gemm(product);
   }
 
-  const float* scaledGradient(Tape& tape, const float* factors) {
+  const float* scaledGradient(Tape& tape, const float* factors, float* room) {
     if (factors == nullptr) return tape.outputGradient;
-    backend.scaleRows(tape.examples, positions * out, factors, tape.outputGradient, tape.scratch);
-    return tape.scratch;
+    backend.scaleRows(tape.examples, positions * out, factors, tape.outputGradient, room);
+    clearCancelling(backend, tape, positions * out, room);
+    return room;
+  }
+
+  void addWrittenNorm(Tape& tape, int64_t b, const float* gradient, double* norm) {
+    double squared = 0;
+    backend.addSquaredNorms(1, in * out, gradient, 0, &squared);
+    *norm += squared;
+    if (!tape.cancels || positions == 1) return;
+    double inputSquares = 0, outputSquares = 0;
+    backend.addSquaredNorms(1, positions * in, input(tape, b), 0, &inputSquares);
+    backend.addSquaredNorms(1, positions * out, outputGradient(tape, b), 0, &outputSquares);
+    tape.cancels[b] = termsMayCancel(inputSquares * outputSquares, squared, positions);
   }
 
   // One position: g = e aᵀ, so ‖g‖² = ‖a‖²‖e‖², with nothing that could cancel.
@@ -211,6 +227,7 @@ class Linear : public Layer {
   void addGramNorms(Tape& tape, double* norms) {
     for (int64_t b = 0; b < tape.examples; ++b) {
       std::optional<double> squared = ghost.squared(input(tape, b), outputGradient(tape, b), tape.scratch);
+      if (tape.cancels) tape.cancels[b] = !squared;
       if (squared) {
         norms[b] += *squared;
         continue;

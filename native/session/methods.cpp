@@ -5,12 +5,6 @@
 
 namespace hushgrad {
 
-// Time of a cost in operations: a byte that leaves the nearest caches costs about as much as eight operations
-// (80 GFLOP/s against 10 GB/s a core on the servers that were measured).
-static double operations(const Cost& cost) {
-  return cost.flops + 8 * cost.bytes;
-}
-
 static double parameterFloats(const Graph& graph, const Layer& layer, size_t node) {
   double floats = 0;
   for (size_t slot = 0; slot < graph.nodes[node].parameters.size(); ++slot)

@@ -29,6 +29,7 @@ struct Program::Node {
   std::vector<float*> sums;           // in the lane that is being added to; null where deferred
   std::vector<float*> operands;       // of the chunk's examples; null where not deferred
   int64_t stride = 0;
+  std::vector<char> cancels;  // [capacity] where gradients are added in one product, else empty
 
   // Buffers of the plan; −1: none.
   int saved = -1, stash = -1;

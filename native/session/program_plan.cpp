@@ -216,6 +216,10 @@ void Program::bind(const MemoryPlan& plan) {
     node.tape.saved = at(node.saved);
     node.tape.scratch = at(layerScratch);
     node.tape.packed = setup.packed[i];
+    if (node.method.norm != NormBy::nothing && node.method.sum != SumBy::writtenOut) {
+      node.cancels.resize(static_cast<size_t>(capacity));
+      node.tape.cancels = node.cancels.data();
+    }
     for (int parameter : node.spec->parameters)
       node.tape.parameters.push_back(parameter < 0 ? nullptr : setup.parameters[static_cast<size_t>(parameter)]);
     for (size_t pass = 0; pass < gradientBuffers.size() && node.backward; ++pass) {

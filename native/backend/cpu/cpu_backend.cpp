@@ -76,6 +76,10 @@ class CpuBackend final : public Backend {
   void dotWithMagnitude(int64_t count, const float* p, const float* q, double* total, double* magnitude) override {
     cpu::dotWithMagnitude(count, p, q, total, magnitude);
   }
+  void addDotWithSum(int64_t count, const float* p, int64_t rows, const float* const* row, double* total,
+                     double* magnitude) override {
+    cpu::addDotWithSum(count, p, rows, row, total, magnitude);
+  }
   void dropout(uint64_t key, uint64_t position, float rate, int64_t count, const float* x, float* y) override {
     cpu::dropout(key, position, rate, count, x, y);
   }

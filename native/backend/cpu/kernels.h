@@ -43,6 +43,8 @@ void scaleRows(int64_t rows, int64_t columns, const float* factors, const float*
 void add(int64_t count, const float* x, float* y);
 void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y, int64_t stride);
 void dotWithMagnitude(int64_t count, const float* p, const float* q, double* total, double* magnitude);
+void addDotWithSum(int64_t count, const float* p, int64_t rows, const float* const* row, double* total,
+                   double* magnitude);
 
 // dropout.cpp
 void dropout(uint64_t key, uint64_t position, float rate, int64_t count, const float* x, float* y);

@@ -79,6 +79,31 @@ void dotWithMagnitudeVector(int64_t count, const float* p, const float* q, doubl
   *magnitude = size;
 }
 
+void addDotWithSumVector(int64_t count, const float* p, int64_t rows, const float* const* row, double* total,
+                         double* magnitude) {
+  const HalfFloats half;
+  const Doubles d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  auto sum = hn::Zero(d), size = sum;
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    auto q = hn::Zero(half);
+    for (int64_t r = 0; r < rows; ++r) q = hn::Add(q, hn::LoadU(half, row[r] + i));
+    const auto product = hn::Mul(loadAsDouble(p + i), hn::PromoteTo(d, q));
+    sum = hn::Add(sum, product);
+    size = hn::Add(size, hn::Abs(product));
+  }
+  *total += hn::GetLane(hn::SumOfLanes(d, sum));
+  *magnitude += hn::GetLane(hn::SumOfLanes(d, size));
+  for (; i < count; ++i) {
+    float q = 0;
+    for (int64_t r = 0; r < rows; ++r) q += row[r][i];
+    const double product = static_cast<double>(p[i]) * q;
+    *total += product;
+    *magnitude += std::abs(product);
+  }
+}
+
 // ---- Weighted sums of rows. Several rows go through one pass over `sum`, block by block of columns, so that the rows
 // are read once and `sum` stays in the first-level cache.
 
@@ -209,6 +234,7 @@ namespace hushgrad::cpu {
 namespace {
 HWY_EXPORT(addSquaredNormsVector);
 HWY_EXPORT(dotWithMagnitudeVector);
+HWY_EXPORT(addDotWithSumVector);
 HWY_EXPORT(addWeightedRowsVector);
 HWY_EXPORT(largestMagnitudeVector);
 HWY_EXPORT(scaleRowVector);
@@ -257,6 +283,11 @@ void sumPositions(int64_t examples, int64_t positions, int64_t columns, const fl
 
 void dotWithMagnitude(int64_t count, const float* p, const float* q, double* total, double* magnitude) {
   HWY_DYNAMIC_DISPATCH(dotWithMagnitudeVector)(count, p, q, total, magnitude);
+}
+
+void addDotWithSum(int64_t count, const float* p, int64_t rows, const float* const* row, double* total,
+                   double* magnitude) {
+  HWY_DYNAMIC_DISPATCH(addDotWithSumVector)(count, p, rows, row, total, magnitude);
 }
 
 }  // namespace hushgrad::cpu

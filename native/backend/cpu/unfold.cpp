@@ -55,7 +55,7 @@ bool kernelRowsAreRuns(const Window& w) {
 }
 
 bool goesThroughBuffer(const Window& w) {
-  return kernelRowsAreRuns(w) && paddedRow(w).floats <= kBufferFloats;
+  return kernelRowsAreRuns(w) && w.padWidth >= 0 && paddedRow(w).floats <= kBufferFloats;
 }
 
 // visit(row of the picture, or -1 outside it; offset in the patches of the first position's kernel row)

@@ -118,10 +118,10 @@ TEST(Unfold, AgreesWithTheReferenceAndItsAdjoint) {
     w.groups = draw(1, 3);
     w.inChannels = w.groups * draw(1, 5), w.outChannels = w.groups;
     w.kernelHeight = draw(1, 4), w.kernelWidth = draw(1, 4);
-    w.strideHeight = draw(1, 3), w.strideWidth = draw(1, 3), w.padHeight = draw(0, 5), w.padWidth = draw(0, 5);
+    w.strideHeight = draw(1, 3), w.strideWidth = draw(1, 3), w.padHeight = draw(-1, 5), w.padWidth = draw(-1, 5);
     w.dilationHeight = draw(1, 2), w.dilationWidth = draw(1, 2);
-    w.inHeight = (w.kernelHeight - 1) * w.dilationHeight + draw(1, 6);
-    w.inWidth = (w.kernelWidth - 1) * w.dilationWidth + draw(1, 6);
+    w.inHeight = (w.kernelHeight - 1) * w.dilationHeight + draw(3, 8);
+    w.inWidth = (w.kernelWidth - 1) * w.dilationWidth + draw(3, 8);
     w.outHeight = (w.inHeight + 2 * w.padHeight - (w.kernelHeight - 1) * w.dilationHeight - 1) / w.strideHeight + 1;
     w.outWidth = (w.inWidth + 2 * w.padWidth - (w.kernelWidth - 1) * w.dilationWidth - 1) / w.strideWidth + 1;
     const int64_t patches = w.positions() * w.groups * w.patch();

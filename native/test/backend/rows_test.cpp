@@ -136,5 +136,25 @@ TEST(Rows, GramSumsComeWithTheSizeOfTheirTerms) {
   }
 }
 
+TEST(Rows, DotsWithSumsOfRowsAreAdded) {
+  for (int64_t count : kWidths) {
+    for (int64_t rows : {0, 1, 2, 9}) {
+      const auto p = normalFloats(count, 1), q = normalFloats(count + rows, 2);
+      std::vector<const float*> row;
+      for (int64_t r = 0; r < rows; ++r) row.push_back(q.data() + r);
+      double total = 3, magnitude = 5, wantTotal = 3, wantMagnitude = 5;
+      cpuBackend().addDotWithSum(count, p.data(), rows, row.data(), &total, &magnitude);
+      for (int64_t i = 0; i < count; ++i) {
+        double sum = 0;
+        for (int64_t r = 0; r < rows; ++r) sum += row[r][i];
+        wantTotal += p[i] * sum;
+        wantMagnitude += std::abs(p[i] * sum);
+      }
+      EXPECT_NEAR(total, wantTotal, 1e-6 * wantMagnitude);
+      EXPECT_NEAR(magnitude, wantMagnitude, 1e-6 * wantMagnitude);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace hushgrad

@@ -113,6 +113,41 @@ TEST_P(GhostNormTest, ConvolutionRecomputesCancellation) {
   EXPECT_LE(deviation(run), 1e-5);
 }
 
+// One product would add the 10⁸ of one example to the 1 of the other.
+TEST_P(GhostNormTest, CancellingExamplesStayOutOfTheProduct) {
+  for (const char* name : {"LinearPositions", "ConvPlain", "ConvPointwise", "ConvPointwiseStrided"}) {
+    LayerRun run(*GetParam().backend, caseNamed(name), 3);
+    const LayerCase& layer = caseNamed(name);
+    int64_t channels = layer.kind == "Linear" ? layer.output.back() : layer.output.front();
+    int64_t positions = elementCount(layer.output) / channels;
+    Doubles dy(static_cast<size_t>(elementCount(layer.output)));
+    for (size_t i = 0; i < dy.size(); ++i) {
+      size_t position = layer.kind == "Linear" ? i / channels : i % positions;
+      // Of sum zero whether the number of positions is even or odd.
+      dy[i] = 0x1p20 * (position + 1 < static_cast<size_t>(positions) ? 1.0 : 1.0 - static_cast<double>(positions));
+    }
+    run.setExample(1, Doubles(static_cast<size_t>(elementCount(layer.input)), 0x1p20), dy);
+    const std::vector<float> factors = {0.5f, 0x1p-40f, 2.0f};
+    char cancels[3] = {0, 0, 0};
+    run.tape().cancels = cancels;
+    run.forward(3);
+    auto norms = run.ghostNorms(run.all())[0];
+    auto written = run.writtenGradients(run.all());
+    // Without padding all taps see one constant, so that the gradient is nothing but what cancelled.
+    EXPECT_NEAR(norms[1], 0, 1e-6 * 0x1p80) << name;
+    EXPECT_EQ(std::vector<char>(cancels, cancels + 3), (std::vector<char>{0, 1, 0})) << name;
+    std::vector<std::vector<float>> all(2, factors);
+    auto sums = run.weightedSums(run.all(), all);
+    for (size_t slot = 0; slot < run.slots(); ++slot) {
+      if (!run.has(slot)) continue;
+      Doubles want(written[slot][0].size());
+      for (size_t b = 0; b < 3; ++b)
+        for (size_t i = 0; i < want.size(); ++i) want[i] += factors[b] * written[slot][b][i];
+      EXPECT_LE(relativeError(sums[slot], want), 1e-5) << name << " slot " << slot;
+    }
+  }
+}
+
 TEST_P(GhostNormTest, NormsAreAddedToWhatIsThere) {
   for (const char* name : {"LinearVector", "LinearPositions", "ConvPlain"}) {
     LayerRun run(*GetParam().backend, caseNamed(name), 1);

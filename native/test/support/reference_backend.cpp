@@ -161,6 +161,16 @@ void ReferenceBackend::dotWithMagnitude(int64_t count, const float* p, const flo
   }
 }
 
+void ReferenceBackend::addDotWithSum(int64_t count, const float* p, int64_t rows, const float* const* row,
+                                     double* total, double* magnitude) {
+  for (int64_t i = 0; i < count; ++i) {
+    double sum = 0;
+    for (int64_t r = 0; r < rows; ++r) sum += row[r][i];
+    *total += p[i] * sum;
+    *magnitude += std::abs(p[i] * sum);
+  }
+}
+
 namespace {
 
 // SplitMix64 (Steele et al. 2014): a finaliser of a counter.

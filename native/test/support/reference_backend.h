@@ -36,6 +36,8 @@ class ReferenceBackend : public Backend {
   void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y,
                     int64_t stride) override;
   void dotWithMagnitude(int64_t count, const float* p, const float* q, double* total, double* magnitude) override;
+  void addDotWithSum(int64_t count, const float* p, int64_t rows, const float* const* row, double* total,
+                     double* magnitude) override;
   // Draws from a generator of its own: another backend's mask differs.
   void dropout(uint64_t key, uint64_t position, float rate, int64_t count, const float* x, float* y) override;
 };
