@@ -104,6 +104,7 @@ class RoutedConvolution final : public Convolution {
   void weightGradient(int64_t examples, const float* x, const float* dy, float* g, float* scratch) override {
     weightRoute->run({examples, const_cast<float*>(x), g, nullptr, const_cast<float*>(dy), scratch});
   }
+  double sumRounding(const float* x, const float* dy) const override { return weightRoute->sumRounding(x, dy); }
   void unpackGradient(const float* g, float* weightOihw) const override { weightRoute->unpack(g, weightOihw); }
 
  private:

@@ -35,6 +35,8 @@ class ConvolutionRoute {
   virtual int64_t scratchFloats() const = 0;
   // Overwrites what it writes, the weights' gradient summed over the examples.
   virtual void run(const ConvolutionOperands& operands) = 0;
+  // Of weight gradients: as Convolution::sumRounding.
+  virtual double sumRounding(const float*, const float*) const { return 0; }
 };
 
 // convolution_direct.cpp; null where oneDNN has no kernel made for the shape.

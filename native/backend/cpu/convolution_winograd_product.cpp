@@ -29,11 +29,16 @@ HWY_INLINE void multiplyBlock(const PanelProduct& p, const float* a, const float
   for (int i = 0; i < kRows; ++i)
     for (int j = 0; j < kColumns; ++j)
       sums[i][j] = p.accumulate ? hn::LoadU(d, c + i * p.ldc + j * lanes) : hn::Zero(d);
+  // A pointer for four rows, whose offsets are then the same few registers.
+  const float* rows[(kRows + 3) / 4];
+  for (int i = 0; i < kRows; i += 4) rows[i / 4] = a + i * p.aRow;
   for (int64_t k = 0; k < p.k; ++k) {
     hn::Vec<decltype(d)> columns[kColumns];
-    for (int j = 0; j < kColumns; ++j) columns[j] = hn::LoadU(d, b + k * p.ldb + j * lanes);
+    for (int j = 0; j < kColumns; ++j) columns[j] = hn::LoadU(d, b + j * lanes);
+    b += p.ldb;
     for (int i = 0; i < kRows; ++i) {
-      const auto row = hn::Set(d, a[i * p.aRow + k * p.aInner]);
+      const auto row = hn::Set(d, rows[i / 4][i % 4 * p.aRow]);
+      if (i % 4 == 3 || i == kRows - 1) rows[i / 4] += p.aInner;
       for (int j = 0; j < kColumns; ++j) sums[i][j] = hn::MulAdd(row, columns[j], sums[i][j]);
     }
   }
