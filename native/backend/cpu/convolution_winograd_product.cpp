@@ -8,6 +8,8 @@
 #include <hwy/highway.h>
 // clang-format on
 
+#include <algorithm>
+
 #include "backend/cpu/convolution_winograd.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -22,28 +24,37 @@ const hn::CappedTag<float, 16> d;  // n is a multiple of 16
 constexpr int kVectors = HWY_TARGET <= HWY_AVX3 ? 2 : (HWY_TARGET == HWY_AVX2 ? 2 : 4);
 constexpr int kMostRows = HWY_TARGET <= HWY_AVX3 ? 12 : 6;
 
+// So many products are summed before they meet the rest: one long float32 sum would be the largest part of the
+// rounding.
+constexpr int64_t kInner = 32;
+
 template <int kRows, int kColumns>
 HWY_INLINE void multiplyBlock(const PanelProduct& p, const float* a, const float* b, float* c) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  hn::Vec<decltype(d)> sums[kRows][kColumns];
-  for (int i = 0; i < kRows; ++i)
-    for (int j = 0; j < kColumns; ++j)
-      sums[i][j] = p.accumulate ? hn::LoadU(d, c + i * p.ldc + j * lanes) : hn::Zero(d);
   // A pointer for four rows, whose offsets are then the same few registers.
   const float* rows[(kRows + 3) / 4];
   for (int i = 0; i < kRows; i += 4) rows[i / 4] = a + i * p.aRow;
-  for (int64_t k = 0; k < p.k; ++k) {
-    hn::Vec<decltype(d)> columns[kColumns];
-    for (int j = 0; j < kColumns; ++j) columns[j] = hn::LoadU(d, b + j * lanes);
-    b += p.ldb;
-    for (int i = 0; i < kRows; ++i) {
-      const auto row = hn::Set(d, rows[i / 4][i % 4 * p.aRow]);
-      if (i % 4 == 3 || i == kRows - 1) rows[i / 4] += p.aInner;
-      for (int j = 0; j < kColumns; ++j) sums[i][j] = hn::MulAdd(row, columns[j], sums[i][j]);
+  for (int64_t first = 0; first < p.k; first += kInner) {
+    hn::Vec<decltype(d)> sums[kRows][kColumns];
+    for (int i = 0; i < kRows; ++i)
+      for (int j = 0; j < kColumns; ++j) sums[i][j] = hn::Zero(d);
+    for (int64_t k = std::min(kInner, p.k - first); k > 0; --k) {
+      hn::Vec<decltype(d)> columns[kColumns];
+      for (int j = 0; j < kColumns; ++j) columns[j] = hn::LoadU(d, b + j * lanes);
+      b += p.ldb;
+      for (int i = 0; i < kRows; ++i) {
+        const auto row = hn::Set(d, rows[i / 4][i % 4 * p.aRow]);
+        if (i % 4 == 3 || i == kRows - 1) rows[i / 4] += p.aInner;
+        for (int j = 0; j < kColumns; ++j) sums[i][j] = hn::MulAdd(row, columns[j], sums[i][j]);
+      }
     }
+    const bool adds = p.accumulate || first > 0;
+    for (int i = 0; i < kRows; ++i)
+      for (int j = 0; j < kColumns; ++j) {
+        float* to = c + i * p.ldc + j * lanes;
+        hn::StoreU(adds ? hn::Add(hn::LoadU(d, to), sums[i][j]) : sums[i][j], d, to);
+      }
   }
-  for (int i = 0; i < kRows; ++i)
-    for (int j = 0; j < kColumns; ++j) hn::StoreU(sums[i][j], d, c + i * p.ldc + j * lanes);
 }
 
 // All blocks of kRows rows from `row` on, then what is left in smaller ones.
