@@ -68,6 +68,10 @@ class Convolution {
   virtual int64_t gradientFloats() const = 0;
   // g = gradient of the weight, summed over the examples; overwrites.
   virtual void weightGradient(int64_t examples, const float* x, const float* dy, float* g, float* scratch) = 0;
+  // A sum over examples may be computed from terms that the gradient of one example does not have: large ones that
+  // cancel but for their rounding. A bound on the squared norm of what that leaves of the example x[H, W, IC],
+  // dy[OH, OW, OC] in such a sum; 0 where all terms are the gradient's own.
+  virtual double sumRounding(const float* x, const float* dy) const = 0;
   virtual void unpackGradient(const float* g, float* weightOihw) const = 0;
 };
 

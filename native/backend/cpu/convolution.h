@@ -35,6 +35,8 @@ class ConvolutionRoute {
   virtual int64_t scratchFloats() const = 0;
   // Overwrites what it writes, the weights' gradient summed over the examples.
   virtual void run(const ConvolutionOperands& operands) = 0;
+  // Of weight gradients: as Convolution::sumRounding.
+  virtual double sumRounding(const float*, const float*) const { return 0; }
 };
 
 // convolution_direct.cpp; null where oneDNN has no kernel made for the shape.
@@ -42,5 +44,7 @@ std::unique_ptr<ConvolutionRoute> makeDirectRoute(const Window& window, Convolut
                                                   int64_t capacity);
 // convolution_unfold.cpp; serves every window.
 std::unique_ptr<ConvolutionRoute> makeUnfoldRoute(const Window& window, ConvolutionDirection direction);
+// convolution_winograd.cpp; null unless the kernel is 3×3 with stride and dilation 1 and one group.
+std::unique_ptr<ConvolutionRoute> makeWinogradRoute(const Window& window, ConvolutionDirection direction);
 
 }  // namespace hushgrad::cpu

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <hwy/targets.h>
 
+#include "test/support/convolutions.h"
 #include "test/support/numbers.h"
 #include "test/support/reference_backend.h"
 
@@ -19,10 +20,6 @@ Window poolWindow() {
 struct Results {
   std::vector<std::vector<float>> approximate, exact;
 };
-
-std::vector<float> room(int64_t floats) {
-  return std::vector<float>(static_cast<size_t>(floats), NAN);
-}
 
 void runActivations(Results& results) {
   const int64_t count = 1003;
@@ -91,8 +88,19 @@ void runDropout(Results& results) {
   results.exact.push_back(y);
 }
 
+void runConvolution(Results& results) {
+  const Window w = windowOf({33, 20, 9, 7, 3, 3, 1, 1, 1, 1});
+  const int64_t examples = 3;
+  Fixture fixture(cpuBackend(), w, examples, normalFloats(weightFloats(w), 1));
+  const auto x = normalFloats(examples * w.inElements(), 2), dy = normalFloats(examples * w.outElements(), 3);
+  results.approximate.push_back(fixture.forward(examples, x.data(), nullptr));
+  results.approximate.push_back(fixture.inputGradient(examples, dy.data()));
+  results.approximate.push_back(fixture.weightGradient(examples, x.data(), dy.data()));
+}
+
 Results runAll() {
   Results results;
+  runConvolution(results);
   runActivations(results);
   runNormalizations(results);
   runPooling(results);

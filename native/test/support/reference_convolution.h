@@ -18,6 +18,7 @@ class ReferenceConvolution : public Convolution {
   void inputGradient(int64_t examples, const float* dy, const float* packed, float* dx, float* scratch) override;
   int64_t gradientFloats() const override { return window.outChannels * window.patch(); }
   void weightGradient(int64_t examples, const float* x, const float* dy, float* g, float* scratch) override;
+  double sumRounding(const float*, const float*) const override { return 0; }
   void unpackGradient(const float* g, float* weightOihw) const override;
 
  private:
