@@ -158,11 +158,8 @@ class Conv2d : public Layer {
 
   void addWeightNorm(Tape& tape, int64_t b, double* norm) {
     std::optional<double> squared = ghostNorm(tape, b);
-    if (tape.cancels) tape.cancels[b] = !squared;
-    if (squared) {
-      *norm += *squared;
-      return;
-    }
+    if (squared && addProductNorm(tape, b, *squared, norm)) return;
+    if (tape.cancels) tape.cancels[b] = true;
     Scratch written(tape.scratch);
     float* gradient = written.take(weights());
     convolution->weightGradient(1, input(tape, b), outputGradient(tape, b), gradient, written.rest());
@@ -172,13 +169,28 @@ class Conv2d : public Layer {
   void addWrittenNorm(Tape& tape, int64_t b, const float* gradient, double* norm) {
     double squared = 0;
     backend.addSquaredNorms(1, weights(), gradient, 0, &squared);
+    if (tape.cancels && !patchesMayCancel(tape, b, squared) && addProductNorm(tape, b, squared, norm)) return;
+    if (tape.cancels) tape.cancels[b] = true;
     *norm += squared;
-    if (!tape.cancels) return;
+  }
+
+  bool patchesMayCancel(Tape& tape, int64_t b, double squaredNorm) {
     double inputSquares = 0, outputSquares = 0;
     backend.addSquaredNorms(1, window.inElements(), input(tape, b), 0, &inputSquares);
     backend.addSquaredNorms(1, outputElements, outputGradient(tape, b), 0, &outputSquares);
     double patchSquares = inputSquares * static_cast<double>(window.kernelHeight * window.kernelWidth);
-    tape.cancels[b] = termsMayCancel(patchSquares * outputSquares, squared, window.positions());
+    return termsMayCancel(patchSquares * outputSquares, squaredNorm, window.positions());
+  }
+
+  // The norm that example b has in a product over the chunk: its own, and what the product's rounding may leave of it.
+  // False where that is no small part: the example then has to be added written out.
+  bool addProductNorm(Tape& tape, int64_t b, double squaredNorm, double* norm) {
+    constexpr double kSmall = 4e-6;
+    const double rounding = tape.cancels ? convolution->sumRounding(input(tape, b), outputGradient(tape, b)) : 0;
+    if (!(rounding <= kSmall * squaredNorm)) return false;
+    if (tape.cancels) tape.cancels[b] = false;
+    *norm += squaredNorm + rounding;
+    return true;
   }
 
   const float* scaledGradient(Tape& tape, const float* factors, float* room) {
