@@ -31,8 +31,9 @@ struct ProgramSetup {
 struct Chunk {
   int64_t examples = 0;
   const float* inputs = nullptr;
-  const void* targets = nullptr;  // null: no loss (evaluation)
-  uint64_t firstExample = 0;      // in the logical batch
+  const void* targets = nullptr;   // null: no loss (evaluation)
+  const float* weights = nullptr;  // null: ones
+  uint64_t firstExample = 0;       // in the logical batch
   uint64_t dropoutKey = 0;
 };
 
@@ -95,6 +96,7 @@ class Program {
   void leaveOutBadExamples(int64_t first, int64_t examples, int time);
   void zeroRow(int64_t example, int time);
   void computeFactors(int64_t first, int64_t examples);
+  void useWeightsAsFactors(int64_t examples);
   void addKept(int64_t examples);
   void addWrittenNorms(Node& node, int64_t first, int64_t examples);
   void addWrittenRows(Node& node, int64_t first, int64_t examples, bool weighted);
@@ -134,6 +136,7 @@ class Program {
   std::vector<double> squaredNorms;  // [groups, capacity]
   std::vector<float> factors;        // [groups, capacity]
   std::vector<char> leftOut;         // [capacity]
+  const float* weights = nullptr;    // of the chunk under way; null: ones
 };
 
 }  // namespace hushgrad

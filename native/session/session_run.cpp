@@ -50,17 +50,20 @@ Chunk Session::Impl::cut(const BatchView& batch, int64_t index, int64_t chunks) 
   // int32 and float32 targets are equally wide.
   if (batch.targets)
     chunk.targets = static_cast<const float*>(batch.targets) + first * programs[0]->lossFunction().targetElements();
+  if (batch.weights) chunk.weights = batch.weights + first;
   chunk.firstExample = accumulated + static_cast<uint64_t>(first);
   chunk.dropoutKey = stepDropoutKey();
   return chunk;
 }
 
-static void add(const BatchStatistics& part, BatchStatistics& total) {
-  total.examples += part.examples;
-  total.leftOut += part.leftOut;
-  total.clipped += part.clipped;
-  total.lossSum += part.lossSum;
-  total.normSum += part.normSum;
+void BatchStatistics::add(const BatchStatistics& part) {
+  examples += part.examples;
+  leftOut += part.leftOut;
+  clipped += part.clipped;
+  lossSum += part.lossSum;
+  normSum += part.normSum;
+  if (within.size() < part.within.size()) within.resize(part.within.size());
+  for (size_t group = 0; group < part.within.size(); ++group) within[group] += part.within[group];
 }
 
 bool Session::Impl::accumulate(const BatchView& batch, const std::atomic<bool>* cancelled) {
@@ -83,7 +86,7 @@ bool Session::Impl::accumulate(const BatchView& batch, const std::atomic<bool>* 
     clear();
     return false;
   }
-  for (const BatchStatistics& part : laneStatistics) add(part, statistics);
+  for (const BatchStatistics& part : laneStatistics) statistics.add(part);
   accumulated += static_cast<uint64_t>(batch.examples);
   return true;
 }
