@@ -22,6 +22,11 @@ export interface Dataset {
   /** Targets of one example. */
   readonly targetElements: number;
   /**
+   * [size] factors of the examples' clipped gradients, from 0 to the configuration's `clipping.maxWeight`. Public: they
+   * must not be taken from the private data. All 1 where absent.
+   */
+  readonly weights?: Float32Array | undefined;
+  /**
    * Writes example `indices[i]` to row i of `inputs` ([indices.length, ...inputShape]) and of `targets`
    * ([indices.length, targetElements]). The arrays may be longer than that; what lies behind is left alone.
    * Throws a DataError for an index outside 0 … size − 1 or an array that is too short.

@@ -13,10 +13,19 @@ export interface CalibrationTarget {
   readonly samplingRate: number;
   /** T ≥ 1. */
   readonly steps: number;
+  /** Where noise varies: steps by the factor of their noise multiplier, T in all; by default all have factor 1. */
+  readonly pieces?: readonly NoisePiece[] | undefined;
   /** Target ε > 0. */
   readonly epsilon: number;
   /** δ in (0, 1). */
   readonly delta: number;
+}
+
+/** Steps whose noise multiplier is `factor` × the base. */
+export interface NoisePiece {
+  /** Finite, > 0. */
+  readonly factor: number;
+  readonly steps: number;
 }
 
 const LARGEST_NOISE = 2 ** 20;
@@ -32,13 +41,16 @@ export function calibrateNoise(
   makeNew: () => Accountant = () => makeAccountant("rdp"),
 ): number {
   checkTarget(target);
-  const { samplingRate, steps, delta } = target;
+  const { samplingRate, steps, delta, pieces = [{ factor: 1, steps }] } = target;
   const accountant = makeNew();
   if (!accountant.upperBound) {
     throw new RangeError(`accountant ${accountant.name} may under-report ε; noise is calibrated with rdp`);
   }
   const epsilonOf = (noiseMultiplier: number): number =>
-    makeNew().epsilonAfter({ samplingRate, noiseMultiplier }, steps, delta);
+    makeNew().epsilonWith(
+      pieces.map((piece) => ({ samplingRate, noiseMultiplier: noiseMultiplier * piece.factor, steps: piece.steps })),
+      delta,
+    );
 
   let high = 1;
   while (epsilonOf(high) > target.epsilon) {
@@ -59,11 +71,14 @@ export function calibrateNoise(
   return epsilonOf(rounded) <= target.epsilon ? rounded : high;
 }
 
-function checkTarget({ samplingRate, steps, epsilon, delta }: CalibrationTarget): void {
+function checkTarget({ samplingRate, steps, epsilon, delta, pieces = [] }: CalibrationTarget): void {
   checkNumber("samplingRate", samplingRate, { ...ranges.samplingRate, openMin: true });
   checkNumber("steps", steps, { ...ranges.steps, min: 1 });
   checkNumber("epsilon", epsilon, ranges.epsilon);
   checkNumber("delta", delta, ranges.delta);
+  for (const piece of pieces) checkNumber("pieces: factor", piece.factor, { min: 0, max: 1e9, openMin: true });
+  const planned = pieces.reduce((sum, piece) => sum + piece.steps, 0);
+  if (pieces.length > 0 && planned !== steps) throw new RangeError(`pieces: got ${planned} steps, expected ${steps}`);
 }
 
 function unreachable({ samplingRate, steps, epsilon, delta }: CalibrationTarget, smallest: number): RangeError {

@@ -4,7 +4,7 @@
  */
 import type { Accountant, EpsilonReport } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
-import { checkMechanism, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
+import { checkSteps, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
 import { rdpOfStep } from "./subsampled-gaussian.js";
 
 /**
@@ -57,10 +57,12 @@ export class RdpAccountant implements Accountant {
   }
 
   epsilonAfter(mechanism: SampledGaussian, count: number, delta: number): number {
-    checkMechanism(mechanism);
-    checkNumber("steps", count, ranges.steps);
-    const steps = [...this.counts.list(), { ...mechanism, steps: count }];
-    return epsilonOfRdp(this.orders, this.total(steps), delta).epsilon;
+    return this.epsilonWith([{ ...mechanism, steps: count }], delta);
+  }
+
+  epsilonWith(more: readonly MechanismSteps[], delta: number): number {
+    more.forEach(checkSteps);
+    return epsilonOfRdp(this.orders, this.total([...this.counts.list(), ...more]), delta).epsilon;
   }
 
   private total(rows: readonly MechanismSteps[]): Float64Array {
