@@ -98,7 +98,7 @@ it.each(strategies)(
   async (strategy) => {
     const others = makeBatch(OTHERS, WIDTHS[0], 3, 5);
     let leftOut = 0;
-    const closest = 0;
+    let closest = 0;
     await fc.assert(
       fc.asyncProperty(configs, hostile, fc.constantFrom(1, 4), async (clipping, example, chunkSize) => {
         const whole = withExample(others, clipping, example);
