@@ -16,7 +16,7 @@
  */
 
 // ---- Data
-export { DataError, type Dataset, type TargetKind } from "./data/dataset.js";
+export { DataError, type Dataset, type TargetKind, withWeights } from "./data/dataset.js";
 export { type IdxArray, IdxError, type IdxErrorCode, idxDataset, parseIdx, readIdx } from "./data/idx.js";
 export { ByteDataset, type ByteDatasetOptions, type Normalization } from "./data/memory.js";
 export { loadMnist, type MnistOptions, mnistNormalization } from "./data/mnist.js";

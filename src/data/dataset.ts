@@ -34,6 +34,16 @@ export interface Dataset {
   read(indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): void | Promise<void>;
 }
 
+/** The same examples, each with a public weight; see `Dataset.weights`. Throws a DataError unless there is one each. */
+export function withWeights(dataset: Dataset, weights: Float32Array): Dataset {
+  if (weights.length !== dataset.size) {
+    throw new DataError(`weights: ${weights.length} given, but there are ${dataset.size} examples`);
+  }
+  const { size, inputShape, targetKind, targetElements } = dataset;
+  const read: Dataset["read"] = (indices, inputs, targets) => dataset.read(indices, inputs, targets);
+  return { size, inputShape, targetKind, targetElements, weights, read };
+}
+
 /** A targets array of the kind that the dataset wants, for `examples` examples. */
 export function makeTargets(dataset: Pick<Dataset, "targetKind" | "targetElements">, examples: number): Targets {
   const length = examples * dataset.targetElements;

@@ -22,8 +22,6 @@ export interface ByteDatasetOptions {
   /** One class index an example. */
   readonly labels: Uint8Array;
   readonly normalization?: Normalization;
-  /** One public weight an example; see `Dataset`. */
-  readonly weights?: Float32Array | undefined;
 }
 
 /**
@@ -35,7 +33,6 @@ export class ByteDataset implements Dataset {
   readonly inputShape: readonly number[];
   readonly targetKind = "classes";
   readonly targetElements = 1;
-  readonly weights: Float32Array | undefined;
   private readonly inputs: Uint8Array;
   private readonly labels: Uint8Array;
   private readonly stride: number;
@@ -53,10 +50,6 @@ export class ByteDataset implements Dataset {
           `but there are ${labels.length} labels`,
       );
     }
-    if (options.weights && options.weights.length !== labels.length) {
-      throw new DataError(`weights: ${options.weights.length} given, but there are ${labels.length} labels`);
-    }
-    this.weights = options.weights;
     this.size = labels.length;
     this.inputShape = inputShape;
     this.inputs = inputs;

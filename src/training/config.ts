@@ -45,12 +45,19 @@ const filePair = configObject({ images: text, labels: text });
 const data = z.discriminatedUnion(
   "format",
   [
-    configObject({ format: z.literal("mnist"), folder: text.optional(), normalization: normalization.optional() }),
+    configObject({
+      format: z.literal("mnist"),
+      folder: text.optional(),
+      normalization: normalization.optional(),
+      /** A JSON file: a list of public weights, one a training example. */
+      weights: text.optional(),
+    }),
     configObject({
       format: z.literal("idx"),
       train: filePair,
       test: filePair.optional(),
       normalization: normalization.optional(),
+      weights: text.optional(),
     }),
   ],
   { error: () => allowed('an object with "format" mnist or idx') },

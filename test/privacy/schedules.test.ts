@@ -54,6 +54,30 @@ describe("schedules of noise", () => {
     }
   });
 
+  it("are calibrated in few evaluations, also where ε is 0 beyond some noise", () => {
+    let asked = 0;
+    class Counting extends RdpAccountant {
+      override epsilonWith(...args: Parameters<RdpAccountant["epsilonWith"]>): number {
+        asked++;
+        return super.epsilonWith(...args);
+      }
+    }
+    for (const [epsilon, delta] of [
+      [3, 1e-5],
+      [0.1, 1e-5],
+      [0.01, 0.1],
+      [1e-3, 0.4],
+    ] as const) {
+      asked = 0;
+      const noise = calibrateNoise({ samplingRate: 0.3, steps: 100, epsilon, delta }, () => new Counting());
+      expect(asked).toBeLessThan(60);
+      const epsilonOf = (noiseMultiplier: number) =>
+        new RdpAccountant().epsilonAfter({ samplingRate: 0.3, noiseMultiplier }, 100, delta);
+      expect(epsilonOf(noise)).toBeLessThanOrEqual(epsilon);
+      expect(epsilonOf(noise * (1 - 2e-5))).toBeGreaterThan(epsilon);
+    }
+  });
+
   it("refuse pieces that are not the run", () => {
     const target = { samplingRate: 0.1, steps: 10, epsilon: 1, delta: 1e-5 };
     expect(() => calibrateNoise({ ...target, pieces: [{ factor: 1, steps: 9 }] })).toThrow(

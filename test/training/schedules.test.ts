@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ByteDataset } from "../../src/data/memory.js";
+import { withWeights } from "../../src/data/dataset.js";
 import { cosine, epochs, linear, type Schedule, step } from "../../src/optimizers/schedules/index.js";
 import { gradientNoiseMultiplier } from "../../src/privacy/adaptive-threshold.js";
 import { RdpAccountant } from "../../src/privacy/rdp.js";
@@ -223,13 +223,7 @@ describe("adaptive thresholds", () => {
 });
 
 describe("weights of a dataset", () => {
-  const data = (weights: Float32Array) =>
-    new ByteDataset({
-      inputs: new Uint8Array(200 * 16).map((_, i) => (i * 37) % 251),
-      inputShape: [1, 4, 4],
-      labels: new Uint8Array(200).map((_, i) => i % 4),
-      weights,
-    });
+  const data = (weights: Float32Array) => withWeights(train, weights);
 
   it("multiply what its examples add", async () => {
     const last = async (weight: number, learningRate: number): Promise<number> => {
@@ -253,6 +247,6 @@ describe("weights of a dataset", () => {
     await expect(run({ clipping: { maxWeight: 0.5 } })).rejects.toThrow(
       /clipping\.maxWeight: no weights, .* at least 1/,
     );
-    expect(() => data(new Float32Array(3))).toThrow("weights: 3 given, but there are 200 labels");
+    expect(() => data(new Float32Array(3))).toThrow("weights: 3 given, but there are 200 examples");
   });
 });
