@@ -16,7 +16,7 @@
  */
 
 // ---- Data
-export { DataError, type Dataset, type TargetKind } from "./data/dataset.js";
+export { DataError, type Dataset, type TargetKind, withWeights } from "./data/dataset.js";
 export { type IdxArray, IdxError, type IdxErrorCode, idxDataset, parseIdx, readIdx } from "./data/idx.js";
 export { ByteDataset, type ByteDatasetOptions, type Normalization } from "./data/memory.js";
 export { loadMnist, type MnistOptions, mnistNormalization } from "./data/mnist.js";
@@ -44,11 +44,13 @@ export * from "./optimizers/index.js";
 export * as schedules from "./optimizers/schedules/index.js";
 // ---- Privacy
 export { type Accountant, accountantNames, type EpsilonReport, makeAccountant } from "./privacy/accountant.js";
+export type { AdaptiveConfig } from "./privacy/adaptive-threshold.js";
 export { BudgetExceededError, PrivacyBudget } from "./privacy/budget.js";
-export { type CalibrationTarget, calibrateNoise } from "./privacy/calibrate.js";
+export { type CalibrationTarget, calibrateNoise, type NoisePiece } from "./privacy/calibrate.js";
+export { type ClipFunctionName, clipFunctions } from "./privacy/clip-functions.js";
 export type { MechanismSteps, SampledGaussian } from "./privacy/mechanism.js";
 export { RandomKeys, type RandomPurpose, RandomStream } from "./privacy/random.js";
-export { type ClippingConfig, sensitivity } from "./privacy/sensitivity.js";
+export { type ClippingConfig, clippingStyles, type GroupConfig, sensitivity } from "./privacy/sensitivity.js";
 export { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "./privacy/statement.js";
 // ---- Training
 export type { Batch, BatchSource, EvaluationBatch, EvaluationSource } from "./training/batch.js";

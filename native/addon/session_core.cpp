@@ -16,12 +16,7 @@ void SessionCore::make() {
 }
 
 void SessionCore::gather() {
-  BatchStatistics latest = session->takeStatistics();
-  sinceUpdate.examples += latest.examples;
-  sinceUpdate.leftOut += latest.leftOut;
-  sinceUpdate.clipped += latest.clipped;
-  sinceUpdate.lossSum += latest.lossSum;
-  sinceUpdate.normSum += latest.normSum;
+  sinceUpdate.add(session->takeStatistics());
 }
 
 void SessionCore::clear() {

@@ -5,13 +5,23 @@
 
 namespace hushgrad {
 
-static Napi::Object statisticsObject(Napi::Env env, const BatchStatistics& statistics) {
+static Napi::Array countsArray(Napi::Env env, const std::vector<int64_t>& counts, int groups) {
+  Napi::Array array = Napi::Array::New(env, static_cast<size_t>(groups));
+  for (int g = 0; g < groups; ++g) {
+    size_t group = static_cast<size_t>(g);
+    array.Set(static_cast<uint32_t>(g), static_cast<double>(group < counts.size() ? counts[group] : 0));
+  }
+  return array;
+}
+
+static Napi::Object statisticsObject(Napi::Env env, const BatchStatistics& statistics, int groups) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("examples", static_cast<double>(statistics.examples));
   object.Set("leftOut", static_cast<double>(statistics.leftOut));
   object.Set("clipped", static_cast<double>(statistics.clipped));
   object.Set("lossSum", statistics.lossSum);
   object.Set("normSum", statistics.normSum);
+  object.Set("within", countsArray(env, statistics.within, groups));
   return object;
 }
 
@@ -44,7 +54,7 @@ void StepTask::work() {
 }
 
 Napi::Value StepTask::result(Napi::Env env) {
-  Napi::Object object = statisticsObject(env, statistics);
+  Napi::Object object = statisticsObject(env, statistics, core->spec.clipping.groups());
   if (update) object.Set("moved", movedArray(env, outcome));
   return object;
 }

@@ -29,6 +29,7 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                       InstanceMethod<&SessionWrap::getOptimizerState>("getOptimizerState"),
                       InstanceMethod<&SessionWrap::setNoiseKey>("setNoiseKey"),
                       InstanceMethod<&SessionWrap::setDropoutKey>("setDropoutKey"),
+                      InstanceMethod<&SessionWrap::setThresholds>("setThresholds"),
                       InstanceMethod<&SessionWrap::accumulate>("accumulate"),
                       InstanceMethod<&SessionWrap::update>("update"),
                       InstanceMethod<&SessionWrap::step>("step"),
@@ -102,7 +103,7 @@ UpdateSpec SessionWrap::updateSpec(const Napi::Value& value) {
   throw Napi::Error::New(value.Env(), "noise needs a key: call setNoiseKey() first");
 }
 
-StagedBatch SessionWrap::stage(const Napi::CallbackInfo& info, bool needsTargets) {
+StagedBatch SessionWrap::stage(const Napi::CallbackInfo& info, bool needsTargets, const Napi::Value& givenWeights) {
   SessionCore& shared = live(info.Env());
   const int64_t examples = wholeNumber(info[2], "examples", 0, kMostExamples);
   const void* inputs = typedArray(info[0], "inputs", napi_float32_array, examples * shared.inputElements);
@@ -111,7 +112,11 @@ StagedBatch SessionWrap::stage(const Napi::CallbackInfo& info, bool needsTargets
     auto type = shared.targetKind == TargetKind::classes ? napi_int32_array : napi_float32_array;
     targets = typedArray(info[1], "targets", type, examples * shared.targetElements);
   }
-  return shared.staging.copy(info.Env(), examples, inputs, shared.inputElements, targets, shared.targetElements);
+  const void* weights = nullptr;
+  if (!givenWeights.IsEmpty() && !givenWeights.IsUndefined() && !givenWeights.IsNull())
+    weights = typedArray(givenWeights, "weights", napi_float32_array, examples);
+  return shared.staging.copy(info.Env(), examples, inputs, shared.inputElements, targets, shared.targetElements,
+                             weights);
 }
 
 template <class Kind, class... Arguments>
@@ -223,6 +228,17 @@ void SessionWrap::setDropoutKey(const Napi::CallbackInfo& info) {
   });
 }
 
+void SessionWrap::setThresholds(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    Session& session = idle(info.Env());
+    int groups = core->spec.clipping.groups();
+    auto values = static_cast<const double*>(typedArray(info[0], "thresholds", napi_float64_array, groups));
+    for (int group = 0; group < groups; ++group)
+      (void)finiteNumber(Napi::Number::New(info.Env(), values[group]), "thresholds", 0, true);
+    session.setThresholds(values);
+  });
+}
+
 void SessionWrap::clear(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] {
     (void)idle(info.Env());
@@ -234,7 +250,7 @@ void SessionWrap::clear(const Napi::CallbackInfo& info) {
 
 Napi::Value SessionWrap::accumulate(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    StagedBatch batch = stage(info, true);
+    StagedBatch batch = stage(info, true, info[3]);
     return start<StepTask>(info.Env(), std::move(batch), std::nullopt);
   });
 }
@@ -243,7 +259,7 @@ Napi::Value SessionWrap::step(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     (void)live(info.Env());
     UpdateSpec update = updateSpec(info[3]);
-    StagedBatch batch = stage(info, true);
+    StagedBatch batch = stage(info, true, info[4]);
     return start<StepTask>(info.Env(), std::move(batch), update);
   });
 }

@@ -33,6 +33,7 @@ class SessionWrap : public Napi::ObjectWrap<SessionWrap> {
   void setNoiseKey(const Napi::CallbackInfo& info);
   void setDropoutKey(const Napi::CallbackInfo& info);
 
+  void setThresholds(const Napi::CallbackInfo& info);
   Napi::Value accumulate(const Napi::CallbackInfo& info);
   Napi::Value update(const Napi::CallbackInfo& info);
   Napi::Value step(const Napi::CallbackInfo& info);
@@ -48,7 +49,7 @@ class SessionWrap : public Napi::ObjectWrap<SessionWrap> {
   UpdateSpec updateSpec(const Napi::Value& value);
   size_t parameterIndex(const Napi::Value& value);
   int slotIndex(const Napi::Value& value);
-  StagedBatch stage(const Napi::CallbackInfo& info, bool needsTargets);
+  StagedBatch stage(const Napi::CallbackInfo& info, bool needsTargets, const Napi::Value& weights = Napi::Value());
   template <class Kind, class... Arguments>
   Napi::Value start(Napi::Env env, Arguments&&... arguments);
   void end(Napi::Env env);

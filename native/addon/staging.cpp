@@ -42,15 +42,18 @@ StagedBatch StagingPool::take(Napi::Env env, int64_t floats) {
 }
 
 StagedBatch StagingPool::copy(Napi::Env env, int64_t examples, const void* inputs, int64_t inputFloats,
-                              const void* targets, int64_t targetFloats) {
+                              const void* targets, int64_t targetFloats, const void* weights) {
   int64_t inputCount = examples * inputFloats;
   int64_t targetCount = targets ? examples * targetFloats : 0;
-  StagedBatch batch = take(env, inputCount + targetCount);
+  int64_t weightCount = weights ? examples : 0;
+  StagedBatch batch = take(env, inputCount + targetCount + weightCount);
   float* stagedTargets = batch.memory.get() + inputCount;
+  float* stagedWeights = stagedTargets + targetCount;
   // memcpy must not be given null, which is what an empty typed array's data may be.
   if (inputCount > 0) std::memcpy(batch.memory.get(), inputs, static_cast<size_t>(bytesOf(inputCount)));
   if (targetCount > 0) std::memcpy(stagedTargets, targets, static_cast<size_t>(bytesOf(targetCount)));
-  batch.view = {examples, batch.memory.get(), targets ? stagedTargets : nullptr};
+  if (weightCount > 0) std::memcpy(stagedWeights, weights, static_cast<size_t>(bytesOf(weightCount)));
+  batch.view = {examples, batch.memory.get(), targets ? stagedTargets : nullptr, weights ? stagedWeights : nullptr};
   return batch;
 }
 

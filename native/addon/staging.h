@@ -28,9 +28,10 @@ struct StagedBatch {
 
 class StagingPool {
  public:
-  // inputs: inputFloats an example; targets (may be null): targetFloats 4-byte numbers an example.
+  // inputs: inputFloats an example; targets (may be null): targetFloats 4-byte numbers an example; weights (may be
+  // null): a float an example.
   StagedBatch copy(Napi::Env env, int64_t examples, const void* inputs, int64_t inputFloats, const void* targets,
-                   int64_t targetFloats);
+                   int64_t targetFloats, const void* weights);
   void give(Napi::Env env, StagedBatch batch);
   void close(Napi::Env env);  // buffers that come back later are freed at once
 

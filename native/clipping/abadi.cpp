@@ -1,4 +1,4 @@
-// min(1, C/n): Abadi et al., Deep Learning with Differential Privacy, 2016.
+// min(1, C/n): Abadi et al., Deep Learning with Differential Privacy, 2016. n·factor = min(n, C) ≤ C.
 #include "clipping/clipping.h"
 
 namespace hushgrad {

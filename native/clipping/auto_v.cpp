@@ -1,5 +1,5 @@
-// C/n, the vanilla automatic clipping (AUTO-V, Bu et al., 2023): every gradient gets the norm C. A zero gradient has
-// no direction to keep and gets 0.
+// C/n, the vanilla automatic clipping (AUTO-V, Bu et al., 2023): every gradient gets the norm C, n·factor = C. A zero
+// gradient has no direction to keep and gets 0.
 #include "clipping/clipping.h"
 
 namespace hushgrad {

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <map>
 #include <stdexcept>
 
@@ -21,6 +22,12 @@ std::unique_ptr<ClipFunction> makeClipFunction(const std::string& kind, const At
   std::string names;
   for (const auto& entry : registry()) names += (names.empty() ? "" : ", ") + entry.first;
   throw std::invalid_argument("no clip function is called '" + kind + "'; known: " + names);
+}
+
+double positiveParameter(const std::string& function, const std::string& name, double value) {
+  if (value > 0 && std::isfinite(value)) return value;
+  throw std::invalid_argument("clip function " + function + ": " + name + " must be a finite number > 0, not " +
+                              std::to_string(value));
 }
 
 }  // namespace hushgrad

@@ -1,5 +1,5 @@
 // Clip functions: what a per-example gradient of norm n is multiplied by. One file each (abadi.cpp, auto_s.cpp, …),
-// registered by name like a layer. A rule never lets ‖factor·g‖ exceed its threshold's sensitivity.
+// registered by name like a layer. Each proves in its first lines that n·factor ≤ C: on that rests the sensitivity.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace hushgrad {
 // Norm groups: `flat` is one group, `per-layer` one a layer, and so on. thresholds[g] is C of group g.
 struct ClippingSpec {
   std::string function = "abadi";
-  Attributes attributes;              // gamma of autoS, …
+  Attributes attributes;              // gamma of autoS, r of psac, …
   std::vector<int> groupOfParameter;  // by parameter; -1: frozen
   std::vector<double> thresholds;     // by group
   int groups() const { return static_cast<int>(thresholds.size()); }
@@ -32,15 +32,18 @@ using ClipFunctionFactory = std::function<std::unique_ptr<ClipFunction>(const At
 bool registerClipFunction(const std::string& kind, ClipFunctionFactory factory);
 std::unique_ptr<ClipFunction> makeClipFunction(const std::string& kind, const Attributes& attributes);
 
+// The value of a parameter that must be finite and > 0; throws std::invalid_argument, naming both.
+double positiveParameter(const std::string& function, const std::string& name, double value);
+
 #define HUSHGRAD_CLIP_FUNCTION(kind, Class)                               \
   static const bool registered##Class = ::hushgrad::registerClipFunction( \
       kind, [](const ::hushgrad::Attributes& attributes) { return std::make_unique<Class>(attributes); })
 
-// factors[b] = factor(√squaredNorms[b]) · (1 − 2⁻²⁰), rounded to float32: the margin covers the rounding of the
-// float32 products and sums, so that ‖factor·g‖ ≤ C holds for what is really added (design: rounding is a privacy
-// question). A norm that is not finite gives 0: the example is left out.
+// factors[b] = factor(√squaredNorms[b]) · weights[b] · (1 − 2⁻²⁰), rounded to float32: the margin covers the rounding
+// of the float32 products and sums, so that ‖factor·g‖ ≤ C · weight holds for what is really added (design: rounding is
+// a privacy question). A norm that is not finite gives 0: the example is left out. weights: finite and ≥ 0; null: ones.
 void clipFactors(const ClipFunction& function, double threshold, int64_t examples, const double* squaredNorms,
-                 float* factors);
+                 const float* weights, float* factors);
 
 // ---- Clipping of written-out gradients: rows [examples, columns], b-th at gradients + b·stride.
 // sum[c] += Σ_b factor(‖g_b‖ over all columns) · g_b[c]; norms and factors come back too.
@@ -50,9 +53,10 @@ struct RowClipping {
   const ClipFunction* function;
   double threshold;
   int64_t examples, columns, stride;
-  double* squaredNorms;  // [examples], out
-  float* factors;        // [examples], out
-  float* sum;            // [columns], added to
+  double* squaredNorms;            // [examples], out
+  float* factors;                  // [examples], out
+  float* sum;                      // [columns], added to
+  const float* weights = nullptr;  // [examples], factors of the clipped gradients; null: ones
 };
 void clipRowsFused(const RowClipping& clip, const float* gradients);
 void clipRowsSeparate(const RowClipping& clip, float* gradients);  // scales the gradients in place

@@ -15,12 +15,13 @@ static float towardZero(double value) {
 }
 
 void clipFactors(const ClipFunction& function, double threshold, int64_t examples, const double* squaredNorms,
-                 float* factors) {
+                 const float* weights, float* factors) {
   constexpr double margin = 1 - 0x1p-20;
   for (int64_t b = 0; b < examples; ++b) {
     const double norm = std::sqrt(squaredNorms[b]);
+    const double weight = weights == nullptr ? 1 : weights[b];
     // A negative square is no norm either: its root is NaN.
-    factors[b] = std::isfinite(norm) ? towardZero(function.factor(norm, threshold) * margin) : 0;
+    factors[b] = std::isfinite(norm) ? towardZero(function.factor(norm, threshold) * margin * weight) : 0;
   }
 }
 

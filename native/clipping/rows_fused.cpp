@@ -36,7 +36,8 @@ static int64_t clipGroups(const RowClipping& clip, const float* gradients, int r
   while (first + rows <= clip.examples) {
     RowPointers current = next;
     float* factors = clip.factors + first;
-    clipFactors(*clip.function, clip.threshold, rows, clip.squaredNorms + first, factors);
+    const float* weights = clip.weights ? clip.weights + first : nullptr;
+    clipFactors(*clip.function, clip.threshold, rows, clip.squaredNorms + first, weights, factors);
     first += rows;
     const bool more = first + rows <= clip.examples;
     if (more) next = rowsFrom(clip, gradients, first, rows);

@@ -35,6 +35,7 @@ void Program::pointAt(float* sums, bool fresh, int64_t row) {
 
 void Program::accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStatistics& statistics) {
   pointAt(sums, fresh, chunk.firstRow);
+  weights = chunk.weights;
   forward(chunk, true);
   computeLosses(chunk);
   backward(0);
@@ -92,7 +93,9 @@ void Program::computeLosses(const Chunk& chunk) {
   std::fill(squaredNorms.begin(), squaredNorms.end(), 0.0);
   std::fill(leftOut.begin(), leftOut.end(), 0);
   // Without norms there is no later moment to notice a bad example.
-  if (setup.strategy.norm == NormBy::nothing) leaveOutBadExamples(0, chunk.examples, lossTime());
+  if (setup.strategy.norm != NormBy::nothing) return;
+  leaveOutBadExamples(0, chunk.examples, lossTime());
+  useWeightsAsFactors(chunk.examples);
 }
 
 void Program::backward(int pass) {
@@ -114,7 +117,7 @@ void Program::answer(Node& node, int pass) {
   }
   switch (node.method.norm) {
     case NormBy::nothing:
-      addSum(node, nullptr);
+      addSum(node, weights ? node.factors.data() : nullptr);
       return;
     case NormBy::ghost:
       node.layer->addGhostNorms(node.tape, node.norms.data());
@@ -177,7 +180,14 @@ void Program::zeroRow(int64_t example, int time) {
 void Program::computeFactors(int64_t first, int64_t examples) {
   for (int g = 0; g < setup.session.clipping.groups(); ++g)
     clipFactors(*clipFunction, setup.session.clipping.thresholds[static_cast<size_t>(g)], examples,
-                squaredNorms.data() + g * capacity + first, factors.data() + g * capacity + first);
+                squaredNorms.data() + g * capacity + first, weights ? weights + first : nullptr,
+                factors.data() + g * capacity + first);
+}
+
+// Without norms nothing is clipped, and the weights are all there is to multiply by.
+void Program::useWeightsAsFactors(int64_t examples) {
+  for (int g = 0; weights && g < setup.session.clipping.groups(); ++g)
+    std::copy_n(weights, examples, factors.data() + g * capacity);
 }
 
 void Program::addKept(int64_t examples) {
@@ -237,7 +247,7 @@ void Program::clipWholeRowsFused(int64_t examples, float* sums) {
   for (int64_t b = 0; b < examples; ++b)
     if (!std::isfinite(lossValues[static_cast<size_t>(b)])) zeroRow(b, factorTime());
   clipRowsFused({clipFunction.get(), setup.session.clipping.thresholds[0], examples, gradientLayout.columns,
-                 gradientLayout.columns, squaredNorms.data(), factors.data(), sums},
+                 gradientLayout.columns, squaredNorms.data(), factors.data(), sums, weights},
                 rows);
   for (int64_t b = 0; b < examples; ++b)
     leftOut[static_cast<size_t>(b)] =
@@ -248,6 +258,7 @@ void Program::clipWholeRowsFused(int64_t examples, float* sums) {
 
 void Program::count(int64_t examples, BatchStatistics& statistics) const {
   const std::vector<double>& thresholds = setup.session.clipping.thresholds;
+  statistics.within.resize(thresholds.size());
   statistics.examples += examples;
   for (int64_t b = 0; b < examples; ++b) {
     double value = lossValues[static_cast<size_t>(b)];
@@ -260,8 +271,10 @@ void Program::count(int64_t examples, BatchStatistics& statistics) const {
     bool shortened = false;
     for (size_t g = 0; g < thresholds.size(); ++g) {
       double group = squaredNorm(static_cast<int>(g), b);
+      bool within = group <= thresholds[g] * thresholds[g];
       squared += group;
-      shortened = shortened || group > thresholds[g] * thresholds[g];
+      statistics.within[g] += within;
+      shortened = shortened || !within;
     }
     statistics.normSum += std::sqrt(squared);
     statistics.clipped += shortened;

@@ -32,9 +32,10 @@ struct ProgramSetup {
 struct Chunk {
   int64_t examples = 0;
   const float* inputs = nullptr;
-  const void* targets = nullptr;  // null: no loss (evaluation)
-  uint64_t firstExample = 0;      // in the logical batch
-  int64_t firstRow = 0;           // in the call, and so in the operands of deferred sums
+  const void* targets = nullptr;   // null: no loss (evaluation)
+  const float* weights = nullptr;  // null: ones
+  uint64_t firstExample = 0;       // in the logical batch
+  int64_t firstRow = 0;            // in the call, and so in the operands of deferred sums
   uint64_t dropoutKey = 0;
 };
 
@@ -92,6 +93,7 @@ class Program {
   void leaveOutBadExamples(int64_t first, int64_t examples, int time);
   void zeroRow(int64_t example, int time);
   void computeFactors(int64_t first, int64_t examples);
+  void useWeightsAsFactors(int64_t examples);
   void addKept(int64_t examples);
   void addWrittenNorms(Node& node, int64_t first, int64_t examples);
   void addWrittenRows(Node& node, int64_t first, int64_t examples, bool weighted);
@@ -131,6 +133,7 @@ class Program {
   std::vector<double> squaredNorms;  // [groups, capacity]
   std::vector<float> factors;        // [groups, capacity]
   std::vector<char> leftOut;         // [capacity]
+  const float* weights = nullptr;    // of the chunk under way; null: ones
 };
 
 }  // namespace hushgrad

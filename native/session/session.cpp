@@ -210,6 +210,10 @@ void Session::setDropoutKey(uint64_t key) {
   impl->stepsTaken = 0;
 }
 
+void Session::setThresholds(const double* thresholds) {
+  std::copy_n(thresholds, impl->spec.clipping.thresholds.size(), impl->spec.clipping.thresholds.begin());
+}
+
 bool Session::accumulate(const BatchView& batch, const std::atomic<bool>* cancelled) {
   return impl->accumulate(batch, cancelled);
 }

@@ -41,8 +41,9 @@ struct SessionSpec {
 // A view of the caller's memory, valid during the call.
 struct BatchView {
   int64_t examples = 0;
-  const float* inputs = nullptr;  // [examples, input elements], PyTorch's order
-  const void* targets = nullptr;  // int32 or float32, as Loss::targetKind() says
+  const float* inputs = nullptr;   // [examples, input elements], PyTorch's order
+  const void* targets = nullptr;   // int32 or float32, as Loss::targetKind() says
+  const float* weights = nullptr;  // [examples], finite, ≥ 0: factors of the clipped gradients; null: ones
 };
 
 // Diagnostics of what was accumulated since the last update: all of it outside the guarantee.
@@ -52,6 +53,10 @@ struct BatchStatistics {
   int64_t clipped = 0;  // examples with a factor that shortened them, in any group
   double lossSum = 0;   // over the examples with a finite loss
   double normSum = 0;   // of the flat gradient norm, over the examples not left out
+  // By group: examples, not left out, with a norm of at most the threshold. Empty where there were no examples.
+  std::vector<int64_t> within;
+
+  void add(const BatchStatistics& part);
 };
 
 struct UpdateSpec {
@@ -98,8 +103,9 @@ class Session {
   int optimizerSlots() const;
   void setOptimizerState(size_t parameter, int slot, const float* values);
   void getOptimizerState(size_t parameter, int slot, float* values) const;
-  void setNoiseKey(const NoiseKey& key);  // 256 bits, of this session's noise alone
-  void setDropoutKey(uint64_t key);       // of the steps from here on, counted from this call
+  void setNoiseKey(const NoiseKey& key);         // 256 bits, of this session's noise alone
+  void setDropoutKey(uint64_t key);              // of the steps from here on, counted from this call
+  void setThresholds(const double* thresholds);  // C by group, finite and > 0, from the next batch on
 
   // Adds the batch's clipped sum to the accumulators. Between chunks `cancelled` is looked at; when it is set, the
   // accumulators are cleared and false comes back.

@@ -50,18 +50,21 @@ Chunk Session::Impl::cut(const BatchView& batch, int64_t index, int64_t chunks) 
   // int32 and float32 targets are equally wide.
   if (batch.targets)
     chunk.targets = static_cast<const float*>(batch.targets) + first * programs[0]->lossFunction().targetElements();
+  if (batch.weights) chunk.weights = batch.weights + first;
   chunk.firstExample = accumulated + static_cast<uint64_t>(first);
   chunk.firstRow = first;
   chunk.dropoutKey = stepDropoutKey();
   return chunk;
 }
 
-static void add(const BatchStatistics& part, BatchStatistics& total) {
-  total.examples += part.examples;
-  total.leftOut += part.leftOut;
-  total.clipped += part.clipped;
-  total.lossSum += part.lossSum;
-  total.normSum += part.normSum;
+void BatchStatistics::add(const BatchStatistics& part) {
+  examples += part.examples;
+  leftOut += part.leftOut;
+  clipped += part.clipped;
+  lossSum += part.lossSum;
+  normSum += part.normSum;
+  if (within.size() < part.within.size()) within.resize(part.within.size());
+  for (size_t group = 0; group < part.within.size(); ++group) within[group] += part.within[group];
 }
 
 bool Session::Impl::accumulate(const BatchView& batch, const std::atomic<bool>* cancelled) {
@@ -69,7 +72,8 @@ bool Session::Impl::accumulate(const BatchView& batch, const std::atomic<bool>* 
   for (int64_t first = 0; first < batch.examples; first += sliceSize) {
     // int32 and float32 targets are equally wide.
     const BatchView slice{std::min(sliceSize, batch.examples - first), batch.inputs + first * inputs,
-                          static_cast<const float*>(batch.targets) + first * targets};
+                          static_cast<const float*>(batch.targets) + first * targets,
+                          batch.weights ? batch.weights + first : nullptr};
     if (!accumulateSlice(slice, cancelled)) return false;
   }
   return true;
@@ -94,7 +98,7 @@ bool Session::Impl::accumulateSlice(const BatchView& batch, const std::atomic<bo
     clear();
     return false;
   }
-  for (const BatchStatistics& part : laneStatistics) add(part, statistics);
+  for (const BatchStatistics& part : laneStatistics) statistics.add(part);
   deferred->keep(batch.examples);
   accumulated += static_cast<uint64_t>(batch.examples);
   return true;

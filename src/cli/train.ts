@@ -68,7 +68,7 @@ function summary(result: TrainingResult, out: string): string {
     ? [
         ["ε", `${short(result.epsilon ?? Number.NaN)}${note}`],
         ["δ", short(plan.privacy.delta)],
-        ["σ", short(plan.noiseMultiplier)],
+        ["σ", noiseRange(plan)],
       ]
     : [["privacy", "none: this run is not private"]];
   const accuracy = result.test?.accuracy;
@@ -90,6 +90,13 @@ function summary(result: TrainingResult, out: string): string {
   ];
   const width = Math.max(...rows.map(([label]) => label.length));
   return `\n${stopLine(result, out)}\n${rows.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`).join("\n")}\n`;
+}
+
+/** σ of the first step and, where a schedule changes it, of the last. */
+function noiseRange({ mechanisms, noiseMultiplier }: TrainingResult["plan"]): string {
+  const first = mechanisms[0]?.noiseMultiplier ?? noiseMultiplier;
+  const last = mechanisms.at(-1)?.noiseMultiplier ?? noiseMultiplier;
+  return first === last ? short(first) : `${short(first)} … ${short(last)}`;
 }
 
 function stopLine(result: TrainingResult, out: string): string {

@@ -22,11 +22,26 @@ export interface Dataset {
   /** Targets of one example. */
   readonly targetElements: number;
   /**
+   * [size] factors of the examples' clipped gradients, from 0 to the configuration's `clipping.maxWeight`. Public: they
+   * must not be taken from the private data. All 1 where absent.
+   */
+  readonly weights?: Float32Array | undefined;
+  /**
    * Writes example `indices[i]` to row i of `inputs` ([indices.length, ...inputShape]) and of `targets`
    * ([indices.length, targetElements]). The arrays may be longer than that; what lies behind is left alone.
    * Throws a DataError for an index outside 0 … size − 1 or an array that is too short.
    */
   read(indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): void | Promise<void>;
+}
+
+/** The same examples, each with a public weight; see `Dataset.weights`. Throws a DataError unless there is one each. */
+export function withWeights(dataset: Dataset, weights: Float32Array): Dataset {
+  if (weights.length !== dataset.size) {
+    throw new DataError(`weights: ${weights.length} given, but there are ${dataset.size} examples`);
+  }
+  const { size, inputShape, targetKind, targetElements } = dataset;
+  const read: Dataset["read"] = (indices, inputs, targets) => dataset.read(indices, inputs, targets);
+  return { size, inputShape, targetKind, targetElements, weights, read };
 }
 
 /** A targets array of the kind that the dataset wants, for `examples` examples. */

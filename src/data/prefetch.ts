@@ -13,6 +13,8 @@ export interface Slice {
   readonly inputs: Float32Array;
   /** [size, target elements] */
   readonly targets: Targets;
+  /** [size]; absent where the dataset has none. */
+  readonly weights?: Float32Array;
   /** Examples in the slice: 0 in the only slice of an empty Poisson sample, which is a batch like any other. */
   readonly size: number;
 }
@@ -119,7 +121,15 @@ class SliceBuffer {
     this.reserve(size);
     const inputs = this.inputs.subarray(0, size * this.stride);
     const targets = this.targets.subarray(0, size * this.dataset.targetElements);
-    const part: Part = { inputs, targets, size, batchSize, last };
+    const { weights } = this.dataset;
+    const part: Part = {
+      inputs,
+      targets,
+      ...(weights ? { weights: Float32Array.from(indices, (index) => weights[index] as number) } : {}),
+      size,
+      batchSize,
+      last,
+    };
     const reading = this.dataset.read(indices, inputs, targets);
     return reading instanceof Promise ? reading.then(() => part) : part;
   }

@@ -62,6 +62,8 @@ export interface BatchStatistics {
   readonly clipped: number;
   readonly lossSum: number;
   readonly normSum: number;
+  /** By group: examples, not left out, with a norm of at most the threshold. */
+  readonly within: readonly number[];
 }
 
 export interface UpdateSpec {
@@ -122,8 +124,16 @@ export interface NativeSession {
   /** 8 bytes. */
   setDropoutKey(key: Uint8Array): void;
 
-  /** Adds the clipped sum of these examples; resolves to the statistics since the last update. */
-  accumulate(inputs: Float32Array, targets: Targets, examples: number): Promise<BatchStatistics>;
+  /** C by group, finite and > 0, from the next batch on. */
+  setThresholds(thresholds: Float64Array): void;
+
+  /** Adds the clipped sum of these examples; weights: [examples] or null for ones; resolves to the statistics since the last update. */
+  accumulate(
+    inputs: Float32Array,
+    targets: Targets,
+    examples: number,
+    weights?: Float32Array | null,
+  ): Promise<BatchStatistics>;
   /** Noise and optimizer; resolves to `moved`, by parameter. */
   update(spec: UpdateSpec): Promise<boolean[]>;
   /** Accumulates and updates in one native call: the whole step of a batch that fits one call. */
@@ -132,6 +142,7 @@ export interface NativeSession {
     targets: Targets,
     examples: number,
     spec: UpdateSpec,
+    weights?: Float32Array | null,
   ): Promise<BatchStatistics & { readonly moved: boolean[] }>;
   /** The accumulated sums without noise, by parameter; clears them. Not private. */
   takeClippedSums(): Promise<Float32Array[]>;

@@ -32,6 +32,8 @@ export interface Accountant {
   report(delta: number): EpsilonReport;
   /** ε at δ as if `count` more steps of `mechanism` were taken; records nothing. */
   epsilonAfter(mechanism: SampledGaussian, count: number, delta: number): number;
+  /** The same for steps of several mechanisms. */
+  epsilonWith(more: readonly MechanismSteps[], delta: number): number;
 }
 
 const accountants: Readonly<Record<string, () => Accountant>> = {

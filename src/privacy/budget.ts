@@ -6,7 +6,7 @@
  */
 import type { Accountant } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
-import { type SampledGaussian, sameMechanism } from "./mechanism.js";
+import { type MechanismSteps, type SampledGaussian, sameMechanism } from "./mechanism.js";
 
 export class BudgetExceededError extends Error {
   override readonly name = "BudgetExceededError";
@@ -66,23 +66,43 @@ export class PrivacyBudget {
     return this.spent;
   }
 
+  /** How many of the steps that are to come, in their order, stay within the target. */
+  remainingOf(upcoming: readonly MechanismSteps[]): number {
+    const before: MechanismSteps[] = [];
+    let steps = 0;
+    for (const row of upcoming) {
+      const within = (count: number): boolean =>
+        this.accountant.epsilonWith([...before, { ...row, steps: count }], this.delta) <= this.epsilon;
+      const affordable = mostWithin(row.steps, within);
+      steps += affordable;
+      if (affordable < row.steps) break;
+      before.push(row);
+    }
+    return steps;
+  }
+
   private findAffordable(mechanism: SampledGaussian): number {
     const taken = this.accountant.steps().reduce((sum, row) => sum + row.steps, 0);
-    const limit = Number.MAX_SAFE_INTEGER - taken;
-    const within = (count: number): boolean =>
-      this.accountant.epsilonAfter(mechanism, count, this.delta) <= this.epsilon;
-    if (within(limit)) return limit;
-    let low = 0; // nothing more is affordable by definition
-    let high = 1;
-    while (high < limit && within(high)) {
-      low = high;
-      high = Math.min(limit, high * 2);
-    }
-    while (high - low > 1) {
-      const middle = low + Math.floor((high - low) / 2);
-      if (within(middle)) low = middle;
-      else high = middle;
-    }
-    return low;
+    return mostWithin(
+      Number.MAX_SAFE_INTEGER - taken,
+      (count) => this.accountant.epsilonAfter(mechanism, count, this.delta) <= this.epsilon,
+    );
   }
+}
+
+/** The largest count up to `limit` that is within; 0 where none is (nothing more is affordable by definition). */
+function mostWithin(limit: number, within: (count: number) => boolean): number {
+  if (within(limit)) return limit;
+  let low = 0;
+  let high = 1;
+  while (high < limit && within(high)) {
+    low = high;
+    high = Math.min(limit, high * 2);
+  }
+  while (high - low > 1) {
+    const middle = low + Math.floor((high - low) / 2);
+    if (within(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
 }

@@ -13,10 +13,19 @@ export interface CalibrationTarget {
   readonly samplingRate: number;
   /** T ≥ 1. */
   readonly steps: number;
+  /** Where noise varies: steps by the factor of their noise multiplier, T in all; by default all have factor 1. */
+  readonly pieces?: readonly NoisePiece[] | undefined;
   /** Target ε > 0. */
   readonly epsilon: number;
   /** δ in (0, 1). */
   readonly delta: number;
+}
+
+/** Steps whose noise multiplier is `factor` × the base. */
+export interface NoisePiece {
+  /** Finite, > 0. */
+  readonly factor: number;
+  readonly steps: number;
 }
 
 const LARGEST_NOISE = 2 ** 20;
@@ -32,13 +41,16 @@ export function calibrateNoise(
   makeNew: () => Accountant = () => makeAccountant("rdp"),
 ): number {
   checkTarget(target);
-  const { samplingRate, steps, delta } = target;
+  const { samplingRate, steps, delta, pieces = [{ factor: 1, steps }] } = target;
   const accountant = makeNew();
   if (!accountant.upperBound) {
     throw new RangeError(`accountant ${accountant.name} may under-report ε; noise is calibrated with rdp`);
   }
   const epsilonOf = (noiseMultiplier: number): number =>
-    makeNew().epsilonAfter({ samplingRate, noiseMultiplier }, steps, delta);
+    makeNew().epsilonWith(
+      pieces.map((piece) => ({ samplingRate, noiseMultiplier: noiseMultiplier * piece.factor, steps: piece.steps })),
+      delta,
+    );
 
   let high = 1;
   while (epsilonOf(high) > target.epsilon) {
@@ -50,20 +62,48 @@ export function calibrateNoise(
     high = low;
     low /= 2;
   }
-  while (high - low > 1e-7 * high) {
-    const middle = (low + high) / 2;
-    if (epsilonOf(middle) <= target.epsilon) high = middle;
-    else low = middle;
-  }
-  const rounded = roundUp(high, DIGITS);
-  return epsilonOf(rounded) <= target.epsilon ? rounded : high;
+  const enough = smallestWithin(low, high, (noise) => Math.log(epsilonOf(noise) / target.epsilon));
+  const rounded = roundUp(enough, DIGITS);
+  return epsilonOf(rounded) <= target.epsilon ? rounded : enough;
 }
 
-function checkTarget({ samplingRate, steps, epsilon, delta }: CalibrationTarget): void {
+/**
+ * Where the falling function `excess` comes down to 0, to 1e-7 of the value and on the side where it is ≤ 0: false position
+ * with the Illinois rule, a third of bisection's evaluations. `excess(high)` ≤ 0.
+ */
+function smallestWithin(low: number, high: number, excess: (value: number) => number): number {
+  const ends = { low, high, below: excess(low), above: excess(high) };
+  if (ends.below <= 0) return low;
+  let last = 0;
+  for (let taken = 1; ends.high - ends.low > 1e-7 * ends.high; taken++) {
+    // A halving now and then, so that no shape of the curve keeps the bracket open.
+    const value = taken % 4 === 0 ? (ends.low + ends.high) / 2 : between(ends);
+    const found = excess(value);
+    const side = found <= 0 ? 1 : -1;
+    // The end that stays twice in a row is held too far out: half its weight brings it in.
+    if (side === 1) Object.assign(ends, { high: value, above: found, below: last === 1 ? ends.below / 2 : ends.below });
+    else Object.assign(ends, { low: value, below: found, above: last === -1 ? ends.above / 2 : ends.above });
+    last = side;
+  }
+  return ends.high;
+}
+
+/** The line's zero, a little off the ends so that the bracket closes; the middle where an end is infinite. */
+function between({ low, high, below, above }: Readonly<Record<"low" | "high" | "below" | "above", number>>): number {
+  if (!Number.isFinite(below - above)) return (low + high) / 2;
+  const zero = low + (high - low) * (below / (below - above));
+  const off = Math.min(0.5e-7 * high, (high - low) / 2);
+  return Math.min(Math.max(zero, low + off), high - off);
+}
+
+function checkTarget({ samplingRate, steps, epsilon, delta, pieces = [] }: CalibrationTarget): void {
   checkNumber("samplingRate", samplingRate, { ...ranges.samplingRate, openMin: true });
   checkNumber("steps", steps, { ...ranges.steps, min: 1 });
   checkNumber("epsilon", epsilon, ranges.epsilon);
   checkNumber("delta", delta, ranges.delta);
+  for (const piece of pieces) checkNumber("pieces: factor", piece.factor, { min: 0, max: 1e9, openMin: true });
+  const planned = pieces.reduce((sum, piece) => sum + piece.steps, 0);
+  if (pieces.length > 0 && planned !== steps) throw new RangeError(`pieces: got ${planned} steps, expected ${steps}`);
 }
 
 function unreachable({ samplingRate, steps, epsilon, delta }: CalibrationTarget, smallest: number): RangeError {

@@ -9,7 +9,7 @@
 import erfcx from "@stdlib/math-base-special-erfcx";
 import type { Accountant, EpsilonReport } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
-import { checkMechanism, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
+import { checkSteps, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
 
 export class GdpAccountant implements Accountant {
   readonly name = "gdp";
@@ -33,9 +33,12 @@ export class GdpAccountant implements Accountant {
   }
 
   epsilonAfter(mechanism: SampledGaussian, count: number, delta: number): number {
-    checkMechanism(mechanism);
-    checkNumber("steps", count, ranges.steps);
-    return epsilonOfGaussian(limitMu([...this.counts.list(), { ...mechanism, steps: count }]), delta);
+    return this.epsilonWith([{ ...mechanism, steps: count }], delta);
+  }
+
+  epsilonWith(more: readonly MechanismSteps[], delta: number): number {
+    more.forEach(checkSteps);
+    return epsilonOfGaussian(limitMu([...this.counts.list(), ...more]), delta);
   }
 }
 

@@ -23,6 +23,12 @@ export function checkMechanism(mechanism: SampledGaussian): void {
   checkNumber("noiseMultiplier", mechanism.noiseMultiplier, ranges.noiseMultiplier);
 }
 
+/** Throws a RangeError naming the field, what came and what is allowed. */
+export function checkSteps(row: MechanismSteps): void {
+  checkMechanism(row);
+  checkNumber("steps", row.steps, ranges.steps);
+}
+
 export function sameMechanism(a: SampledGaussian, b: SampledGaussian): boolean {
   return a.samplingRate === b.samplingRate && a.noiseMultiplier === b.noiseMultiplier;
 }
@@ -33,8 +39,7 @@ export class StepCounts {
 
   /** Adds `count` steps; a RangeError where the mechanism, the count or the total cannot be. */
   add(mechanism: SampledGaussian, count: number): void {
-    checkMechanism(mechanism);
-    checkNumber("steps", count, ranges.steps);
+    checkSteps({ ...mechanism, steps: count });
     const row = this.rows.find((candidate) => sameMechanism(candidate.mechanism, mechanism));
     checkNumber("total steps", (row?.steps ?? 0) + count, ranges.steps);
     if (row) row.steps += count;

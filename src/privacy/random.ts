@@ -15,7 +15,15 @@ import { createCipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { checkNumber } from "./check.js";
 
 /** What random numbers are for; each purpose has keys of its own. */
-export type RandomPurpose = "noise" | "sampling" | "dropout" | "initialisation" | "shuffle" | "augmentation" | "mask";
+export type RandomPurpose =
+  | "noise"
+  | "sampling"
+  | "dropout"
+  | "initialisation"
+  | "shuffle"
+  | "augmentation"
+  | "mask"
+  | "counts";
 
 const KEY_BYTES = 32;
 const wholeNumber = { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true } as const;
@@ -108,7 +116,10 @@ export class RandomStream {
     }
   }
 
-  /** A standard normal (Box–Muller in float64), for initialisation and data; the mechanism's noise is native. */
+  /**
+   * A standard normal (Box–Muller in float64), for initialisation, data and the counts of adaptive clipping; the noise of
+   * the gradients is native.
+   */
   normal(): number {
     const spare = this.spareNormal;
     if (spare !== undefined) {
@@ -168,6 +179,11 @@ export class SessionRandom {
 
   initialisation(keystream: Keystream): RandomStream {
     return this.keys.stream("initialisation", 0, keystream);
+  }
+
+  /** Noise on a step's counts of norms, and on nothing else; another stream for every step. */
+  countNoise(step: number): RandomStream {
+    return this.keys.stream("counts", step);
   }
 
   /** Fresh keys, so that going back to an earlier step uses no value twice. A seeded session repeats by design. */

@@ -4,21 +4,21 @@
  */
 import type { Accountant, EpsilonReport } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
-import { checkMechanism, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
+import { checkSteps, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
 import { rdpOfStep } from "./subsampled-gaussian.js";
 
 /**
  * The orders of dp-accounting: 1.1, 1.2, … 10.9, then 11 … 63, 128, 256, 512, 1024. Opacus' default is the same list
  * without 11 and the last four, so ε here is never above Opacus' for want of an order.
  */
-export const defaultOrders: readonly number[] = [
+export const defaultOrders: readonly number[] = Object.freeze([
   ...Array.from({ length: 99 }, (_, index) => 1 + (index + 1) / 10),
   ...Array.from({ length: 53 }, (_, index) => 11 + index),
   128,
   256,
   512,
   1024,
-];
+]);
 
 /** The conversion divides by order − 1: orders nearer to 1 serve only the total-variation bound. */
 const SMALLEST_CONVERTED_ORDER = 1.01;
@@ -26,11 +26,15 @@ const SMALLEST_CONVERTED_ORDER = 1.01;
 /** As in subsampled-gaussian.ts: more than the conversion's own rounding. */
 const ROUNDING = 2 ** -50;
 
+/** Of the default orders: curves take milliseconds, and a run asks for the same ones from several accountants. */
+const defaultCurves = new Map<string, Float64Array>();
+const MOST_CURVES = 4096;
+
 export class RdpAccountant implements Accountant {
   readonly name = "rdp";
   readonly upperBound = true;
   private readonly counts = new StepCounts();
-  private readonly curves = new Map<string, Float64Array>();
+  private readonly curves: Map<string, Float64Array>;
 
   /** `orders`: each finite and > 1, at least one. */
   constructor(readonly orders: readonly number[] = defaultOrders) {
@@ -38,6 +42,7 @@ export class RdpAccountant implements Accountant {
     for (const order of orders) {
       checkNumber("order", order, { min: 1, max: Number.MAX_SAFE_INTEGER, openMin: true });
     }
+    this.curves = orders === defaultOrders ? defaultCurves : new Map();
   }
 
   step(mechanism: SampledGaussian, count = 1): void {
@@ -57,10 +62,12 @@ export class RdpAccountant implements Accountant {
   }
 
   epsilonAfter(mechanism: SampledGaussian, count: number, delta: number): number {
-    checkMechanism(mechanism);
-    checkNumber("steps", count, ranges.steps);
-    const steps = [...this.counts.list(), { ...mechanism, steps: count }];
-    return epsilonOfRdp(this.orders, this.total(steps), delta).epsilon;
+    return this.epsilonWith([{ ...mechanism, steps: count }], delta);
+  }
+
+  epsilonWith(more: readonly MechanismSteps[], delta: number): number {
+    more.forEach(checkSteps);
+    return epsilonOfRdp(this.orders, this.total([...this.counts.list(), ...more]), delta).epsilon;
   }
 
   private total(rows: readonly MechanismSteps[]): Float64Array {
@@ -78,6 +85,7 @@ export class RdpAccountant implements Accountant {
     const known = this.curves.get(key);
     if (known) return known;
     const curve = Float64Array.from(this.orders, (order) => rdpOfStep(mechanism, order));
+    if (this.curves.size >= MOST_CURVES) this.curves.clear();
     this.curves.set(key, curve);
     return curve;
   }

@@ -2,51 +2,167 @@
  * How much one example can move the clipped sum: the one place that says so, used by noise and accountant alike.
  *
  * **Guarantee.** Adding or removing one example changes the clipped sum by at most `sensitivity(config)` in Euclidean
- * norm. Noise of standard deviation σ·sensitivity is what the accountant calls noise multiplier σ.
+ * norm: each group's part of its gradient is cut to its threshold (native/clipping proves n·factor ≤ C function by
+ * function), groups are orthogonal, and its weight is at most the declared one. Noise of standard deviation
+ * σ·sensitivity is what the accountant calls noise multiplier σ.
  */
+import type { AdaptiveConfig } from "./adaptive-threshold.js";
+import { checkAdaptive } from "./adaptive-threshold.js";
 import { checkNumber, type NumberRange } from "./check.js";
+import {
+  type ClipFunctionName,
+  type ClipParameters,
+  clipAttributes,
+  clipFunctions,
+  functionsWith,
+  misplacedParameters,
+} from "./clip-functions.js";
 
-export const clipFunctions = ["abadi", "autoS", "autoV"] as const;
-export const clippingStyles = ["flat", "per-layer"] as const;
+export const clippingStyles = ["flat", "per-layer", "per-parameter", "groups"] as const;
+export type ClippingStyle = (typeof clippingStyles)[number];
+
+/** A named group: names of parameters or paths of layers, `*` for any letters; a list, or with a threshold of its own. */
+export type GroupConfig =
+  | readonly string[]
+  | { readonly parameters: readonly string[]; readonly threshold?: number | undefined };
 
 /** A per-example gradient g of norm n is multiplied by the clip function's factor, group by group. */
-export interface ClippingConfig {
-  /** abadi: min(1, C/n); autoS: C/(n + γ); autoV: C/n, 0 for n = 0. All leave a norm of at most C. */
-  readonly function: (typeof clipFunctions)[number];
-  /** flat: all parameters are one group; per-layer: one group a layer with trainable parameters. */
-  readonly style: (typeof clippingStyles)[number];
-  /** C > 0: of the whole gradient. `per-layer` gives each of k groups C/√k, unless `thresholds` says otherwise. */
+export interface ClippingConfig extends ClipParameters {
+  /** See `clipFunctionTypes`; its parameters (`gamma`, `r`, `Z`) stand beside it. All leave a norm of at most C. */
+  readonly function: ClipFunctionName;
+  /**
+   * flat: all parameters are one group; per-layer: one group a layer with trainable parameters; per-parameter: one a
+   * trainable parameter; groups: as `groups` says.
+   */
+  readonly style: ClippingStyle;
+  /** C > 0: of the whole gradient. Each of k groups gets C/√k, unless a threshold of its own is given. */
   readonly threshold: number;
-  /** C by group, each > 0, instead of `threshold`. */
+  /** C by group, each > 0, instead of `threshold`, in the model's order; not with named groups, which hold their own. */
   readonly thresholds?: readonly number[] | undefined;
-  /** γ > 0 of autoS; 0.01 by default. */
-  readonly gamma?: number | undefined;
+  /** Of style `groups`: every trainable parameter is in exactly one. */
+  readonly groups?: Readonly<Record<string, GroupConfig>> | undefined;
+  /**
+   * The largest weight that an example may have, > 0; 1 by default. Public, declared beforehand: weights multiply
+   * clipped gradients, so that the sensitivity grows with it.
+   */
+  readonly maxWeight?: number | undefined;
+  /** Thresholds that follow a private quantile of the norms; with `abadi` alone. */
+  readonly adaptive?: AdaptiveConfig | undefined;
 }
 
 const positive: NumberRange = { min: 0, max: Number.MAX_VALUE, openMin: true };
+const weights: NumberRange = { min: 0, max: 1e15, openMin: true };
 
 /**
- * S of a configuration: C, or the Euclidean norm of the thresholds where they are given by group.
+ * S of a configuration: the Euclidean norm of the thresholds (C where they are not given by group) times the largest
+ * weight. `thresholds`: those in force where they change from step to step; default: as configured.
  * Throws a RangeError that names the key, what came and what is allowed.
  */
-export function sensitivity(config: ClippingConfig): number {
+export function sensitivity(
+  config: ClippingConfig,
+  thresholds: readonly number[] | undefined = ownThresholds(config),
+): number {
   checkClipping(config);
-  if (config.thresholds === undefined) return config.threshold;
-  return Math.hypot(...config.thresholds);
+  const norm = thresholds === undefined ? config.threshold : euclideanNorm(thresholds);
+  return norm * weightBound(config);
 }
 
-function checkClipping(config: ClippingConfig): void {
+/** The largest weight that may come, as float32 holds it. */
+export function weightBound({ maxWeight = 1 }: Pick<ClippingConfig, "maxWeight">): number {
+  return Math.max(maxWeight, Math.fround(maxWeight));
+}
+
+/** ‖values‖, without overflow. */
+export function euclideanNorm(values: readonly number[]): number {
+  let norm = 0;
+  for (const value of values) norm = Math.hypot(norm, value);
+  return norm;
+}
+
+/** Thresholds that the configuration gives by group, those of named groups included; undefined where it does not. */
+export function ownThresholds(config: ClippingConfig): readonly number[] | undefined {
+  if (config.style !== "groups" || config.groups === undefined) return config.thresholds;
+  const groups = Object.values(config.groups);
+  const share = config.threshold / Math.sqrt(groups.length);
+  return groups.some((group) => ownThreshold(group) !== undefined)
+    ? groups.map((group) => ownThreshold(group) ?? share)
+    : undefined;
+}
+
+function ownThreshold(group: GroupConfig): number | undefined {
+  return "parameters" in group ? group.threshold : undefined;
+}
+
+/** Throws a RangeError that names the key, what came and what is allowed. */
+export function checkClipping(config: ClippingConfig): void {
   checkChoice("clipping.function", config.function, clipFunctions);
   checkChoice("clipping.style", config.style, clippingStyles);
   checkNumber("clipping.threshold", config.threshold, positive);
-  if (config.gamma !== undefined) checkNumber("clipping.gamma", config.gamma, positive);
-  const { thresholds } = config;
+  checkThresholds(config.thresholds);
+  checkGroups(config.groups);
+  if (config.maxWeight !== undefined) checkNumber("clipping.maxWeight", config.maxWeight, weights);
+  if (config.adaptive !== undefined) checkAdaptive(config.adaptive);
+  const conflict = clippingConflict(config);
+  if (conflict) {
+    const came = JSON.stringify(config[conflict.key]) ?? "nothing";
+    throw new RangeError(`clipping.${conflict.key}: got ${came}, allowed: ${conflict.allowed}`);
+  }
+  clipAttributes(config.function, config);
+}
+
+export interface ClippingConflict {
+  readonly key: keyof ClippingConfig;
+  readonly allowed: string;
+}
+
+/** What single keys cannot see; undefined where they fit each other. */
+export function clippingConflict(config: ClippingConfig): ClippingConflict | undefined {
+  const { missing, foreign } = misplacedParameters(config.function, config);
+  if (foreign[0]) return { key: foreign[0], allowed: `only with "function": ${quoted(functionsWith(foreign[0]))}` };
+  if (missing[0]) return { key: missing[0], allowed: `a number above 0, for "function": "${config.function}"` };
+  if (config.style === "groups" && config.groups === undefined) {
+    return { key: "groups", allowed: 'an object of groups by name, for "style": "groups"' };
+  }
+  if (config.style !== "groups" && config.groups !== undefined) {
+    return { key: "groups", allowed: 'only with "style": "groups"' };
+  }
+  if (config.style === "groups" && config.thresholds !== undefined) {
+    return { key: "thresholds", allowed: "a threshold within each of groups" };
+  }
+  if (config.adaptive !== undefined && config.function !== "abadi") {
+    return { key: "adaptive", allowed: 'only with "function": "abadi"' };
+  }
+  return undefined;
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(" or ");
+}
+
+function checkThresholds(thresholds: ClippingConfig["thresholds"]): void {
   if (thresholds === undefined) return;
   if (!Array.isArray(thresholds) || thresholds.length === 0) {
     throw new RangeError(`clipping.thresholds must be a list of numbers > 0, got ${JSON.stringify(thresholds)}`);
   }
   for (const [group, threshold] of thresholds.entries()) {
     checkNumber(`clipping.thresholds[${group}]`, threshold, positive);
+  }
+}
+
+function checkGroups(groups: ClippingConfig["groups"]): void {
+  if (groups === undefined) return;
+  if (typeof groups !== "object" || groups === null || Object.keys(groups).length === 0) {
+    throw new RangeError(`clipping.groups must be an object of groups by name, got ${JSON.stringify(groups)}`);
+  }
+  for (const [name, group] of Object.entries(groups)) {
+    const members: unknown = "parameters" in Object(group) ? (group as { parameters: unknown }).parameters : group;
+    if (!Array.isArray(members) || members.length === 0 || !members.every((member) => typeof member === "string")) {
+      throw new RangeError(
+        `clipping.groups.${name} must be a list of parameter names or layer paths, got ${JSON.stringify(group)}`,
+      );
+    }
+    const own = ownThreshold(group);
+    if (own !== undefined) checkNumber(`clipping.groups.${name}.threshold`, own, positive);
   }
 }
 

@@ -6,6 +6,14 @@
  * a crash: reserve (write) first, then take the steps; at the end state the steps that were taken.
  */
 import type { Accountant } from "./accountant.js";
+import {
+  type AdaptiveConfig,
+  type AdaptiveRule,
+  adaptiveRule,
+  countSensitivity,
+  gradientNoiseMultiplier,
+} from "./adaptive-threshold.js";
+import { clipAttributes } from "./clip-functions.js";
 import { type ClippingConfig, sensitivity } from "./sensitivity.js";
 
 export interface PrivacyFacts {
@@ -19,6 +27,12 @@ export interface PrivacyFacts {
   /** Steps whose results are in the model; at most those of the accountant. */
   readonly stepsTaken: number;
   readonly clipping: ClippingConfig;
+  /** Thresholds by group, where the groups of the model are known. */
+  readonly groups?: readonly { readonly name: string; readonly threshold: number }[] | undefined;
+  /** What thresholds and noise multipliers are multiplied by from step to step; null: nothing. */
+  readonly schedules?: { readonly threshold: unknown; readonly noise: unknown } | undefined;
+  /** σ of the planned steps, each once: what adaptive clipping divides between counts and gradients. */
+  readonly noiseMultipliers?: readonly number[] | undefined;
   readonly strategy: string;
   /** A seeded run is reproducible by everyone who knows the seed. */
   readonly seeded: boolean;
@@ -71,12 +85,26 @@ export interface PrivacyStatement {
     readonly assumedByAccountant: "poisson";
     readonly randomBits: number;
   };
-  readonly clipping: ClippingConfig & { readonly sensitivity: number };
+  readonly clipping: Omit<ClippingConfig, "adaptive"> & {
+    /** S of the first step, before any schedule; noise has deviation σ·S at the thresholds in force. */
+    readonly sensitivity: number;
+    readonly thresholdByGroup?: readonly { readonly name: string; readonly threshold: number }[];
+    readonly adaptive?: AdaptiveStatement;
+  };
+  readonly schedules: { readonly threshold: unknown; readonly noise: unknown };
   readonly strategy: string;
   readonly seeded: boolean;
   readonly publicData: readonly string[];
   readonly insideEpsilon: readonly string[];
   readonly outsideEpsilon: readonly string[];
+}
+
+/** How the threshold follows a private quantile, and what that leaves for the gradients. */
+export interface AdaptiveStatement extends AdaptiveRule {
+  /** How much one example can move the vector of counts: √groups/2. */
+  readonly countSensitivity: number;
+  /** σ of the step, as accounted for, and σ_g of the noise on its clipped sum. */
+  readonly noise: readonly { readonly noiseMultiplier: number; readonly gradientNoiseMultiplier: number }[];
 }
 
 export type Relation = "add/remove" | "zero-out";
@@ -137,11 +165,12 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     steps: { taken: facts.stepsTaken, reserved },
     mechanisms,
     sampling: { ...facts.sampling, assumedByAccountant: "poisson", randomBits: 64 },
-    clipping: { ...facts.clipping, sensitivity: sensitivity(facts.clipping) },
+    clipping: describeClipping(facts),
+    schedules: facts.schedules ?? { threshold: null, noise: null },
     strategy: facts.strategy,
     seeded: facts.seeded,
     publicData: facts.publicData ?? [],
-    insideEpsilon: inside,
+    insideEpsilon: facts.clipping.adaptive ? [...inside, "the thresholds of each step"] : inside,
     outsideEpsilon: outside,
   };
 }
@@ -163,6 +192,30 @@ function guaranteeLine(facts: PrivacyFacts, epsilon: number, relation: Relation)
     `(${epsilon}, ${facts.delta})-differential privacy of each ${facts.unit} under ${relation}, ` +
     `for all models of the steps ${counted}`
   );
+}
+
+function describeClipping(facts: PrivacyFacts): PrivacyStatement["clipping"] {
+  const { adaptive, ...clipping } = facts.clipping;
+  return {
+    ...clipping,
+    ...clipAttributes(clipping.function, clipping),
+    sensitivity: sensitivity(facts.clipping),
+    ...(facts.groups ? { thresholdByGroup: facts.groups } : {}),
+    ...(adaptive ? { adaptive: describeAdaptive(adaptive, facts) } : {}),
+  };
+}
+
+function describeAdaptive(config: AdaptiveConfig, facts: PrivacyFacts): AdaptiveStatement {
+  const rule = adaptiveRule(config, facts.sampling.expectedBatchSize);
+  const groups = facts.groups?.length ?? 1;
+  return {
+    ...rule,
+    countSensitivity: countSensitivity(groups),
+    noise: (facts.noiseMultipliers ?? []).map((noiseMultiplier) => ({
+      noiseMultiplier,
+      gradientNoiseMultiplier: gradientNoiseMultiplier(noiseMultiplier, rule.countNoise, groups),
+    })),
+  };
 }
 
 function describeAccountant(accountant: Accountant, order: number | undefined): PrivacyStatement["accountant"] {

@@ -8,6 +8,11 @@ export interface Batch {
   readonly inputs: Float32Array;
   /** [size, target elements]: Int32Array of class indices, or Float32Array of values, as the loss wants them. */
   readonly targets: Targets;
+  /**
+   * [size] factors of the examples' clipped gradients: finite, from 0 to `clipping.maxWeight`. Public, as that is; all 1
+   * where absent.
+   */
+  readonly weights?: Float32Array | null | undefined;
   /** Number of examples; 0 is a batch like any other (an empty Poisson sample). */
   readonly size: number;
 }
@@ -26,6 +31,8 @@ export interface ExampleShape {
   readonly inputElements: number;
   readonly targetElements: number;
   readonly targetKind: "classes" | "values";
+  /** The largest weight that the clipping configuration declares. */
+  readonly maxWeight: number;
 }
 
 export const MOST_EXAMPLES = 2 ** 31 - 1;
@@ -35,14 +42,32 @@ export function checkBatch(batch: EvaluationBatch, shape: ExampleShape, needsTar
   if (typeof batch !== "object" || batch === null) {
     throw new TypeError(`batch: got ${describe(batch)}, expected {inputs, targets, size}`);
   }
-  const { inputs, targets, size } = batch;
+  const { inputs, targets, size, weights } = batch;
   if (!Number.isInteger(size) || size < 0 || size > MOST_EXAMPLES) {
     throw new RangeError(`batch.size: got ${describe(size)}, expected a whole number from 0 to ${MOST_EXAMPLES}`);
   }
   checkArray("batch.inputs", inputs, Float32Array, size, shape.inputElements);
+  checkWeights(weights ?? null, size, shape.maxWeight);
   if (!needsTargets && (targets === undefined || targets === null)) return;
   const type = shape.targetKind === "classes" ? Int32Array : Float32Array;
   checkArray("batch.targets", targets, type, size, shape.targetElements);
+}
+
+function checkWeights(weights: Float32Array | null, size: number, most: number): void {
+  if (weights === null) {
+    if (most >= 1) return;
+    throw new RangeError(
+      `batch.weights: got nothing, expected Float32Array of ${size}: without weights each example counts 1, more than ` +
+        `clipping.maxWeight ${most} allows`,
+    );
+  }
+  checkArray("batch.weights", weights, Float32Array, size, 1);
+  // NaN is in no range.
+  const wrong = weights.findIndex((weight) => !(weight >= 0 && weight <= most));
+  if (wrong === -1) return;
+  throw new RangeError(
+    `batch.weights[${wrong}]: got ${weights[wrong]}, expected a number from 0 to clipping.maxWeight, ${most}`,
+  );
 }
 
 type ArrayType = Float32ArrayConstructor | Int32ArrayConstructor;
@@ -96,6 +121,7 @@ function cut<B extends EvaluationBatch>(batch: B, from: number, to: number, shap
     ...batch,
     inputs: batch.inputs.subarray(from * inputElements, to * inputElements),
     targets: batch.targets?.subarray(from * targetElements, to * targetElements) ?? null,
+    ...(batch.weights ? { weights: batch.weights.subarray(from, to) } : {}),
     size: to - from,
   };
 }

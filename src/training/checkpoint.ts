@@ -1,6 +1,6 @@
 /**
  * A run on disk. `state.safetensors` holds everything that resuming needs (parameters under `model.`, the optimizer's
- * buffers under `optimizer.SLOT.`, counters as metadata) in one file, so that it is never half of one step and half of
+ * buffers under `optimizer.SLOT.`, counters and thresholds as metadata) in one file, so that it is never half of one step and half of
  * another. `checkpoint.safetensors` holds the model alone, under PyTorch's names.
  */
 import { existsSync } from "node:fs";
@@ -27,6 +27,12 @@ const metadataSchema = z.object({
   step: z.coerce.number().int().min(0),
   seconds: z.coerce.number().min(0),
   slots: z.coerce.number().int().min(0),
+  /** C by group, of adaptive clipping. */
+  thresholds: z
+    .string()
+    .transform((text) => JSON.parse(text) as unknown)
+    .pipe(z.array(z.number().positive()))
+    .optional(),
 });
 
 /** Writes both files, each whole or not at all. `notes` become the model file's metadata. */
@@ -48,6 +54,7 @@ export function saveCheckpoint(
     step: String(state.step),
     seconds: String(state.seconds),
     slots: String(optimizer.slots.length),
+    thresholds: JSON.stringify(session.thresholds()),
   });
 }
 
@@ -64,13 +71,14 @@ export function readRunState(path: string): RunState | undefined {
 /** Puts a state file's tensors into the session. Throws an error naming what is damaged or of another model. */
 export function restoreCheckpoint(path: string, session: Session): RunState {
   const { tensors, metadata } = readSafetensors(path);
-  const { step, seconds, slots } = parseMetadata(path, metadata);
+  const { step, seconds, slots, thresholds } = parseMetadata(path, metadata);
   session.loadParameters(withPrefix(path, tensors, "model."));
   const state: OptimizerState = {
     step,
     slots: Array.from({ length: slots }, (_, i) => withPrefix(path, tensors, `optimizer.${i}.`)),
   };
   session.loadOptimizerState(state);
+  if (thresholds) session.loadThresholds(thresholds);
   return { step, seconds };
 }
 

@@ -21,6 +21,9 @@ import { lossSchema } from "../losses/index.js";
 import { modelByName, modelNames } from "../models/index.js";
 import { optimizerSchema } from "../optimizers/index.js";
 import { scheduleSchema } from "../optimizers/schedules/index.js";
+import { clipFunctions, clipParameterNames } from "../privacy/clip-functions.js";
+import { type ClippingConfig, clippingConflict, clippingStyles } from "../privacy/sensitivity.js";
+import { clippingGroups } from "./clipping-groups.js";
 import { ConfigError, configObject, nearest, parseConfigValue } from "./config-errors.js";
 
 const allowed = (what: string) => `allowed: ${what}`;
@@ -43,12 +46,19 @@ const filePair = configObject({ images: text, labels: text });
 const data = z.discriminatedUnion(
   "format",
   [
-    configObject({ format: z.literal("mnist"), folder: text.optional(), normalization: normalization.optional() }),
+    configObject({
+      format: z.literal("mnist"),
+      folder: text.optional(),
+      normalization: normalization.optional(),
+      /** A JSON file: a list of public weights, one a training example. */
+      weights: text.optional(),
+    }),
     configObject({
       format: z.literal("idx"),
       train: filePair,
       test: filePair.optional(),
       normalization: normalization.optional(),
+      weights: text.optional(),
     }),
   ],
   { error: () => allowed('an object with "format" mnist or idx') },
@@ -60,6 +70,8 @@ const privacy = configObject({
   epsilon: positive().optional(),
   delta: z.number(allowed(openUnit)).gt(0, allowed(openUnit)).lt(1, allowed(openUnit)),
   noiseMultiplier: positive().optional(),
+  /** Multiplies σ from step to step; every step is accounted for with its own. */
+  noiseSchedule: scheduleSchema.optional(),
   /** Declares the number of training examples public; without it, it is taken from the data and the relation is zero-out. */
   datasetSize: whole(1).optional(),
   unit: choice(["example", "user"]).default("example"),
@@ -68,16 +80,41 @@ const privacy = configObject({
   error: allowed("a number above 0, unless noiseMultiplier is given"),
 });
 
-const clipping = configObject({
-  function: choice(["abadi", "autoS", "autoV"]).default("abadi"),
-  style: choice(["flat", "per-layer"]).default("flat"),
-  threshold: positive().default(1),
-  /** Of autoS. */
-  gamma: positive().optional(),
-}).refine((value) => value.gamma === undefined || value.function === "autoS", {
-  path: ["gamma"],
-  error: allowed('only with "function": "autoS"'),
+const members = z.array(text, allowed("a list of parameter names or layer paths")).min(1, allowed("at least one"));
+const group = z.union([members, configObject({ parameters: members, threshold: positive().optional() })], {
+  error: () => allowed('a list of parameter names or layer paths, or an object with "parameters" and "threshold"'),
 });
+const openShare = "a number above 0 and below 1";
+const adaptive = configObject({
+  /** γ: the share of gradients that shall be at most C long. */
+  quantile: z.number(allowed(openShare)).gt(0, allowed(openShare)).lt(1, allowed(openShare)).optional(),
+  /** η, of the logarithm of C. */
+  learningRate: positive().max(100, allowed("a number above 0, at most 100")).optional(),
+  /** σ_b, of the noise on each group's count; a twentieth of the expected batch size by default. */
+  countNoise: positive().optional(),
+});
+
+type ClipParameterShape = { [P in (typeof clipParameterNames)[number]]: z.ZodOptional<z.ZodNumber> };
+const clipParameterShape = Object.fromEntries(
+  clipParameterNames.map((name) => [name, positive().optional()]),
+) as ClipParameterShape;
+
+const clipping = configObject({
+  function: choice(clipFunctions).default("abadi"),
+  style: choice(clippingStyles).default("flat"),
+  threshold: positive().default(1),
+  /** By group in the model's order, instead of `threshold`. */
+  thresholds: z.array(positive(), allowed("a list of numbers above 0")).min(1, allowed("at least one")).optional(),
+  /** Of style `groups`: parameter names or layer paths by the group's name. */
+  groups: z.record(text, group, allowed("an object of groups by name")).optional(),
+  /** The largest weight that the data may give an example. */
+  maxWeight: positive().max(1e15, allowed("a number above 0, at most 1e15")).optional(),
+  adaptive: adaptive.optional(),
+  /** Multiplies every threshold from step to step; the noise follows. */
+  schedule: scheduleSchema.optional(),
+  /** gamma, r, Z: of the functions that take them. */
+  ...clipParameterShape,
+}).superRefine(checkClippingTogether);
 
 const unitInterval = "a number above 0, at most 1";
 const strategies = ["auto", "none", "naive", "materialize", "fused", "reweight", "ghost"] as const;
@@ -182,7 +219,26 @@ function checkModel(value: unknown, context: z.core.$RefinementCtx): void {
   }
 }
 
+/** The configuration of clipping alone, as sessions take it: schedules are the trainer's. */
+export function clippingOf({ clipping }: Pick<TrainingConfig, "clipping">): ClippingConfig {
+  const { schedule, ...config } = clipping;
+  return config;
+}
+
+function checkClippingTogether(
+  config: ClippingConfig & { readonly schedule?: unknown },
+  context: z.core.$RefinementCtx,
+): void {
+  const refuse = (key: string, message: string) =>
+    context.addIssue({ code: "custom", path: [key], message: allowed(message) });
+  const conflict = clippingConflict(config);
+  if (conflict) refuse(conflict.key, conflict.allowed);
+  if (config.adaptive && config.schedule) refuse("schedule", "no schedule beside adaptive thresholds");
+}
+
 type Checked = {
+  readonly model: TrainingConfig["model"];
+  readonly clipping: TrainingConfig["clipping"];
   readonly batchSize?: number | undefined;
   readonly samplingRate?: number | undefined;
   readonly epochs?: number | undefined;
@@ -206,6 +262,14 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
   }
   if (config.strategy !== "none" && config.privacy === undefined) {
     refuse("privacy", 'an object with epsilon and delta; "strategy": "none" trains without privacy');
+  }
+  if (config.strategy === "none" && config.clipping.adaptive !== undefined) {
+    refuse("clipping", "adaptive thresholds only with privacy and a strategy that clips");
+  }
+  try {
+    clippingGroups(buildModel(config).spec, clippingOf(config));
+  } catch (error) {
+    context.addIssue({ code: "custom", path: ["clipping"], message: (error as Error).message });
   }
   const declared = config.privacy?.datasetSize;
   if (declared !== undefined && config.batchSize !== undefined && config.batchSize > declared) {

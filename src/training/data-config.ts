@@ -1,9 +1,10 @@
 /** From a configuration's `data` to datasets. */
 import { resolve } from "node:path";
-import type { Dataset } from "../data/dataset.js";
+import { DataError, type Dataset, withWeights } from "../data/dataset.js";
 import { idxDataset } from "../data/idx.js";
 import { loadMnist } from "../data/mnist.js";
 import type { TrainingConfig } from "./config.js";
+import { readJson } from "./files.js";
 
 export interface TrainingData {
   readonly train: Dataset;
@@ -12,6 +13,21 @@ export interface TrainingData {
 
 /** Reads the files; relative paths start at `base`. Throws a DataError that names the file and what is wrong with it. */
 export function loadData(data: TrainingConfig["data"], base: string = process.cwd()): TrainingData {
+  const { train, test } = loadExamples(data, base);
+  const weighted = data.weights === undefined ? train : withWeights(train, readWeights(resolve(base, data.weights)));
+  return { train: weighted, ...(test ? { test } : {}) };
+}
+
+function readWeights(path: string): Float32Array {
+  const list = readJson(path);
+  if (list === undefined) throw new DataError(`${path}: no such file`);
+  if (!Array.isArray(list) || !list.every((weight) => typeof weight === "number")) {
+    throw new DataError(`${path}: expected a JSON list of numbers, one a training example`);
+  }
+  return Float32Array.from(list as number[]);
+}
+
+function loadExamples(data: TrainingConfig["data"], base: string): TrainingData {
   const { normalization } = data;
   if (data.format === "idx") {
     const load = (pair: { readonly images: string; readonly labels: string }) =>

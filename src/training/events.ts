@@ -12,9 +12,11 @@ export interface StepEvent {
   /** Counts from 1. */
   readonly epoch: number;
   readonly learningRate: number;
+  /** σ of this step, as accounted for; undefined without privacy. */
+  readonly noiseMultiplier?: number | undefined;
   /** Spent with this step; undefined without privacy. */
   readonly epsilon?: number | undefined;
-  /** Outside ε, as are all of its numbers. */
+  /** Outside ε, but for the thresholds. */
   readonly statistics: StepStatistics;
   /** Since the run began, interruptions not counted. */
   readonly seconds: number;

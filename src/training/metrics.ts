@@ -10,6 +10,10 @@ export interface MetricsRow {
   readonly step: number;
   readonly epoch: number;
   readonly learningRate: number;
+  /** C of this step: the Euclidean norm of the groups' thresholds. Adaptive ones are computed from noisy counts. */
+  readonly threshold?: number | undefined;
+  /** σ of this step; undefined in a run that is not private. */
+  readonly noiseMultiplier?: number | undefined;
   /** Spent so far; undefined in a run that is not private. */
   readonly epsilon?: number | undefined;
   readonly trainLoss?: number | undefined;
@@ -35,6 +39,8 @@ function columns(seeded: boolean): readonly Column[] {
     { key: "step", header: "step" },
     { key: "epoch", header: "epoch" },
     { key: "learningRate", header: "learning_rate" },
+    { key: "threshold", header: "threshold" },
+    { key: "noiseMultiplier", header: "noise_multiplier" },
     { key: "epsilon", header: seeded ? SEEDED : "epsilon" },
     { key: "trainLoss", header: `${OUTSIDE}train_loss` },
     { key: "sampled", header: `${OUTSIDE}sampled` },

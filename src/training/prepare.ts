@@ -6,8 +6,10 @@ import { lossFromJSON } from "../losses/index.js";
 import { optimizerFromJSON } from "../optimizers/index.js";
 import { scheduleFromJSON } from "../optimizers/schedules/index.js";
 import { RandomKeys } from "../privacy/random.js";
+import { weightBound } from "../privacy/sensitivity.js";
 import { type RunState, readRunState, restoreCheckpoint } from "./checkpoint.js";
-import { buildModel, type TrainingConfig } from "./config.js";
+import { clippingGroups } from "./clipping-groups.js";
+import { buildModel, clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
 import { fingerprint } from "./fingerprint.js";
 import { PrivacyMeter } from "./privacy-meter.js";
@@ -26,6 +28,8 @@ export interface PreparedRun {
   readonly sampler: Iterable<Uint32Array>;
   /** Of the step after `stepsTaken` steps. */
   learningRate(stepsTaken: number): number;
+  /** What thresholds are multiplied by in that step. */
+  thresholdFactor(stepsTaken: number): number;
   /** Where the model stands. */
   readonly start: RunState;
 }
@@ -33,11 +37,10 @@ export interface PreparedRun {
 /** A session as the configuration says; with a plan, ready for `step()`. */
 export function makeSession(config: TrainingConfig, model: Model, plan?: TrainingPlan): Session {
   const { strategy, chunkSize, threads, deterministic, seed } = config;
-  const { gamma, ...clipping } = config.clipping;
   return createSession(model, {
     loss: lossFromJSON(config.loss),
     optimizer: optimizerFromJSON(config.optimizer),
-    clipping: gamma === undefined ? clipping : { ...clipping, gamma },
+    clipping: clippingOf(config),
     strategy,
     chunkSize,
     threads,
@@ -56,15 +59,17 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
   const plan = planTraining(config, train.size);
   const model = buildModel(config);
   checkData(options, model);
+  checkWeights(options);
   const directory = openDirectory(options, plan);
   let session: Session | undefined;
   try {
     session = makeSession(config, model, plan);
     const start = directory && options.resume ? restore(directory, session) : { step: 0, seconds: 0 };
-    const meter = new PrivacyMeter(plan, directory?.accountedSteps ?? 0);
-    const files = directory && new RunFiles({ ...options, directory, plan, seeded: session.seeded, start });
-    const schedule = scheduleFromJSON(config.schedule);
+    const meter = new PrivacyMeter(plan, directory?.accountedSteps ?? 0, start.step);
+    const groups = clippingGroups(model.spec, clippingOf(config));
+    const files = directory && new RunFiles({ ...options, directory, plan, groups, seeded: session.seeded, start });
     const base = optimizerFromJSON(config.optimizer).learningRate;
+    const learningRate = factorOf(config.schedule, plan);
     return {
       plan,
       session,
@@ -72,13 +77,19 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
       files,
       start,
       sampler: makeSampler(config, plan, train.size, start.step),
-      learningRate: (stepsTaken) => base * schedule.factor(stepsTaken, plan.steps),
+      learningRate: (stepsTaken) => base * learningRate(stepsTaken),
+      thresholdFactor: factorOf(config.clipping.schedule ?? { type: "constant" }, plan),
     };
   } catch (error) {
     session?.dispose();
     directory?.abandon();
     throw error;
   }
+}
+
+function factorOf(json: unknown, { steps, stepsPerEpoch }: TrainingPlan): (stepsTaken: number) => number {
+  const schedule = scheduleFromJSON(json);
+  return (stepsTaken) => schedule.factor(stepsTaken, steps, stepsPerEpoch);
 }
 
 function openDirectory({ config, out, resume }: TrainerOptions, plan: TrainingPlan): RunDirectory | undefined {
@@ -100,6 +111,19 @@ function makeSampler(config: TrainingConfig, plan: TrainingPlan, examples: numbe
   const sampler = new PoissonSampler({ datasetSize: examples, samplingRate: plan.samplingRate, random });
   if (config.seed !== undefined) for (let step = 0; step < stepsTaken; step++) sampler.next();
   return sampler;
+}
+
+/** Weights are public: better refused now than in the step that happens to draw one. */
+function checkWeights({ config, train }: TrainerOptions): void {
+  const { weights } = train;
+  const most = weightBound(config.clipping);
+  const refuse = (came: string, expected: string): never => {
+    throw new ConfigError(`clipping.maxWeight: ${came} in the training data; allowed: ${expected}`);
+  };
+  if (weights === undefined && most < 1) refuse("no weights, so that each example counts 1,", "at least 1");
+  if (weights && weights.length !== train.size) refuse(`${weights.length} weights`, `${train.size}, one an example`);
+  const wrong = weights?.find((weight) => !(weight >= 0 && weight <= most));
+  if (wrong !== undefined) refuse(`a weight of ${wrong}`, `weights from 0 to ${most}`);
 }
 
 function checkData({ config, train, test }: TrainerOptions, model: Model): void {

@@ -1,7 +1,9 @@
 /** The content of privacy.json, from what a run knows of itself. */
 import { makeAccountant } from "../privacy/accountant.js";
 import { type PrivacyStatement, privacyStatement } from "../privacy/statement.js";
-import type { TrainingConfig } from "./config.js";
+import type { ClippingGroups } from "./clipping-groups.js";
+import { clippingOf, type TrainingConfig } from "./config.js";
+import { accountedSteps } from "./noise-plan.js";
 import { packageVersion } from "./package-version.js";
 import type { RunStatus } from "./run-directory.js";
 import type { TrainingPlan } from "./training-plan.js";
@@ -9,10 +11,13 @@ import type { TrainingPlan } from "./training-plan.js";
 export interface StatementFacts {
   readonly config: TrainingConfig;
   readonly plan: TrainingPlan;
+  readonly groups: ClippingGroups;
   readonly seeded: boolean;
   readonly status: RunStatus;
   /** Taken, lost or reserved. */
   readonly accountedSteps: number;
+  /** Of those, the ones whose results died with their process. */
+  readonly lostSteps: number;
   /** In the model. */
   readonly stepsTaken: number;
 }
@@ -27,13 +32,15 @@ export interface NoPrivacy {
 
 /** The statement of a run at this moment. */
 export function statementOf(facts: StatementFacts): PrivacyStatement | NoPrivacy {
-  const { config, plan, seeded, status, accountedSteps, stepsTaken } = facts;
+  const { config, plan, groups, seeded, status, stepsTaken } = facts;
   if (!config.privacy) {
     return { private: false, guarantee: "none: trained without clipping and noise", status, strategy: config.strategy };
   }
-  const { datasetSize, datasetSizeIsPublic, expectedBatchSize, samplingRate, noiseMultiplier } = plan;
+  const { datasetSize, datasetSizeIsPublic, expectedBatchSize } = plan;
   const accountant = makeAccountant("rdp");
-  accountant.step({ samplingRate, noiseMultiplier }, accountedSteps);
+  for (const row of accountedSteps(plan.mechanisms, facts.accountedSteps, facts.lostSteps)) {
+    accountant.step(row, row.steps);
+  }
   return privacyStatement({
     status,
     software: { name: "hushgrad", version: packageVersion() },
@@ -41,7 +48,10 @@ export function statementOf(facts: StatementFacts): PrivacyStatement | NoPrivacy
     delta: config.privacy.delta,
     targetEpsilon: config.privacy.epsilon,
     stepsTaken,
-    clipping: config.clipping,
+    clipping: clippingOf(config),
+    groups: groups.names.map((name, group) => ({ name, threshold: groups.thresholds[group] as number })),
+    schedules: { threshold: config.clipping.schedule ?? null, noise: config.privacy.noiseSchedule ?? null },
+    noiseMultipliers: [...new Set(plan.mechanisms.map((row) => row.noiseMultiplier))],
     strategy: config.strategy,
     seeded,
     unit: config.privacy.unit,

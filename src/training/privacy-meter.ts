@@ -2,24 +2,30 @@
 import { type Accountant, makeAccountant } from "../privacy/accountant.js";
 import { PrivacyBudget } from "../privacy/budget.js";
 import type { SampledGaussian } from "../privacy/mechanism.js";
+import { accountedSteps, stepsBetween } from "./noise-plan.js";
 import type { TrainingPlan } from "./training-plan.js";
 
 export class PrivacyMeter {
   private readonly accountant: Accountant = makeAccountant("rdp");
   private readonly budget: PrivacyBudget | undefined;
-  private readonly mechanism: SampledGaussian;
+  private affordable: number | undefined;
   private counted: number;
 
-  /** `alreadyCounted`: steps of earlier parts of the run, lost ones included. */
+  /**
+   * `alreadyCounted`: steps of earlier parts of the run, lost ones included; `step`: those of them that the model has
+   * taken, after which the plan goes on.
+   */
   constructor(
     private readonly plan: TrainingPlan,
     alreadyCounted: number,
+    private step: number,
   ) {
-    const { samplingRate, noiseMultiplier, privacy } = plan;
-    this.mechanism = { samplingRate, noiseMultiplier };
+    const { mechanisms, privacy } = plan;
     this.counted = alreadyCounted;
     if (!privacy) return;
-    this.accountant.step(this.mechanism, alreadyCounted);
+    for (const row of accountedSteps(mechanisms, alreadyCounted, alreadyCounted - step)) {
+      this.accountant.step(row, row.steps);
+    }
     if (privacy.targetEpsilon === undefined) return;
     this.budget = new PrivacyBudget(this.accountant, privacy.targetEpsilon, privacy.delta);
   }
@@ -29,9 +35,16 @@ export class PrivacyMeter {
     return this.counted;
   }
 
-  /** Steps that stay within the budget; Infinity without one. */
+  /** σ of the next step; 0 without privacy. */
+  get noiseMultiplier(): number {
+    return this.next()?.noiseMultiplier ?? 0;
+  }
+
+  /** Steps of the plan that stay within the budget; Infinity without one. */
   remainingSteps(): number {
-    return this.budget?.remainingSteps(this.mechanism) ?? Number.POSITIVE_INFINITY;
+    if (!this.budget) return Number.POSITIVE_INFINITY;
+    this.affordable ??= this.budget.remainingOf(stepsBetween(this.plan.mechanisms, this.step, this.plan.steps));
+    return this.affordable;
   }
 
   allowsStep(): boolean {
@@ -40,14 +53,23 @@ export class PrivacyMeter {
 
   /** Counts a step that is about to be taken. Throws a BudgetExceededError, counting nothing, past the budget. */
   countStep(): void {
-    if (this.budget) this.budget.take(this.mechanism);
-    else if (this.plan.privacy) this.accountant.step(this.mechanism);
+    const mechanism = this.next();
+    if (this.plan.privacy && !mechanism) throw new RangeError(`the plan ends after ${this.plan.steps} steps`);
+    if (mechanism && this.budget) this.budget.take(mechanism);
+    else if (mechanism) this.accountant.step(mechanism);
+    if (this.affordable !== undefined) this.affordable--;
     this.counted++;
+    this.step++;
   }
 
   /** Spent so far; undefined without privacy. */
   epsilon(): number | undefined {
     if (!this.plan.privacy) return undefined;
     return this.budget?.spentEpsilon() ?? this.accountant.epsilon(this.plan.privacy.delta);
+  }
+
+  private next(): SampledGaussian | undefined {
+    const row = stepsBetween(this.plan.mechanisms, this.step, this.step + 1)[0];
+    return row && { samplingRate: row.samplingRate, noiseMultiplier: row.noiseMultiplier };
   }
 }

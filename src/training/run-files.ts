@@ -1,5 +1,6 @@
 /** Everything that a run writes: run.json, metrics.csv, checkpoints, privacy.json, report.html. */
 import { type CheckpointNotes, type RunState, saveCheckpoint } from "./checkpoint.js";
+import type { ClippingGroups } from "./clipping-groups.js";
 import type { TrainingConfig } from "./config.js";
 import type { EvaluationResult } from "./evaluate.js";
 import type { StepEvent, TrainingResult } from "./events.js";
@@ -14,6 +15,7 @@ export interface RunFilesOptions {
   readonly directory: RunDirectory;
   readonly config: TrainingConfig;
   readonly plan: TrainingPlan;
+  readonly groups: ClippingGroups;
   readonly title?: string | undefined;
   readonly seeded: boolean;
   /** Where the model stood when this part of the run began. */
@@ -54,6 +56,8 @@ export class RunFiles {
       step: event.step,
       epoch: event.epoch,
       learningRate: event.learningRate,
+      threshold: statistics.threshold,
+      noiseMultiplier: event.noiseMultiplier,
       epsilon: event.epsilon,
       trainLoss: learnt > 0 ? statistics.meanLoss : undefined,
       sampled: statistics.examples,
@@ -87,8 +91,10 @@ export class RunFiles {
   }
 
   private writePrivacy(status: RunStatus, accountedSteps: number): unknown {
-    const { directory, config, plan, seeded } = this.options;
-    const statement = statementOf({ config, plan, seeded, status, accountedSteps, stepsTaken: this.stepsTaken });
+    const { directory, config, plan, groups, seeded } = this.options;
+    const { lostSteps } = directory;
+    const { stepsTaken } = this;
+    const statement = statementOf({ config, plan, groups, seeded, status, accountedSteps, lostSteps, stepsTaken });
     writeAtomically(directory.files.privacy, `${JSON.stringify(statement, null, 2)}\n`);
     return statement;
   }

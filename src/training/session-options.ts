@@ -4,8 +4,10 @@ import type { Model } from "../graph/model.js";
 import type { Loss } from "../losses/index.js";
 import type { NativeSessionSpec, StrategyName } from "../native/binding.js";
 import type { Optimizer } from "../optimizers/index.js";
+import { type AdaptiveRule, adaptiveRule, gradientNoiseMultiplier } from "../privacy/adaptive-threshold.js";
 import { checkNumber, type NumberRange } from "../privacy/check.js";
-import { type ClippingConfig, sensitivity } from "../privacy/sensitivity.js";
+import { clipAttributes } from "../privacy/clip-functions.js";
+import { type ClippingConfig, checkClipping, weightBound } from "../privacy/sensitivity.js";
 import { describe } from "./batch.js";
 import { clippingGroups } from "./clipping-groups.js";
 
@@ -71,8 +73,11 @@ const limits = {
 export interface CheckedOptions {
   readonly spec: NativeSessionSpec;
   readonly privacy: PrivacyOptions | undefined;
-  /** σ·S, of the noise on the clipped sum. */
-  readonly noiseDeviation: number;
+  readonly clipping: ClippingConfig;
+  /** Where thresholds follow a private quantile. */
+  readonly adaptive: AdaptiveRule | undefined;
+  /** The largest weight that an example may have. */
+  readonly maxWeight: number;
 }
 
 /** @throws TypeError or RangeError that names the option, what came and what is allowed. */
@@ -81,19 +86,22 @@ export function checkOptions(model: Model, options: SessionOptions): CheckedOpti
   const strategy = oneOf("strategy", options.strategy ?? "auto", strategyNames);
   oneOf("device", options.device ?? "cpu", ["cpu"]);
   const clipping = { ...defaultClipping, ...options.clipping };
-  const bound = sensitivity(clipping);
+  checkClipping(clipping);
   checkPrivacy(options.privacy, strategy);
-  const { gamma } = clipping;
+  const groups = clippingGroups(model.spec, clipping);
   return {
     privacy: options.privacy,
-    noiseDeviation: (options.privacy?.noiseMultiplier ?? 0) * bound,
+    clipping,
+    adaptive: adaptiveOf(clipping, options.privacy, strategy, groups.thresholds.length),
+    maxWeight: weightBound(clipping),
     spec: {
       model: model.spec,
       loss: { kind: options.loss.kind, attributes: options.loss.attributes },
       clipping: {
         function: clipping.function,
-        attributes: gamma === undefined ? {} : { gamma },
-        ...clippingGroups(model.spec, clipping),
+        attributes: clipAttributes(clipping.function, clipping),
+        groupOfParameter: groups.groupOfParameter,
+        thresholds: groups.thresholds,
       },
       strategy,
       optimizer: { kind: options.optimizer.kind, attributes: options.optimizer.attributes },
@@ -130,13 +138,34 @@ function checkPrivacy(privacy: PrivacyOptions | undefined, strategy: StrategyNam
   if (typeof privacy !== "object" || privacy === null) {
     throw new TypeError(`privacy: got ${describe(privacy)}, expected {noiseMultiplier, expectedBatchSize}`);
   }
-  checkNumber("privacy.noiseMultiplier", privacy.noiseMultiplier, limits.noiseMultiplier);
   checkNumber("privacy.expectedBatchSize", privacy.expectedBatchSize, limits.expectedBatchSize);
-  if (strategy !== "none" || privacy.noiseMultiplier === 0) return;
+  checkNoise(privacy.noiseMultiplier, strategy, "privacy.noiseMultiplier");
+}
+
+/** @throws RangeError that names the option; noise where nothing is clipped would feign privacy. */
+export function checkNoise(noiseMultiplier: number, strategy: StrategyName, name = "noiseMultiplier"): void {
+  checkNumber(name, noiseMultiplier, limits.noiseMultiplier);
+  if (strategy !== "none" || noiseMultiplier === 0) return;
   throw new RangeError(
-    `privacy.noiseMultiplier: got ${privacy.noiseMultiplier} with strategy 'none', which does not clip: no noise makes ` +
+    `${name}: got ${noiseMultiplier} with strategy 'none', which does not clip: no noise makes ` +
       "it private; expected 0, or another strategy",
   );
+}
+
+function adaptiveOf(
+  { adaptive }: ClippingConfig,
+  privacy: PrivacyOptions | undefined,
+  strategy: StrategyName,
+  groups: number,
+): AdaptiveRule | undefined {
+  if (adaptive === undefined) return undefined;
+  if (privacy === undefined) {
+    throw new TypeError("clipping.adaptive needs the option privacy: {noiseMultiplier, expectedBatchSize}");
+  }
+  if (strategy === "none") throw new RangeError("clipping.adaptive: strategy 'none' takes no norms to count");
+  const rule = adaptiveRule(adaptive, privacy.expectedBatchSize);
+  gradientNoiseMultiplier(privacy.noiseMultiplier, rule.countNoise, groups);
+  return rule;
 }
 
 function count(name: "chunkSize" | "threads", value: number): number {

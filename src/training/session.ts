@@ -35,14 +35,15 @@ import {
   isSliced,
   slices,
 } from "./batch.js";
+import { ClippingState, type StepThresholds } from "./clipping-state.js";
 import { type OptimizerState, readOptimizerState, writeOptimizerState } from "./optimizer-state.js";
-import { type CheckedOptions, checkOptions, type SessionOptions } from "./session-options.js";
+import { type CheckedOptions, checkNoise, checkOptions, type SessionOptions } from "./session-options.js";
 import { planSession, type SessionPlan } from "./session-plan.js";
 import { checkNames, checkTensor, type Tensor, type Tensors } from "./tensors.js";
 import { checkMoved } from "./unmoved.js";
 
 /** Statistics of one logical batch: diagnostics, outside the guarantee. */
-export interface StepStatistics extends BatchStatistics {
+export interface StepStatistics extends BatchStatistics, StepThresholds {
   /** Steps taken with this one. */
   readonly step: number;
   /** Mean loss over the examples that were not left out; NaN without any. */
@@ -57,6 +58,10 @@ export interface CallOptions {
 export interface StepOptions extends CallOptions {
   /** Of this step; default: the optimizer's. Finite, ≥ 0. */
   readonly learningRate?: number;
+  /** σ of this step, ≥ 0; default: that of the option `privacy`. */
+  readonly noiseMultiplier?: number;
+  /** Multiplies every threshold in this step, > 0; default 1. The noise follows. */
+  readonly thresholdFactor?: number;
 }
 
 export interface ClippedSum {
@@ -89,8 +94,6 @@ export function createSession(model: Model, options: SessionOptions): Session {
   return new Session(model, checkOptions(model, options), options);
 }
 
-const nothing: BatchStatistics = { examples: 0, leftOut: 0, clipped: 0, lossSum: 0, normSum: 0 };
-
 export class Session {
   /** Whether a seed was given: results can be repeated, and are not private. */
   readonly seeded: boolean;
@@ -104,6 +107,8 @@ export class Session {
   private readonly planned: NativeSession["plan"];
   private readonly example: ExampleShape;
   private readonly learningRate: number;
+  private readonly clipping: ClippingState;
+  private thresholdsInForce: readonly number[];
   private stepsTaken = 0;
   private disposed = false;
   private calls = 0;
@@ -123,7 +128,10 @@ export class Session {
     this.native = new binding.Session(options.spec);
     this.trainableParameters = model.trainableParameterCount;
     const { inputElements, targetElements, targetKind } = this.native;
-    this.example = { inputElements, targetElements, targetKind };
+    this.example = { inputElements, targetElements, targetKind, maxWeight: options.maxWeight };
+    const { thresholds } = options.spec.clipping;
+    this.clipping = new ClippingState(options.clipping, thresholds, options.adaptive);
+    this.thresholdsInForce = thresholds;
     this.planned = this.native.plan;
     this.sliceSize = this.planned.sliceSize;
     this.native.setNoiseKey(this.random.noiseKey());
@@ -163,6 +171,17 @@ export class Session {
     });
   }
 
+  /** C by group of the next step, before any schedule: as configured, or where adaptive clipping has brought them. */
+  thresholds(): readonly number[] {
+    return this.clipping.thresholds;
+  }
+
+  /** Goes on from a checkpoint of adaptive thresholds. @throws RangeError naming what came and what is allowed. */
+  loadThresholds(thresholds: readonly number[]): void {
+    this.requireIdle("loadThresholds()");
+    this.clipping.load(thresholds);
+  }
+
   /** The optimizer's state and the number of steps, for a checkpoint. @throws Error while a call is under way. */
   optimizerState(): OptimizerState {
     this.requireIdle("optimizerState()");
@@ -189,19 +208,24 @@ export class Session {
    */
   step(batch: BatchSource, options: StepOptions = {}): Promise<StepStatistics> {
     return this.exclusive(options, async () => {
-      const update = this.updateSpec(options.learningRate ?? this.learningRate);
+      const inForce = this.clipping.at(options.thresholdFactor);
+      const update = this.updateSpec(options, inForce);
+      this.useThresholds(inForce.thresholds);
       this.native.setDropoutKey(this.random.dropoutKey(update.step));
       const { moved, ...statistics } = await this.run(batch, update, options.signal);
       this.stepsTaken = update.step;
+      const counts = this.random.countNoise(update.step);
+      this.clipping.learn(statistics, () => counts.normal());
       checkMoved(moved, this.parameterSpecs, update, statistics);
       const meanLoss = statistics.lossSum / (statistics.examples - statistics.leftOut);
-      return { ...statistics, step: update.step, meanLoss };
+      return { ...statistics, ...inForce, step: update.step, meanLoss };
     });
   }
 
   /** The clipped sum of one logical batch, without noise: not private. */
   clippedSum(batch: BatchSource, options: CallOptions = {}): Promise<ClippedSum> {
     return this.exclusive(options, async () => {
+      this.useThresholds(this.clipping.thresholds);
       this.native.setDropoutKey(this.random.dropoutKey(this.stepsTaken + 1));
       const statistics = await this.accumulate(batch, options.signal);
       const sums = await this.native.takeClippedSums();
@@ -246,12 +270,21 @@ export class Session {
     this.dispose();
   }
 
-  private updateSpec(learningRate: number): UpdateSpec {
-    const { privacy, noiseDeviation } = this.options;
+  private useThresholds(thresholds: readonly number[]): void {
+    if (thresholds === this.thresholdsInForce) return;
+    this.native.setThresholds(Float64Array.from(thresholds));
+    this.thresholdsInForce = thresholds;
+  }
+
+  private updateSpec(options: StepOptions, inForce: StepThresholds): UpdateSpec {
+    const { privacy } = this.options;
     if (privacy === undefined) {
       throw new TypeError("step() needs the option privacy: {noiseMultiplier, expectedBatchSize}, which was not given");
     }
+    const { learningRate = this.learningRate, noiseMultiplier = privacy.noiseMultiplier } = options;
     checkNumber("learningRate", learningRate, { min: 0, max: Number.MAX_VALUE });
+    checkNoise(noiseMultiplier, this.options.spec.strategy);
+    const noiseDeviation = this.clipping.noiseDeviation(noiseMultiplier, inForce);
     return { noiseDeviation, normalizer: privacy.expectedBatchSize, learningRate, step: this.stepsTaken + 1 };
   }
 
@@ -263,22 +296,27 @@ export class Session {
   ): Promise<BatchStatistics & { readonly moved: readonly boolean[] }> {
     if (!isSliced(batch)) checkBatch(batch, this.example, true);
     if (!isSliced(batch) && batch.size <= this.sliceSize) {
-      return await this.native.step(batch.inputs, batch.targets, batch.size, update);
+      return await this.native.step(batch.inputs, batch.targets, batch.size, update, batch.weights);
     }
     const statistics = await this.accumulate(batch, signal);
     return { ...statistics, moved: await this.native.update(update) };
   }
 
+  private nothing(): BatchStatistics {
+    const within = this.thresholdsInForce.map(() => 0);
+    return { examples: 0, leftOut: 0, clipped: 0, lossSum: 0, normSum: 0, within };
+  }
+
   /** Keeps one slice under way and one waiting, so that the native thread never waits for JavaScript. */
   private async accumulate(batch: BatchSource, signal: AbortSignal | undefined): Promise<BatchStatistics> {
-    let before: Promise<BatchStatistics> = Promise.resolve(nothing);
+    let before: Promise<BatchStatistics> = Promise.resolve(this.nothing());
     let latest = before;
     try {
       for await (const slice of slices(batch, this.example, this.sliceSize, true)) {
         signal?.throwIfAborted();
         await before;
         before = latest;
-        latest = this.native.accumulate(slice.inputs, slice.targets, slice.size);
+        latest = this.native.accumulate(slice.inputs, slice.targets, slice.size, slice.weights);
         latest.catch(() => {}); // looked at below, perhaps after another failure
       }
       await before;

@@ -121,9 +121,11 @@ class TrainingLoop {
 
   private async takeStep(batch: LogicalBatch): Promise<void> {
     this.reserve();
+    const { noiseMultiplier } = this.meter;
     this.meter.countStep();
     const learningRate = this.prepared.learningRate(this.step);
-    const statistics = await this.session.step(batch.source, { learningRate });
+    const thresholdFactor = this.prepared.thresholdFactor(this.step);
+    const statistics = await this.session.step(batch.source, { learningRate, thresholdFactor, noiseMultiplier });
     this.step++;
     this.epochLoss.sum += statistics.lossSum;
     this.epochLoss.examples += statistics.examples - statistics.leftOut;
@@ -133,6 +135,7 @@ class TrainingLoop {
       steps: this.plan.steps,
       epoch,
       learningRate,
+      noiseMultiplier: this.plan.privacy && noiseMultiplier,
       epsilon: this.meter.epsilon(),
       statistics,
       seconds: this.seconds(),

@@ -1,8 +1,13 @@
-/** From a configuration to numbers: sampling rate, steps, noise. Pure arithmetic on public values, before any record is read. */
+/** From a configuration to numbers: sampling rate, steps, noise of every step. Pure arithmetic on public values, before any record is read. */
+import { scheduleFromJSON } from "../optimizers/schedules/index.js";
 import { makeAccountant } from "../privacy/accountant.js";
-import { calibrateNoise } from "../privacy/calibrate.js";
-import type { TrainingConfig } from "./config.js";
+import { adaptiveRule, gradientNoiseMultiplier } from "../privacy/adaptive-threshold.js";
+import { calibrateNoise, type NoisePiece } from "../privacy/calibrate.js";
+import type { MechanismSteps } from "../privacy/mechanism.js";
+import { clippingGroups } from "./clipping-groups.js";
+import { buildModel, clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
+import { noisePieces, positiveFactor } from "./noise-plan.js";
 
 export interface TrainingPlan {
   /** N: of the configuration where it declares it, else of the data. */
@@ -17,8 +22,10 @@ export interface TrainingPlan {
   readonly stepsPerEpoch: number;
   /** T. */
   readonly steps: number;
-  /** σ; 0 in a run without privacy. */
+  /** σ, before any schedule; 0 in a run without privacy. */
   readonly noiseMultiplier: number;
+  /** Every step's mechanism, in order: what is added and accounted for. Empty in a run without privacy. */
+  readonly mechanisms: readonly MechanismSteps[];
   /** Absent in a run without privacy. */
   readonly privacy?: { readonly delta: number; readonly targetEpsilon?: number | undefined };
 }
@@ -51,15 +58,61 @@ export function planTraining(config: TrainingConfig, examples: number): Training
     stepsPerEpoch,
     steps,
   };
-  if (!config.privacy) return { ...base, noiseMultiplier: 0 };
+  checkThresholdSchedule(config, base);
+  if (!config.privacy) return { ...base, noiseMultiplier: 0, mechanisms: [] };
   const { epsilon, delta } = config.privacy;
+  const pieces = plannedNoise(config, base);
   const noiseMultiplier =
-    config.privacy.noiseMultiplier ?? calibrateNoise({ samplingRate, steps, epsilon: epsilon as number, delta });
+    config.privacy.noiseMultiplier ??
+    calibrateNoise({ samplingRate, steps, epsilon: epsilon as number, delta, pieces });
+  const mechanisms = pieces.map((piece) => ({
+    samplingRate,
+    noiseMultiplier: noiseMultiplier * piece.factor,
+    steps: piece.steps,
+  }));
   // Noise that proves nothing must not train under the name of privacy.
-  if (makeAccountant("rdp").epsilonAfter({ samplingRate, noiseMultiplier }, 1, delta) === Number.POSITIVE_INFINITY) {
+  if (makeAccountant("rdp").epsilonWith(mechanisms, delta) === Number.POSITIVE_INFINITY) {
     throw new ConfigError(
       `privacy.noiseMultiplier: got ${noiseMultiplier}; allowed: a number large enough for a finite epsilon`,
     );
   }
-  return { ...base, noiseMultiplier, privacy: { delta, targetEpsilon: epsilon } };
+  const plan = { ...base, noiseMultiplier, mechanisms, privacy: { delta, targetEpsilon: epsilon } };
+  checkCountNoise(config, plan);
+  return plan;
+}
+
+type Steps = Pick<TrainingPlan, "steps" | "stepsPerEpoch">;
+
+function plannedNoise({ privacy }: TrainingConfig, { steps, stepsPerEpoch }: Steps): NoisePiece[] {
+  if (!privacy?.noiseSchedule) return [{ factor: 1, steps }];
+  const schedule = scheduleFromJSON(privacy.noiseSchedule);
+  return aboutKey("privacy.noiseSchedule", () => noisePieces(schedule, steps, stepsPerEpoch));
+}
+
+function checkThresholdSchedule({ clipping }: TrainingConfig, { steps, stepsPerEpoch }: Steps): void {
+  if (!clipping.schedule) return;
+  const schedule = scheduleFromJSON(clipping.schedule);
+  aboutKey("clipping.schedule", () => {
+    for (let step = 0; step < steps; step++) positiveFactor(schedule, step, steps, stepsPerEpoch);
+  });
+}
+
+/** The largest σ of the run leaves the least for the gradients beside the counts. */
+function checkCountNoise(config: TrainingConfig, plan: TrainingPlan): void {
+  const { adaptive } = config.clipping;
+  if (!adaptive) return;
+  const { countNoise } = adaptiveRule(adaptive, plan.expectedBatchSize);
+  const groups = clippingGroups(buildModel(config).spec, clippingOf(config)).thresholds.length;
+  const largest = plan.mechanisms.reduce((most, row) => Math.max(most, row.noiseMultiplier), 0);
+  aboutKey("", () => gradientNoiseMultiplier(largest, countNoise, groups));
+}
+
+/** Runs `check`; its RangeError becomes a ConfigError about `key`. */
+function aboutKey<T>(key: string, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new ConfigError(key === "" ? error.message : `${key}: ${error.message}`);
+  }
 }

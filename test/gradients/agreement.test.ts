@@ -115,7 +115,7 @@ const settings = fc.record({
   chunkSize: fc.integer({ min: 0, max: 9 }),
   threads: fc.integer({ min: 1, max: 2 }),
   clipFunction: fc.constantFrom(...clipFunctions),
-  style: fc.constantFrom(...styles.map(([style]) => style)),
+  style: fc.constantFrom(...styles.map(([style]) => style), "per-parameter" as const),
   threshold: fc.constantFrom(0.01, 0.5, 20),
 });
 

@@ -28,7 +28,7 @@ export type Extras = Partial<Pick<SessionOptions, "chunkSize" | "threads" | "det
 export async function withSession<T>(
   fixture: Pick<Fixture, "model" | "loss" | "threshold" | "parameters">,
   strategy: StrategyName,
-  clipping: { readonly function: ClipFunction; readonly style: Style },
+  clipping: { readonly function: ClipFunction; readonly style: Style | "per-parameter" },
   extras: Extras,
   use: (session: Session) => Promise<T>,
 ): Promise<T> {

@@ -244,6 +244,7 @@ describe("calls", () => {
       clipped: 0,
       lossSum: 0,
       normSum: 0,
+      within: [0],
     });
     expect((await session.evaluate(none, null, 0)).outputs.length).toBe(0);
     expect((await session.perExampleGradients(none, new Int32Array(0), 0)).losses.length).toBe(0);

@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import {
   constant,
   cosine,
+  epochs,
+  linear,
   linearWarmUp,
   scheduleFromJSON,
   scheduleSchema,
@@ -30,6 +32,18 @@ describe("schedules", () => {
     expect(schedule.factor(0, 0)).toBeCloseTo(0.2, 12);
   });
 
+  it("linear goes straight to its final factor and stays there", () => {
+    expect(factors(linear({ final: 0.5 }), 4)).toEqual([1, 0.875, 0.75, 0.625]);
+    expect(linear({ final: 3 }).factor(5, 10)).toBe(2);
+    expect(linear().factor(20, 10)).toBe(0);
+  });
+
+  it("epochs holds a factor for every epoch, the last one for those that follow", () => {
+    const schedule = epochs({ factors: [2, 1, 0.5] });
+    expect([0, 1, 2, 3, 4, 5, 99].map((step) => schedule.factor(step, 100, 2))).toEqual([2, 2, 1, 1, 0.5, 0.5, 0.5]);
+    expect(factors(schedule, 3)).toEqual([2, 2, 2]);
+  });
+
   it("linear warm-up never starts at 0 and hands over at 1", () => {
     expect(factors(linearWarmUp({ steps: 4 }), 6)).toEqual([0.25, 0.5, 0.75, 1, 1, 1]);
     const schedule = linearWarmUp({ steps: 10, next: cosine() });
@@ -44,6 +58,8 @@ describe("schedules", () => {
     constant(),
     step({ every: 30 }),
     cosine({ final: 0.1 }),
+    linear({ final: 0.25 }),
+    epochs({ factors: [1, 0.5] }),
     linearWarmUp({ steps: 5, next: step({ every: 2 }) }),
   ])("$type survives JSON", (schedule) => {
     const back = scheduleFromJSON(JSON.parse(JSON.stringify(schedule)));
@@ -58,9 +74,9 @@ describe("schedules", () => {
     [() => linearWarmUp({ steps: -1 }), /linearWarmUp\.steps.*got -1/],
     [
       () => scheduleFromJSON({ type: "linearWarmUp", steps: 3, next: { type: "linearWarmUp", steps: 2 } }),
-      /constant, step, cosine/,
+      /constant, step, linear, cosine/,
     ],
-    [() => scheduleFromJSON({ type: "poly" }), /"poly".*constant, step, cosine, linearWarmUp/],
+    [() => scheduleFromJSON({ type: "poly" }), /"poly".*constant, step, linear, cosine, epochs, linearWarmUp/],
   ])("refuses what is impossible, %#", (make, message) => {
     expect(make).toThrow(TypeError);
     expect(make).toThrow(message);

@@ -1,13 +1,27 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type ClippingConfig, clipFunctions, clippingStyles, sensitivity } from "../../src/privacy/sensitivity.js";
+import { type ClipFunctionName, clipFunctions } from "../../src/privacy/clip-functions.js";
+import { type ClippingConfig, clippingStyles, sensitivity } from "../../src/privacy/sensitivity.js";
 
 const flat: ClippingConfig = { function: "abadi", style: "flat", threshold: 1.5 };
+
+/** What each function needs beside C. */
+const parameters: Record<ClipFunctionName, Partial<ClippingConfig>> = {
+  abadi: {},
+  autoS: { gamma: 0.01 },
+  autoV: {},
+  psac: { r: 0.1 },
+  nsgd: { r: 0.25 },
+  global: { Z: 4 },
+};
 
 describe("sensitivity", () => {
   it("is C, whatever the function and the style", () => {
     for (const name of clipFunctions) {
-      for (const style of clippingStyles) expect(sensitivity({ ...flat, function: name, style })).toBe(1.5);
+      for (const style of clippingStyles) {
+        const groups = style === "groups" ? { a: ["0"], b: ["1"] } : undefined;
+        expect(sensitivity({ ...flat, ...parameters[name], function: name, style, groups })).toBe(1.5);
+      }
     }
   });
 
@@ -16,11 +30,26 @@ describe("sensitivity", () => {
     expect(sensitivity({ ...flat, style: "per-layer", thresholds: [0.7] })).toBe(0.7);
   });
 
+  it("takes thresholds of named groups, C/√groups for those without one", () => {
+    const groups = { a: { parameters: ["0"], threshold: 3 }, b: ["1"], c: { parameters: ["2"], threshold: 4 } };
+    expect(sensitivity({ ...flat, style: "groups", threshold: 1, groups })).toBeCloseTo(Math.sqrt(25 + 1 / 3), 14);
+  });
+
+  it("grows with the largest weight, as float32 holds it, and follows the thresholds in force", () => {
+    expect(sensitivity({ ...flat, maxWeight: 4 })).toBe(6);
+    expect(sensitivity({ ...flat, maxWeight: 0.1 })).toBe(1.5 * Math.fround(0.1));
+    expect(sensitivity({ ...flat, maxWeight: 0.3 })).toBeGreaterThanOrEqual(0.45);
+    expect(sensitivity({ ...flat, style: "per-layer", maxWeight: 2 }, [3, 4])).toBe(10);
+  });
+
   it("bounds what per-layer clipping leaves of any gradient", () => {
-    const factors = {
+    const factors: Record<ClipFunctionName, (n: number, c: number) => number> = {
       abadi: (n: number, c: number) => Math.min(1, c / n),
       autoS: (n: number, c: number) => c / (n + 0.01),
       autoV: (n: number, c: number) => c / n,
+      psac: (n, c) => c / (n + 0.1 / (n + 0.1)),
+      nsgd: (n, c) => c / (n + 0.25),
+      global: (n, c) => (n <= 4 ? c / 4 : 0),
     };
     const groups = fc.array(
       fc.record({
@@ -32,6 +61,7 @@ describe("sensitivity", () => {
     fc.assert(
       fc.property(fc.constantFrom(...clipFunctions), groups, (name, list) => {
         const bound = sensitivity({
+          ...parameters[name],
           function: name,
           style: "per-layer",
           threshold: 1,
@@ -48,9 +78,32 @@ describe("sensitivity", () => {
     [{ threshold: Number.NaN }, "clipping.threshold must be a number > 0, got NaN"],
     [{ thresholds: [] }, "clipping.thresholds must be a list of numbers > 0, got []"],
     [{ thresholds: [1, -2] }, "clipping.thresholds[1] must be a number > 0, got -2"],
-    [{ function: "clip" }, 'clipping.function must be one of abadi, autoS, autoV, got "clip"'],
-    [{ style: "perLayer" }, 'clipping.style must be one of flat, per-layer, got "perLayer"'],
+    [{ function: "clip" }, 'clipping.function must be one of abadi, autoS, autoV, psac, nsgd, global, got "clip"'],
+    [{ style: "perLayer" }, 'clipping.style must be one of flat, per-layer, per-parameter, groups, got "perLayer"'],
     [{ function: "autoS", gamma: 0 }, "clipping.gamma must be a number > 0, got 0"],
+    [{ gamma: 0.1 }, 'clipping.gamma: got 0.1, allowed: only with "function": "autoS"'],
+    [{ function: "autoV", r: 0.1 }, 'clipping.r: got 0.1, allowed: only with "function": "psac" or "nsgd"'],
+    [{ function: "psac" }, 'clipping.r: got nothing, allowed: a number above 0, for "function": "psac"'],
+    [{ function: "global", Z: -1 }, "clipping.Z must be a number > 0, got -1"],
+    [{ style: "groups" }, 'clipping.groups: got nothing, allowed: an object of groups by name, for "style": "groups"'],
+    [{ groups: { a: ["0"] } }, 'clipping.groups: got {"a":["0"]}, allowed: only with "style": "groups"'],
+    [{ style: "groups", groups: {} }, "clipping.groups must be an object of groups by name, got {}"],
+    [
+      { style: "groups", groups: { a: [] } },
+      "clipping.groups.a must be a list of parameter names or layer paths, got []",
+    ],
+    [
+      { style: "groups", groups: { a: { parameters: ["0"], threshold: 0 } } },
+      "clipping.groups.a.threshold must be a number > 0, got 0",
+    ],
+    [
+      { style: "groups", groups: { a: ["0"] }, thresholds: [1] },
+      "clipping.thresholds: got [1], allowed: a threshold within each of groups",
+    ],
+    [{ maxWeight: 0 }, "clipping.maxWeight must be a number in (0, 1000000000000000], got 0"],
+    [{ function: "autoV", adaptive: {} }, 'clipping.adaptive: got {}, allowed: only with "function": "abadi"'],
+    [{ adaptive: { quantile: 1 } }, "clipping.adaptive.quantile must be a number in (0, 1), got 1"],
+    [{ adaptive: { rate: 1 } }, "clipping.adaptive.rate is not known; allowed: quantile, learningRate, countNoise"],
   ])("refuses %j", (wrong, message) => {
     expect(() => sensitivity({ ...flat, ...wrong } as ClippingConfig)).toThrow(message);
   });

@@ -30,6 +30,8 @@ describe("metrics.csv", () => {
       "step",
       "epoch",
       "learning_rate",
+      "threshold",
+      "noise_multiplier",
       "epsilon",
     ]);
   });

@@ -34,7 +34,7 @@ describe("plan()", () => {
   test("counts every kernel that is generated for a convolution, in every worker", () => {
     const native = session(8).plan();
     const planned = {
-      example: { inputElements: 1, targetElements: 1, targetKind: "classes" },
+      example: { inputElements: 1, targetElements: 1, targetKind: "classes", maxWeight: 1 },
       sliceSize: 8,
       batchSize: 8,
       trainableParameters: 1,

@@ -145,6 +145,27 @@ TEST_P(RowsTest, AddToTheSumAndIgnoreZeroGradients) {
   EXPECT_NEAR(sum[1], 24, 1e-5);
 }
 
+// Weights multiply clipped rows: the sum of single rows, each times its weight.
+TEST_P(RowsTest, WeightTheClippedRows) {
+  const int64_t columns = 37, examples = 9;
+  const std::vector<float> gradients = normalFloats(examples * columns, 8);
+  const std::vector<float> weights{0.5f, 0, 2, 1, 0.25f, 0, 3, 1e-3f, 1};
+  const auto function = makeClipFunction("autoV", {});
+  std::vector<double> want(static_cast<size_t>(columns));
+  for (int64_t b = 0; b < examples; ++b) {
+    const std::vector<float> row(gradients.begin() + b * columns, gradients.begin() + (b + 1) * columns);
+    const Clipped alone = clip(GetParam(), *function, 1, row, 1, columns, columns);
+    for (size_t c = 0; c < want.size(); ++c) want[c] += weights[static_cast<size_t>(b)] * double{alone.sum[c]};
+  }
+  std::vector<float> rows = gradients, factors(weights.size()), sum(want.size());
+  std::vector<double> squares(weights.size());
+  const RowClipping call{function.get(), 1,          examples,      columns, columns, squares.data(),
+                         factors.data(), sum.data(), weights.data()};
+  if (GetParam() == Way::fused) clipRowsFused(call, rows.data());
+  if (GetParam() == Way::separate) clipRowsSeparate(call, rows.data());
+  for (size_t c = 0; c < want.size(); ++c) EXPECT_NEAR(sum[c], want[c], 2e-6);
+}
+
 INSTANTIATE_TEST_SUITE_P(Ways, RowsTest, testing::Values(Way::fused, Way::separate),
                          [](const auto& info) { return info.param == Way::fused ? "fused" : "separate"; });
 

@@ -413,5 +413,55 @@ TEST(Session, OneRecordInAHugeBatchMovesTheSumByItsThreshold) {
   for (float last : {-100.0f, 100.0f, 0.4f}) EXPECT_LE(std::abs(sumWith(last) - without), 1.04) << last;
 }
 
+// A batch with weights is the sum of its examples' clipped gradients, each times its weight; and thresholds set between
+// batches hold from the next one on.
+TEST(Session, WeightsAndThresholdsOfTheBatch) {
+  Batch batch;
+  std::vector<float> weights(kExamples);
+  for (size_t b = 0; b < weights.size(); ++b) weights[b] = static_cast<float>(b % 4) / 2;
+  for (bool perLayer : {false, true})
+    for (Strategy strategy : kPrivate) {
+      Setting setting{strategy, "abadi"};
+      setting.perLayer = perLayer;
+      auto session = makeSession(setting);
+      std::vector<double> thresholds(perLayer ? 4 : 1, 0.125);
+      session->setThresholds(thresholds.data());
+      std::vector<float> expected;
+      for (int64_t b = 0; b < kExamples; ++b) {
+        const BatchView one{1, batch.inputs.data() + b * 72, batch.targets.data() + b};
+        const std::vector<float> sum = clippedSum(*session, one);
+        EXPECT_LE(norm(sum), 0.125 * std::sqrt(static_cast<double>(thresholds.size())));
+        expected.resize(sum.size());
+        for (size_t i = 0; i < sum.size(); ++i) expected[i] += weights[static_cast<size_t>(b)] * sum[i];
+      }
+      BatchView weighted = batch.view();
+      weighted.weights = weights.data();
+      expectNear(clippedSum(*session, weighted), expected, strategyRow(strategy).name);
+    }
+}
+
+// By group, the examples that are short enough; one that is left out counts nowhere.
+TEST(Session, CountsNormsWithinTheThresholds) {
+  Batch batch;
+  for (Strategy strategy : kPrivate) {
+    Setting setting{strategy, "abadi"};
+    setting.perLayer = true;
+    auto session = makeSession(setting);
+    std::vector<double> norms(4 * kExamples);
+    session->perExampleGradients(batch.view(), nullptr, norms.data(), nullptr);
+    batch.inputs[72 * 3] = NAN;
+    EXPECT_TRUE(session->accumulate(batch.view()));
+    batch.inputs[72 * 3] = 0;
+    const BatchStatistics statistics = session->takeStatistics();
+    EXPECT_EQ(statistics.leftOut, 1);
+    ASSERT_EQ(statistics.within.size(), 4u);
+    for (int64_t group = 0; group < 4; ++group) {
+      int64_t within = 0;
+      for (int64_t b = 0; b < kExamples; ++b) within += b != 3 && norms[group * kExamples + b] <= 0.25 * 0.25;
+      EXPECT_EQ(statistics.within[static_cast<size_t>(group)], within) << strategyRow(strategy).name << " " << group;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace hushgrad

@@ -1,11 +1,14 @@
-/** How a schedule is written down: what the learning rate is multiplied by, step for step. */
+/** How a schedule is written down: what a learning rate, a threshold or a noise multiplier is multiplied by, step for step. */
 import { z } from "zod";
 import { parseOptions, strictObject } from "../../layers/define.js";
 
 export interface Schedule {
   readonly type: string;
-  /** The factor of the step after `stepsTaken` steps, of `totalSteps` in all: finite, ≥ 0. */
-  factor(stepsTaken: number, totalSteps: number): number;
+  /**
+   * The factor of the step after `stepsTaken` steps, of `totalSteps` in all: finite, ≥ 0. `stepsPerEpoch` ≥ 1 matters to
+   * `epochs` alone; by default all steps are one epoch.
+   */
+  factor(stepsTaken: number, totalSteps: number, stepsPerEpoch?: number): number;
   toJSON(): ScheduleJson;
 }
 
@@ -27,7 +30,7 @@ export interface ScheduleType<T extends string = string, S extends z.ZodType = z
 export function defineSchedule<const T extends string, S extends z.ZodRawShape>(
   type: T,
   options: S,
-  factor: (options: z.output<z.ZodObject<S>>, stepsTaken: number, totalSteps: number) => number,
+  factor: (options: z.output<z.ZodObject<S>>, stepsTaken: number, totalSteps: number, stepsPerEpoch: number) => number,
 ): ScheduleType<T, z.ZodObject<JsonShape<T, S>, z.core.$strict>> {
   const shape: JsonShape<T, S> = { ...options, type: z.literal(type) };
   const schema = strictObject(shape);
@@ -38,7 +41,8 @@ export function defineSchedule<const T extends string, S extends z.ZodRawShape>(
       const json = parseOptions(type, schema, { ...given, type });
       return {
         type,
-        factor: (stepsTaken, totalSteps) => factor(json as unknown as z.output<z.ZodObject<S>>, stepsTaken, totalSteps),
+        factor: (stepsTaken, totalSteps, stepsPerEpoch = totalSteps) =>
+          factor(json as unknown as z.output<z.ZodObject<S>>, stepsTaken, totalSteps, stepsPerEpoch),
         toJSON: () => json as unknown as ScheduleJson,
       };
     },

@@ -2,13 +2,18 @@ import { z } from "zod";
 import { constantType } from "./constant.js";
 import { cosineType } from "./cosine.js";
 import { defineSchedule, type Schedule } from "./define.js";
+import { linearType } from "./linear.js";
 import { stepType } from "./step.js";
 
 /** What may follow a warm-up. */
-const followers = [constantType, stepType, cosineType] as const;
-const followerSchema = z.discriminatedUnion("type", [constantType.schema, stepType.schema, cosineType.schema], {
-  error: `expected a schedule of type ${followers.map((follower) => follower.type).join(", ")}`,
-});
+const followers = [constantType, stepType, linearType, cosineType] as const;
+const followerSchema = z.discriminatedUnion(
+  "type",
+  [constantType.schema, stepType.schema, linearType.schema, cosineType.schema],
+  {
+    error: `expected a schedule of type ${followers.map((follower) => follower.type).join(", ")}`,
+  },
+);
 
 export const linearWarmUpType = defineSchedule(
   "linearWarmUp",

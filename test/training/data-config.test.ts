@@ -1,0 +1,47 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { DataError } from "../../src/data/dataset.js";
+import { loadData } from "../../src/training/data-config.js";
+import { encodeIdx } from "../data/encode-idx.js";
+import { temporaryFolder, tinyConfig } from "./tiny.js";
+
+function folder(weights: string): string {
+  const path = temporaryFolder();
+  writeFileSync(
+    join(path, "images"),
+    encodeIdx(
+      [3, 2, 2],
+      Array.from({ length: 12 }, (_, i) => i),
+    ),
+  );
+  writeFileSync(join(path, "labels"), encodeIdx([3], [0, 1, 2]));
+  writeFileSync(join(path, "weights.json"), weights);
+  return path;
+}
+
+const load = (weights: string, name = "weights.json") =>
+  loadData(
+    tinyConfig({ data: { format: "idx", train: { images: "images", labels: "labels" }, weights: name } }).data,
+    folder(weights),
+  ).train;
+
+it("weights come from a JSON list beside the data", () => {
+  const train = load("[1, 0.1, 0]");
+  expect(train.weights).toEqual(Float32Array.from([1, 0.1, 0]));
+  const inputs = new Float32Array(4);
+  const targets = new Int32Array(1);
+  train.read([2], inputs, targets);
+  expect(targets[0]).toBe(2);
+  expect(inputs[0]).toBeCloseTo(8 / 255, 6);
+});
+
+it.each([
+  ["[1, 2]", "weights.json", /weights: 2 given, but there are 3 examples/],
+  ['[1, "2", 3]', "weights.json", /weights\.json: expected a JSON list of numbers/],
+  ["{}", "weights.json", /weights\.json: expected a JSON list of numbers/],
+  ["[]", "other.json", /other\.json: no such file/],
+])("refuses %s in %s", (weights, name, message) => {
+  expect(() => load(weights, name)).toThrow(DataError);
+  expect(() => load(weights, name)).toThrow(message);
+});
