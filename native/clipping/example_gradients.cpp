@@ -1,6 +1,6 @@
-// Two ways to cut the work, chosen by shape. Long rows: every thread takes its own columns of the same rows, so that its
-// share of rows and sum stays in its cache and there is one sum; the threads meet once a group of rows. Short rows: the
-// rows are cut into slabs, dealt to a fixed number of lanes with a sum each, and no thread waits for another.
+// Two ways to cut the work, chosen by shape. Long rows: every thread takes its own columns of the same rows, so that
+// its share of rows and sum stays in its cache and there is one sum; the threads meet once a group of rows. Short rows:
+// the rows are cut into slabs, dealt to a fixed number of lanes with a sum each, and no thread waits for another.
 #include "clipping/example_gradients.h"
 
 #include <omp.h>
@@ -80,8 +80,7 @@ void runColumns(const Task& task) {
   const int threads = usefulThreads(task, isShort ? 1 : static_cast<int64_t>(task.cut.tiles.size()));
   ColumnSums target(task);
   RowTeam team(task.cut.tiles.size());
-  std::vector<RowPasses> passes(static_cast<size_t>(threads),
-                                RowPasses(task.cut, task.clipping, task.squaredNorms));
+  std::vector<RowPasses> passes(static_cast<size_t>(threads), RowPasses(task.cut, task.clipping, task.squaredNorms));
 #pragma omp parallel num_threads(threads)
   {
     const int thread = omp_get_thread_num(), members = omp_get_num_threads();
@@ -166,14 +165,38 @@ void run(const Task& task) {
   runLanes(task, slabRows);
 }
 
+// Tiles of one row after another, so that one long row occupies all threads too.
+void dropTiles(const RowTiles& cut, const std::vector<void*>& outputs, int64_t first, int64_t end) {
+  const ExampleGradients& gradients = cut.gradients;
+  const int64_t tiles = static_cast<int64_t>(cut.tiles.size()), bytes = cpu::rowTypeBytes(gradients.type);
+  for (int64_t piece = first; piece < end; ++piece) {
+    const Tile& tile = cut.tiles[static_cast<size_t>(piece % tiles)];
+    const int64_t row = piece / tiles, at = row * gradients.blocks[tile.block].columns + tile.first;
+    cpu::keepColumns(1, tile.columns, gradients.type, gradients.kept + tile.offset, cut.element(tile, row),
+                     static_cast<char*>(outputs[tile.block]) + at * bytes);
+  }
+}
+
 }  // namespace
+
+void dropColumns(const ExampleGradients& gradients, const std::vector<void*>& outputs) {
+  const RowTiles cut(gradients);
+  const int64_t pieces = gradients.examples * static_cast<int64_t>(cut.tiles.size());
+  const int threads = static_cast<int>(std::clamp<int64_t>(pieces / 8, 1, gradients.threads));
+#pragma omp parallel num_threads(threads)
+  {
+    const int thread = omp_get_thread_num(), members = omp_get_num_threads();
+    dropTiles(cut, outputs, pieces * thread / members, pieces * (thread + 1) / members);
+  }
+}
 
 int64_t clipExamples(const ExampleGradients& gradients, const ExampleClipping& clipping, double* squaredNorms) {
   run({gradients, &clipping, squaredNorms, RowTiles(gradients)});
   int64_t leftOut = 0;
   for (int64_t b = 0; b < gradients.examples; ++b) {
     bool finite = true;
-    for (int g = 0; g < gradients.groups(); ++g) finite = finite && std::isfinite(squaredNorms[g * gradients.examples + b]);
+    for (int g = 0; g < gradients.groups(); ++g)
+      finite = finite && std::isfinite(squaredNorms[g * gradients.examples + b]);
     leftOut += !finite;
   }
   return leftOut;

@@ -44,6 +44,9 @@ struct ExampleClipping {
 // Rows are summed in float32 for at most 256 examples at a time, and these sums in float64.
 int64_t clipExamples(const ExampleGradients& gradients, const ExampleClipping& clipping, double* squaredNorms);
 
+// outputs[block][b, c] = kept[c] ? gradient : 0, of the same type; an output may be its block's data.
+void dropColumns(const ExampleGradients& gradients, const std::vector<void*>& outputs);
+
 // Norms alone, in one read.
 void takeExampleNorms(const ExampleGradients& gradients, double* squaredNorms);
 

@@ -12,8 +12,8 @@ namespace hushgrad {
 
 constexpr int64_t kSlabRows = 256;  // summed in float32 before float64 takes over; a multiple of every group of rows
 
-// What the threads of a team share. The halves of `squares` take turns: a thread may still be reading one while the next
-// group's squares are written.
+// What the threads of a team share. The halves of `squares` take turns: a thread may still be reading one while the
+// next group's squares are written.
 struct RowTeam {
   explicit RowTeam(size_t tiles) : squares(2 * cpu::kMostRowsAtOnce * tiles) {}
   int members = 1;

@@ -15,8 +15,8 @@ constexpr int64_t rowTypeBytes(RowType type) {
 
 constexpr int kMostRowsAtOnce = 8;
 
-// How many rows a call should take, 1, 2, 4 or 8: more rows share one pass over the sum, fewer stay in cache between the
-// two reads. `columns`: of a row, or of the share of it that one thread works on.
+// How many rows a call should take, 1, 2, 4 or 8: more rows share one pass over the sum, fewer stay in cache between
+// the two reads. `columns`: of a row, or of the share of it that one thread works on.
 int rowsAtOnce(int64_t columns, RowType type = RowType::float32);
 
 // sum[c] += Σ_r factors[r] · added[r][c] in the order of r, where added is not null;
