@@ -191,7 +191,8 @@ Call readNormsCall(const Napi::Object& spec) {
 Call readSparsify(const Napi::Object& spec) {
   Call call;
   const ExampleGradients gradients = readGradients(spec, call.arrays);
-  if (gradients.kept == nullptr && gradients.examples > 0) throw std::invalid_argument("mask: got nothing, expected Uint8Array");
+  if (gradients.kept == nullptr && gradients.examples > 0)
+    throw std::invalid_argument("mask: got nothing, expected Uint8Array");
   const Napi::Array arrays = list(spec.Get("outputs"), "outputs");
   std::vector<void*> outputs;
   for (uint32_t b = 0; b < gradients.blocks.size(); ++b) {

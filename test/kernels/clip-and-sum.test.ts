@@ -180,7 +180,13 @@ describe("clipAndSum", () => {
           threshold: chosen.threshold,
           ...(chosen.masked && { mask: maskOf(total) }),
         };
-        const weights = chosen.weighted ? { weights: values(examples + 1, seed).map(Math.abs).map(coarse) } : {};
+        const weights = chosen.weighted
+          ? {
+              weights: values(examples + 1, seed)
+                .map(Math.abs)
+                .map(coarse),
+            }
+          : {};
         const fewer = chosen.weighted ? { weights: weights.weights?.slice(0, examples) as Float32Array } : {};
         const outputs = () => widths.map((width) => new Float64Array(width));
         const more = clipAndSumSync(all, { ...common, ...weights, examples: examples + 1, output: outputs() });
