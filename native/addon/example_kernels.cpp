@@ -2,6 +2,8 @@
 // them, so that they are not collected; that nobody detaches their buffers meanwhile, src/kernels/hold.ts sees to.
 #include "addon/example_kernels.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -220,11 +222,14 @@ Call readPrivatize(const Napi::Object& spec) {
   task.normalizer = finiteNumber(spec.Get("normalizer"), "normalizer", 0, true);
   task.output = call.arrays.get<float>(spec.Get("output"), "output", napi_float32_array, task.count);
   task.threads = threadCount(spec);
-  NoiseKey key;
-  const void* bytes = typedArray(spec.Get("key"), "key", napi_uint8_array, static_cast<int64_t>(key.size()));
-  std::copy_n(static_cast<const uint8_t*>(bytes), key.size(), key.begin());
+  const std::shared_ptr<NoiseKey> key(new NoiseKey, [](NoiseKey* used) {
+    OPENSSL_cleanse(used->data(), used->size());
+    delete used;
+  });
+  const void* bytes = typedArray(spec.Get("key"), "key", napi_uint8_array, static_cast<int64_t>(key->size()));
+  std::copy_n(static_cast<const uint8_t*>(bytes), key->size(), key->begin());
   call.work = [task, key] {
-    privatizeSum(task, key);
+    privatizeSum(task, *key);
     return 0.0;
   };
   return call;
