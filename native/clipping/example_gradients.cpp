@@ -14,7 +14,7 @@
 namespace hushgrad {
 namespace {
 
-constexpr int64_t kShortColumns = 1 << 14;  // measured: from here on one sum for all threads is faster
+constexpr int64_t kShortColumns = 1 << 12;  // measured: from here on one sum for all threads is faster
 constexpr int64_t kLanes = 16;
 constexpr int64_t kBytesAThread = 64 * 1024;  // less is not worth waking a thread for
 
@@ -85,7 +85,7 @@ void runColumns(const Task& task) {
   {
     const int thread = omp_get_thread_num(), members = omp_get_num_threads();
     const TileRange range = task.cut.share(thread, members);
-    const int rows = cpu::rowsAtOnce(task.cut.columns / members, task.gradients.type);
+    const int rows = cpu::rowsAGroup(task.cut.columns / members, task.gradients.type);
 #pragma omp single
     team.members = members;
     if (target.direct && task.replaces()) clearSums(task, range);
@@ -135,7 +135,7 @@ void runLanes(const Task& task, int64_t slabRows) {
   const int64_t examples = task.gradients.examples;
   const int64_t slabs = (examples + slabRows - 1) / slabRows, count = std::min(kLanes, slabs);
   const int threads = usefulThreads(task, count);
-  const int rows = cpu::rowsAtOnce(task.cut.columns, task.gradients.type);
+  const int rows = cpu::rowsAGroup(task.cut.columns, task.gradients.type);
   Lanes lanes(task, count, threads);
 #pragma omp parallel num_threads(threads)
   {

@@ -16,7 +16,7 @@ RowPasses::RowPasses(const RowTiles& cut, const ExampleClipping* clipping, doubl
       factors(norms.size()),
       stands(norms.size()) {}
 
-void RowPasses::run(TileRange tiles, int64_t first, int64_t last, int rowsAtOnce, RowTeam& members, bool tells,
+void RowPasses::run(TileRange tiles, int64_t first, int64_t last, int rowsAGroup, RowTeam& members, bool tells,
                     RowSums& target) {
   range = tiles;
   start = first;
@@ -24,52 +24,62 @@ void RowPasses::run(TileRange tiles, int64_t first, int64_t last, int rowsAtOnce
   team = &members;
   reports = tells;
   sums = &target;
-  for (int rows = rowsAtOnce; rows >= 1; rows /= 2) first = runGroups(rows, first);
+  for (int rows = rowsAGroup; rows >= 1; rows /= 2) first = runGroups(rows, first);
   if (clipping != nullptr && !sums->wide.empty() && (end - start) % kSlabRows != 0) carry();
 }
 
 // Whole groups of `rows` examples from `first` on; returns the first example it left.
 int64_t RowPasses::runGroups(int rows, int64_t first) {
-  if (first + rows > end) return first;
-  pass({first, 0}, {first, rows});
-  meet({first, rows});
-  for (;;) {
-    const Group added{first, rows};
-    first += rows;
-    const Group next{first, first + rows <= end ? rows : 0};
-    pass(added, next);
-    if (clipping != nullptr && !sums->wide.empty() && (first - start) % kSlabRows == 0) carry();
-    if (next.rows == 0) return first;
-    meet(next);
+  for (; first + rows <= end; first += rows) {
+    const Group group{first, rows};
+    norm(group);
+    meet(group);
+    if (clipping == nullptr) continue;
+    add(group);
+    if (!sums->wide.empty() && (first + rows - start) % kSlabRows == 0) carry();
   }
-}
-
-void RowPasses::pass(Group added, Group normed) {
-  for (size_t tile = range.first; tile < range.end; ++tile) passTile(tile, added, normed);
+  return first;
 }
 
 double* RowPasses::squares(int row) const {
   return team->squares.data() + static_cast<size_t>(half * kMostRows + row) * cut.tiles.size();
 }
 
-void RowPasses::passTile(size_t index, Group added, Group normed) {
-  const Tile& tile = cut.tiles[index];
-  const size_t own = ownIndex(cut.groupOf(tile));
-  const bool adds = clipping != nullptr && added.rows > 0 && stands[own] >= 0;
-  const bool takes = normed.rows > 0;
-  if (!adds && !takes) return;
-  const int rows = std::max(added.rows, normed.rows);
-  std::array<const void*, kMostRows> addedRows{}, normedRows{};
-  std::array<double, kMostRows> partial{};
-  for (int r = 0; r < rows; ++r) {
-    if (adds) addedRows[r] = cut.element(tile, stands[own + r]);
-    if (takes) normedRows[r] = cut.element(tile, normed.first + r);
+// One row after another streams best where rows are short, two side by side where they are long (measured).
+void RowPasses::norm(Group group) {
+  constexpr int64_t longRow = 4096;
+  const int most = cut.columns > longRow ? 2 : 1;
+  for (int done = 0; done < group.rows; done += most) {
+    const int rows = std::min(most, group.rows - done);
+    for (size_t tile = range.first; tile < range.end; ++tile) normTile(tile, group.first + done, rows, done);
   }
-  const uint8_t* kept = cut.gradients.kept;
-  cpu::addRowsAndTakeNorms({rows, tile.columns, adds ? addedRows.data() : nullptr, factors.data() + own,
-                            adds ? sums->narrow[tile.block] + tile.first : nullptr, takes ? normedRows.data() : nullptr,
-                            partial.data(), cut.gradients.type, kept == nullptr ? nullptr : kept + tile.offset});
-  for (int r = 0; r < normed.rows; ++r) squares(r)[index] = partial[r];
+}
+
+void RowPasses::normTile(size_t index, int64_t first, int rows, int place) {
+  const Tile& tile = cut.tiles[index];
+  std::array<const void*, kMostRows> pointers{};
+  std::array<double, kMostRows> partial{};
+  for (int r = 0; r < rows; ++r) pointers[r] = cut.element(tile, first + r);
+  cpu::addRowsAndTakeNorms({rows, tile.columns, nullptr, nullptr, nullptr, pointers.data(), partial.data(),
+                            cut.gradients.type, keptOf(tile)});
+  for (int r = 0; r < rows; ++r) squares(place + r)[index] = partial[r];
+}
+
+void RowPasses::add(Group group) {
+  for (size_t tile = range.first; tile < range.end; ++tile) addTile(cut.tiles[tile], group);
+}
+
+void RowPasses::addTile(const Tile& tile, Group group) {
+  const size_t own = ownIndex(cut.groupOf(tile));
+  if (stands[own] < 0) return;
+  std::array<const void*, kMostRows> pointers{};
+  for (int r = 0; r < group.rows; ++r) pointers[r] = cut.element(tile, stands[own + r]);
+  cpu::addRowsAndTakeNorms({group.rows, tile.columns, pointers.data(), factors.data() + own,
+                            sums->narrow[tile.block] + tile.first, nullptr, nullptr, cut.gradients.type, keptOf(tile)});
+}
+
+const uint8_t* RowPasses::keptOf(const Tile& tile) const {
+  return cut.gradients.kept == nullptr ? nullptr : cut.gradients.kept + tile.offset;
 }
 
 // Every member computes all factors for itself: that takes less time than waiting once more.

@@ -1,5 +1,6 @@
-// One thread's way through rows: groups of them run through the pipeline, one group added to the sum from cache while
-// the next one's norms are taken from memory. Between two groups the team meets, for a norm needs every thread's tiles.
+// One thread's way through rows, group by group: their norms from memory, then their sum from cache. In between the
+// team meets, for a norm needs every thread's tiles. (One loop that adds a group while it norms the next one, as in
+// rows_fused.cpp, needs room for both, and measured slower.)
 #pragma once
 
 #include <functional>
@@ -33,16 +34,19 @@ class RowPasses {
   RowPasses(const RowTiles& cut, const ExampleClipping* clipping, double* squaredNorms);
 
   // Rows [first, end) of the tiles in `range`. Whoever `reports` writes norms and factors for the caller.
-  void run(TileRange range, int64_t first, int64_t end, int rowsAtOnce, RowTeam& team, bool reports, RowSums& sums);
+  void run(TileRange range, int64_t first, int64_t end, int rowsAGroup, RowTeam& team, bool reports, RowSums& sums);
 
  private:
   struct Group {
     int64_t first;
-    int rows;  // 0: none
+    int rows;
   };
   int64_t runGroups(int rows, int64_t first);
-  void pass(Group added, Group normed);
-  void passTile(size_t index, Group added, Group normed);
+  void norm(Group group);
+  void normTile(size_t index, int64_t first, int rows, int place);
+  void add(Group group);
+  void addTile(const Tile& tile, Group group);
+  const uint8_t* keptOf(const Tile& tile) const;
   void meet(Group group);
   void takeNorms(Group group);
   void takeFactors(Group group);

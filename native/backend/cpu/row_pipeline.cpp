@@ -21,8 +21,9 @@ using Doubles = hn::ScalableTag<double>;
 using HalfFloats = hn::Rebind<float, Doubles>;  // as many floats as a vector holds doubles
 using OneFloat = hn::CappedTag<float, 1>;
 
-// Measured: 1 KB ahead bridges the starts of pages, where the hardware's own prefetching pauses; 4 KB is no better.
-constexpr int64_t kAhead = 256;
+// Measured: 8 KB ahead bridges the starts of pages, where the hardware's own prefetching pauses. Rows that are added
+// come from cache, which needs no help.
+constexpr int64_t kAhead = 2048;
 
 template <class D, class T>
 HWY_INLINE hn::Vec<D> load(D d, const T* x) {
@@ -84,10 +85,8 @@ HWY_INLINE void runRows(const RowPipeline& pipeline) {
       const auto mask = keptLanes<kMasked>(d, kept, c);
       auto total = hn::LoadU(d, sum + c);
       for (int r = 0; r < kRows; ++r) {
-        hwy::Prefetch(added[r] + c + kAhead);
         total = hn::MulAdd(hn::Set(d, factors[r]), loadKept<kMasked>(d, mask, added[r] + c), total);
       }
-      hwy::Prefetch(sum + c + kAhead);
       hn::StoreU(total, d, sum + c);
     }
     if (kNorm) {
@@ -188,19 +187,22 @@ namespace hushgrad::cpu {
 namespace {
 HWY_EXPORT(runPipeline);
 HWY_EXPORT(keepRows);
+
+constexpr int64_t kSumBytes = sizeof(float);
 }  // namespace
 
-// Bytes of a call's rows, the next call's rows and the sum.
-static int64_t workingSet(int rows, int64_t columns, RowType type) {
-  return columns * (2 * rows * rowTypeBytes(type) + static_cast<int64_t>(sizeof(float)));
+int rowsAtOnce(int64_t columns, RowType type) {
+  const int64_t room = machine().l2Bytes * 3 / 4;
+  for (int rows = 4; rows >= 1; rows /= 2) {
+    if (columns * (2 * rows * rowTypeBytes(type) + kSumBytes) <= room) return rows;
+  }
+  return kMostRowsAtOnce;
 }
 
-// They should fit in three quarters of the second-level cache, else of the core's share of the last level. Where not
-// even that holds one row, the second read comes from memory anyway, and sharing the passes over the sum counts most.
-int rowsAtOnce(int64_t columns, RowType type) {
-  for (int64_t cache : {machine().l2Bytes, machine().l3Bytes}) {
-    for (int rows = 4; rows >= 1; rows /= 2) {
-      if (workingSet(rows, columns, type) <= cache * 3 / 4) return rows;
+int rowsAGroup(int64_t columns, RowType type) {
+  for (int64_t room : {machine().l2Bytes * 3 / 4, machine().l3Bytes / 2}) {
+    for (int rows = kMostRowsAtOnce; rows >= 1; rows /= 2) {
+      if (columns * (rows * rowTypeBytes(type) + kSumBytes) <= room) return rows;
     }
   }
   return kMostRowsAtOnce;

@@ -15,9 +15,14 @@ constexpr int64_t rowTypeBytes(RowType type) {
 
 constexpr int kMostRowsAtOnce = 8;
 
-// How many rows a call should take, 1, 2, 4 or 8: more rows share one pass over the sum, fewer stay in cache between
-// the two reads. `columns`: of a row, or of the share of it that one thread works on.
+// How many rows a call with both halves should take, 1, 2, 4 or 8: more rows share one pass over the sum, fewer stay in
+// the second-level cache between the two reads, the next call's beside them and the sum. Where not even one row does,
+// the second read comes from beyond it anyway, and sharing the passes over the sum counts most.
 int rowsAtOnce(int64_t columns, RowType type = RowType::float32);
+
+// The same for rows that are normed and then added before the next ones are touched, so that only they and the sum need
+// room: in the second-level cache, else in half the core's share of the last level. `columns`: of a thread's share.
+int rowsAGroup(int64_t columns, RowType type);
 
 // sum[c] += Σ_r factors[r] · added[r][c] in the order of r, where added is not null;
 // squaredNorms[r] = Σ_c normed[r][c]² in float64, where normed is not null; r < rows, one of 1, 2, 4, 8.
