@@ -14,7 +14,7 @@
 namespace hushgrad {
 namespace {
 
-constexpr int64_t kShortColumns = 1 << 12;  // measured: from here on one sum for all threads is faster
+constexpr int64_t kShortColumns = 1 << 12;  // below, threads would meet too often for what they share
 constexpr int64_t kLanes = 16;
 constexpr int64_t kBytesAThread = 64 * 1024;  // less is not worth waking a thread for
 
