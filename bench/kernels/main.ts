@@ -2,10 +2,12 @@
 import { gemmSuite } from "./gemm.js";
 import { layersSuite } from "./layers.js";
 import { memorySuite } from "./memory.js";
+import { ownGradientsSuite } from "./own-gradients.js";
 import { updateSuite } from "./update.js";
 
 const suites: Readonly<Record<string, () => Promise<void>>> = {
   memory: memorySuite,
+  own: ownGradientsSuite,
   gemm: gemmSuite,
   update: updateSuite,
   layers: layersSuite,

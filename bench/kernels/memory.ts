@@ -3,7 +3,7 @@ import { type Contender, interleave } from "../../src/bench/interleave.js";
 import { beyondCache, clipContender, readContender } from "../lib/kernels.js";
 import { gigabytes, runSuite } from "./run-suite.js";
 
-const COLUMNS = [2 ** 14, 2 ** 16, 2 ** 20];
+const COLUMNS = [2 ** 10, 2 ** 12, 2 ** 14, 2 ** 16, 2 ** 18, 2 ** 20, 2 ** 22];
 const PACE = { rounds: 9, slotMs: 1 };
 
 export async function memorySuite(): Promise<void> {

@@ -67,11 +67,20 @@ function requireReads(): void {
 }
 
 function requireClips(mode: ClipMode): void {
+  requireClipped(
+    mode,
+    (gradients, examples) =>
+      loadBinding().kernels.clipRows(gradients, examples, gradients.length / examples, 1, mode, 1).sum,
+  );
+}
+
+/** @throws Error where `clip` (with C = 1) differs from float64. */
+export function requireClipped(name: string, clip: (gradients: Float32Array, examples: number) => Float32Array): void {
   const [examples, columns] = [13, 1037];
   const gradients = randomFloats(examples * columns);
   for (let i = 0; i < columns; i++) gradients[i] = (gradients[i] ?? 0) * 1e-3; // one below the threshold
   const expected = clippedSum(gradients, examples, columns);
-  requireClose(mode, loadBinding().kernels.clipRows(gradients, examples, columns, 1, mode, 1).sum, expected);
+  requireClose(name, clip(gradients, examples), expected);
 }
 
 function clippedSum(gradients: Float32Array, examples: number, columns: number): Float64Array {

@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "addon/environment.h"
+#include "addon/example_kernels.h"
 #include "addon/kernels.h"
 #include "addon/keystream.h"
 #include "addon/session_wrap.h"
@@ -50,6 +51,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New(env, info, "info"));
   exports.Set("kernels", kernelsObject(env));
   exports.Set("keystream", keystreamFunction(env));
+  exports.Set("examples", exampleKernelsObject(env));
   return exports;
 }
 

@@ -25,6 +25,13 @@ void Environment::remove(WorkThread* thread) {
   if (found != threads.end()) threads.erase(found);
 }
 
+WorkThread& Environment::kernelThread(Napi::Env env) {
+  if (!ofKernels)
+    ofKernels = WorkThread::start(
+        env, [] {}, [] {});
+  return *ofKernels;
+}
+
 void Environment::stopAll() {
   while (!threads.empty()) {
     std::shared_ptr<WorkThread> thread = *threads.begin();

@@ -18,6 +18,8 @@ class Environment {
 
   void add(std::shared_ptr<WorkThread> thread);
   void remove(WorkThread* thread);
+  // The thread of the calls that belong to no session, one after the other; started at the first.
+  WorkThread& kernelThread(Napi::Env env);
   // Cancels and joins every work thread: process.exit() frees libraries' state while threads still run.
   void stopAll();
 
@@ -28,6 +30,7 @@ class Environment {
 
  private:
   std::set<std::shared_ptr<WorkThread>> threads;
+  std::shared_ptr<WorkThread> ofKernels;
   Napi::FunctionReference float32Array;
   Napi::FunctionReference float64Array;
 };

@@ -15,7 +15,7 @@
 #include "addon/errors.h"
 #include "backend/backend.h"
 #include "backend/cpu/machine.h"
-#include "clipping/clipping.h"
+#include "clipping/example_gradients.h"
 
 namespace hushgrad {
 
@@ -64,20 +64,25 @@ struct ClipRows {
   float* gradients;
   std::vector<double> squaredNorms;
   std::vector<float> factors;
-  std::vector<std::vector<float>> sums;  // by thread
+  std::vector<std::vector<float>> sums;  // by thread; the fused way has one sum
 
-  void run(const ClipFunction& function, int thread, int threads) {
-    const int64_t first = examples * thread / threads, end = examples * (thread + 1) / threads;
-    RowClipping clip{&function,
-                     threshold,
-                     end - first,
-                     columns,
-                     columns,
-                     squaredNorms.data() + first,
-                     factors.data() + first,
-                     sums[static_cast<size_t>(thread)].data()};
-    if (fused) return clipRowsFused(clip, gradients + first * columns);
-    clipRowsSeparate(clip, gradients + first * columns);
+  double runFused(const ClipFunction& function) {
+    ExampleGradients blocks;
+    blocks.examples = examples;
+    blocks.blocks = {{gradients, columns, sums[0].data()}};
+    blocks.threads = machine().cores;
+    const double start = secondsNow();
+    clipExamples(blocks, {&function, {threshold}, nullptr, false, factors.data()}, squaredNorms.data());
+    return secondsNow() - start;
+  }
+
+  double runSeparate(const ClipFunction& function) {
+    return timed(1, [&](int thread, int threads) {
+      const int64_t first = examples * thread / threads, end = examples * (thread + 1) / threads;
+      clipRowsSeparate({&function, threshold, end - first, columns, columns, squaredNorms.data() + first,
+                        factors.data() + first, sums[static_cast<size_t>(thread)].data()},
+                       gradients + first * columns);
+    })[0];
   }
 };
 
@@ -105,7 +110,7 @@ static Napi::Value clipRows(const Napi::CallbackInfo& call) {
     std::vector<double> seconds;
     for (int64_t repeat = 0; repeat < repeats; ++repeat) {
       for (auto& sum : rows.sums) std::fill(sum.begin(), sum.end(), 0.0f);
-      seconds.push_back(timed(1, [&](int thread, int threads) { rows.run(*function, thread, threads); })[0]);
+      seconds.push_back(rows.fused ? rows.runFused(*function) : rows.runSeparate(*function));
     }
     std::vector<float>& total = rows.sums[0];
     for (size_t lane = 1; lane < rows.sums.size(); ++lane) {

@@ -4,15 +4,19 @@
 
 namespace hushgrad {
 
-PromiseTask::PromiseTask(Napi::Env env, std::shared_ptr<SessionCore> core, StagedBatch batch)
-    : core(std::move(core)), batch(std::move(batch)), deferred(Napi::Promise::Deferred::New(env)) {}
+SessionTask::SessionTask(Napi::Env env, std::shared_ptr<SessionCore> core, StagedBatch batch)
+    : PromiseTask(env), core(std::move(core)), batch(std::move(batch)) {}
 
-void PromiseTask::stopIfCancelled() const {
+void SessionTask::release(Napi::Env env) {
+  if (batch.memory) core->staging.give(env, std::move(batch));
+}
+
+void SessionTask::stopIfCancelled() const {
   if (cancelled) throw Cancelled();
 }
 
 void PromiseTask::settle(Napi::Env env) {
-  if (batch.memory) core->staging.give(env, std::move(batch));
+  release(env);
   if (failure) return deferred.Reject(toError(env, failure).Value());
   try {
     deferred.Resolve(result(env));

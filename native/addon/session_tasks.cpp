@@ -37,7 +37,7 @@ static Napi::Array movedArray(Napi::Env env, const UpdateResult& outcome) {
 
 StepTask::StepTask(Napi::Env env, std::shared_ptr<SessionCore> core, StagedBatch batch,
                    std::optional<UpdateSpec> update)
-    : PromiseTask(env, std::move(core), std::move(batch)), update(std::move(update)) {}
+    : SessionTask(env, std::move(core), std::move(batch)), update(std::move(update)) {}
 
 void StepTask::work() {
   bool finished = !cancelled && session().accumulate(batch.view, &cancelled);
@@ -62,7 +62,7 @@ Napi::Value StepTask::result(Napi::Env env) {
 // ---- update
 
 UpdateTask::UpdateTask(Napi::Env env, std::shared_ptr<SessionCore> core, const UpdateSpec& update)
-    : PromiseTask(env, std::move(core)), update(update) {}
+    : SessionTask(env, std::move(core)), update(update) {}
 
 void UpdateTask::work() {
   // What was accumulated before the cancel must not leak into a later update.

@@ -10,7 +10,7 @@
 namespace hushgrad {
 
 // Accumulates a batch, then updates where an update is given: accumulate() and step().
-class StepTask : public PromiseTask {
+class StepTask : public SessionTask {
  public:
   StepTask(Napi::Env env, std::shared_ptr<SessionCore> core, StagedBatch batch, std::optional<UpdateSpec> update);
   void work() override;
@@ -22,7 +22,7 @@ class StepTask : public PromiseTask {
   UpdateResult outcome;
 };
 
-class UpdateTask : public PromiseTask {
+class UpdateTask : public SessionTask {
  public:
   UpdateTask(Napi::Env env, std::shared_ptr<SessionCore> core, const UpdateSpec& update);
   void work() override;
@@ -33,9 +33,9 @@ class UpdateTask : public PromiseTask {
   UpdateResult outcome;
 };
 
-class ClippedSumsTask : public PromiseTask {
+class ClippedSumsTask : public SessionTask {
  public:
-  using PromiseTask::PromiseTask;
+  using SessionTask::SessionTask;
   void work() override;
   Napi::Value result(Napi::Env env) override;
 
@@ -43,9 +43,9 @@ class ClippedSumsTask : public PromiseTask {
   std::vector<AlignedFloats> sums;
 };
 
-class PerExampleTask : public PromiseTask {
+class PerExampleTask : public SessionTask {
  public:
-  using PromiseTask::PromiseTask;
+  using SessionTask::SessionTask;
   void work() override;
   Napi::Value result(Napi::Env env) override;
 
@@ -54,9 +54,9 @@ class PerExampleTask : public PromiseTask {
   std::vector<double> squaredNorms, losses;
 };
 
-class EvaluateTask : public PromiseTask {
+class EvaluateTask : public SessionTask {
  public:
-  using PromiseTask::PromiseTask;
+  using SessionTask::SessionTask;
   void work() override;
   Napi::Value result(Napi::Env env) override;
 

@@ -10,5 +10,6 @@ namespace hushgrad {
 
 SessionSpec readSessionSpec(const Napi::Value& value);
 UpdateSpec readUpdateSpec(const Napi::Value& value);
+Attributes readAttributes(const Napi::Value& value, const std::string& name);
 
 }  // namespace hushgrad

@@ -45,6 +45,9 @@ double positiveParameter(const std::string& function, const std::string& name, d
 void clipFactors(const ClipFunction& function, double threshold, int64_t examples, const double* squaredNorms,
                  const float* weights, float* factors);
 
+// factors[b] becomes factors[b]·weights[b], rounded toward zero: a weight w ≥ 0 scales the bound C by w, never more.
+void weighFactors(int64_t examples, const double* weights, float* factors);
+
 // ---- Clipping of written-out gradients: rows [examples, columns], b-th at gradients + b·stride.
 // sum[c] += Σ_b factor(‖g_b‖ over all columns) · g_b[c]; norms and factors come back too.
 // Both give the same result; `separate` (the naive reference) makes three passes over memory: norms, scale, sum.

@@ -25,4 +25,8 @@ void clipFactors(const ClipFunction& function, double threshold, int64_t example
   }
 }
 
+void weighFactors(int64_t examples, const double* weights, float* factors) {
+  for (int64_t b = 0; b < examples; ++b) factors[b] = towardZero(factors[b] * weights[b]);
+}
+
 }  // namespace hushgrad

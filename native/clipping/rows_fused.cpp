@@ -7,7 +7,7 @@
 
 namespace hushgrad {
 
-using RowPointers = std::array<const float*, cpu::kMostRowsAtOnce>;
+using RowPointers = std::array<const void*, cpu::kMostRowsAtOnce>;
 
 static RowPointers rowsFrom(const RowClipping& clip, const float* gradients, int64_t first, int rows) {
   RowPointers pointers{};
@@ -18,7 +18,7 @@ static RowPointers rowsFrom(const RowClipping& clip, const float* gradients, int
 // A row with factor 0 may hold NaN, and 0 · NaN would poison the sum: a row with another factor, which is finite
 // throughout, stands in for it. False where there is none, so that nothing is to be added.
 static bool replaceLeftOut(const float* factors, int rows, RowPointers& pointers) {
-  const float* finite = nullptr;
+  const void* finite = nullptr;
   for (int r = 0; r < rows; ++r) {
     if (factors[r] != 0) finite = pointers[r];
   }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "backend/parallel.h"
 #include "privatize/privatize.h"
 #include "session/deferred_sums.h"
 #include "session/program.h"
@@ -99,8 +100,5 @@ class Session::Impl {
   void forgetSums();
   void clear();
 };
-
-// Runs work(worker) on `threads` workers; an exception in any of them comes out of the call.
-void inParallel(int threads, const std::function<void(int)>& work);
 
 }  // namespace hushgrad

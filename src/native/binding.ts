@@ -200,7 +200,75 @@ export interface NativeKernels {
   ): { readonly product: Float32Array; readonly seconds: Float64Array };
 }
 
+/** float32, bfloat16 or float16; the last two as 16-bit words. */
+export type GradientDType = "f32" | "bf16" | "f16";
+
+/** Per-example gradients in the caller's memory: block i is [examples, columns[i]]. */
+export interface ExampleGradientsSpec {
+  readonly gradients: readonly (Float32Array | Uint16Array)[];
+  readonly columns: readonly number[];
+  readonly examples: number;
+  readonly dtype: GradientDType;
+  readonly perBlock: boolean;
+  /** [Σ columns], 0: dropped. */
+  readonly kept: Uint8Array | null;
+  readonly threads: number;
+}
+
+export interface NormsSpec extends ExampleGradientsSpec {
+  /** [groups, examples], out. */
+  readonly squaredNorms: Float64Array;
+}
+
+export interface ClipSpec extends NormsSpec {
+  /** By block; Float64Arrays where `wide`. */
+  readonly sums: readonly (Float32Array | Float64Array)[];
+  readonly wide: boolean;
+  readonly accumulate: boolean;
+  readonly function: string;
+  readonly attributes: Attributes;
+  /** By group. */
+  readonly thresholds: readonly number[];
+  readonly weights: Float64Array | null;
+  /** [groups, examples], out. */
+  readonly factors: Float32Array;
+}
+
+export interface SparsifySpec extends ExampleGradientsSpec {
+  readonly outputs: readonly (Float32Array | Uint16Array)[];
+}
+
+export interface PrivatizeSpec {
+  readonly sum: Float32Array | Float64Array;
+  readonly count: number;
+  readonly wide: boolean;
+  readonly kept: Uint8Array | null;
+  readonly output: Float32Array;
+  readonly deviation: number;
+  readonly normalizer: number;
+  /** 32 bytes, for this call alone; copied. */
+  readonly key: Uint8Array;
+  readonly threads: number;
+}
+
+/**
+ * Kernels over the caller's arrays, which they read and write where they are. The asynchronous ones run one after the
+ * other on a thread of their own; the buffers must stay as they are until the promise settles (src/kernels/hold.ts).
+ * `clip` answers the number of examples left out, the others 0.
+ */
+export interface NativeExampleKernels {
+  clip(spec: ClipSpec): Promise<number>;
+  clipSync(spec: ClipSpec): number;
+  norms(spec: NormsSpec): Promise<number>;
+  normsSync(spec: NormsSpec): number;
+  sparsify(spec: SparsifySpec): Promise<number>;
+  sparsifySync(spec: SparsifySpec): number;
+  privatize(spec: PrivatizeSpec): Promise<number>;
+  privatizeSync(spec: PrivatizeSpec): number;
+}
+
 export interface NativeBinding {
+  readonly examples: NativeExampleKernels;
   /** Internal to bench/. */
   readonly kernels: NativeKernels;
   /**

@@ -208,7 +208,7 @@ TEST(RowPipeline, GivesTheSameBitsForEveryNumberOfRows) {
     std::vector<float> sum = normalFloats(columns, 9);
     std::vector<double> squares(8);
     for (int first = 0; first < 8; first += rows) {
-      std::vector<const float*> pointers;
+      std::vector<const void*> pointers;
       for (int r = 0; r < rows; ++r) pointers.push_back(x.data() + (first + r) * columns);
       cpu::addRowsAndTakeNorms({rows, columns, pointers.data(), factors.data() + first, sum.data(), pointers.data(),
                                 squares.data() + first});
