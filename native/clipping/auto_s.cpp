@@ -14,7 +14,7 @@ class AutoS : public ClipFunction {
     throw std::invalid_argument("clip function autoS: gamma must be a finite number > 0, not " + std::to_string(gamma));
   }
 
-  double factor(double norm, double threshold) const override { return threshold / (norm + gamma); }
+  double factor(double norm, double threshold) const override { return autoSFactor(norm, threshold, gamma); }
 
  private:
   const double gamma;
