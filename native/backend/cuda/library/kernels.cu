@@ -92,6 +92,9 @@ int privatize(HushgradCudaContext* context, const HushgradCudaUpdate* update) {
     if (update->ruleBytes != static_cast<int64_t>(sizeof(UpdateRule))) {
       throw std::invalid_argument("update: the optimizer's rule has another size");
     }
+    if (update->normals == nullptr && update->deviation != 0) {
+      throw std::invalid_argument("update: a deviation of the noise, and no noise");
+    }
     float* const* state = update->state;
     const Update body{update->count,
                       update->sum,
