@@ -1,6 +1,7 @@
-// The addon's entry: refuses a CPU that it could not run on, and exports the class Session, info() and kernels.
+// The addon's entry: refuses a CPU that it could not run on, and exports the class Session, info(), kernels and device.
 #include <napi.h>
 
+#include "addon/device_object.h"
 #include "addon/environment.h"
 #include "addon/kernels.h"
 #include "addon/session_wrap.h"
@@ -48,6 +49,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("Session", SessionWrap::define(env));
   exports.Set("info", Napi::Function::New(env, info, "info"));
   exports.Set("kernels", kernelsObject(env));
+  exports.Set("device", deviceObject(env));
   return exports;
 }
 

@@ -42,7 +42,7 @@ static double readAttribute(const Napi::Value& value, const std::string& name) {
   return finiteNumber(value, name, std::numeric_limits<double>::lowest());
 }
 
-static Attributes readAttributes(const Napi::Value& value, const std::string& name) {
+Attributes readAttributes(const Napi::Value& value, const std::string& name) {
   Napi::Object source = object(value, name);
   Napi::Array keys = source.GetPropertyNames();
   Attributes attributes;

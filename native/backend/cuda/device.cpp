@@ -8,6 +8,7 @@ namespace hushgrad {
 
 // Samples of one upload: 4 MB, so that making the next ones and copying these go side by side.
 constexpr int64_t kNoiseChunk = int64_t{1} << 20;
+constexpr int64_t kFloat = sizeof(float);
 static_assert(kNoiseChunk % GaussianNoise::kBlock == 0, "a chunk of noise starts at a block");
 
 static const HushgradCudaApi& api() {
@@ -34,7 +35,7 @@ std::shared_ptr<Device> Device::open(int number) {
   std::shared_ptr<Device> device(new Device(context));
   for (float*& memory : device->pinned) {
     void* data = nullptr;
-    check(api().allocatePinned(context, kNoiseChunk * static_cast<int64_t>(sizeof(float)), &data));
+    check(api().allocatePinned(context, kNoiseChunk * kFloat, &data));
     memory = static_cast<float*>(data);
   }
   return device;
@@ -43,6 +44,7 @@ std::shared_ptr<Device> Device::open(int number) {
 Device::~Device() {
   // Copies out of the pinned memory may still be under way.
   api().synchronize(context);
+  api().release(context, normals);
   for (float* memory : pinned) {
     if (memory == nullptr) continue;
     std::fill_n(memory, kNoiseChunk, 0.0f);  // noise is as secret as its key
@@ -90,8 +92,8 @@ static void requireVector(const DeviceBuffer& buffer, DeviceElement element, int
 }
 
 static HushgradCudaRows rowsOf(const DeviceBuffer& gradients, const DeviceBuffer* mask) {
-  return {rowElement(gradients.element), gradients.rows,       gradients.columns,
-          gradients.stride,              gradients.as<void>(), maskOf(mask, gradients.columns)};
+  return {rowElement(gradients.element),  gradients.rows, gradients.columns, gradients.stride, gradients.as<void>(),
+          maskOf(mask, gradients.columns)};
 }
 
 void Device::squaredNorms(const DeviceBuffer& gradients, const DeviceBuffer* mask, DeviceBuffer& result) const {
@@ -114,8 +116,8 @@ void Device::sparsify(DeviceBuffer& gradients, const DeviceBuffer& mask) const {
 }
 
 // Whole blocks for each worker, so that their ranges never share a block.
-static void fillShare(const GaussianNoise& noise, uint64_t stream, uint64_t first, int64_t count, float* out, int worker,
-                      int workers) {
+static void fillShare(const GaussianNoise& noise, uint64_t stream, uint64_t first, int64_t count, float* out,
+                      int worker, int workers) {
   const int64_t blocks = (count + GaussianNoise::kBlock - 1) / GaussianNoise::kBlock;
   const int64_t begin = blocks * worker / workers * GaussianNoise::kBlock;
   const int64_t end = std::min(count, blocks * (worker + 1) / workers * GaussianNoise::kBlock);
@@ -137,30 +139,38 @@ static void fillChunk(const GaussianNoise& noise, uint64_t stream, uint64_t firs
   if (failure) std::rethrow_exception(failure);
 }
 
-void Device::fillNormals(const GaussianNoise& noise, uint64_t stream, uint64_t first, int workers, DeviceBuffer& out) {
-  requireVector(out, DeviceElement::float32, out.columns, "normals: expected one row of float32");
-  require(noise.hasKey(), "noise: its key has not been set");
-  require(first % GaussianNoise::kBlock == 0, "noise: its first sample must be a multiple of 1024");
+// normals[i] = sample i of the update's stream.
+void Device::fillNormals(const DeviceUpdate& update) {
+  const int64_t count = update.parameter->columns;
+  if (count > normalsCount) {
+    api().release(context, normals);
+    normals = nullptr;
+    normalsCount = 0;
+    void* data = nullptr;
+    check(api().allocate(context, count * kFloat, &data));
+    normals = static_cast<float*>(data);
+    normalsCount = count;
+    check(api().synchronize(context));  // the copies are on a stream of their own, and the memory is being cleared
+  }
   check(api().sideBegin(context));
   int32_t slot = 0;
-  for (int64_t done = 0; done < out.columns; done += kNoiseChunk, slot = 1 - slot) {
-    const int64_t count = std::min(kNoiseChunk, out.columns - done);
+  for (int64_t done = 0; done < count; done += kNoiseChunk, slot = 1 - slot) {
+    const int64_t size = std::min(kNoiseChunk, count - done);
     check(api().sideWait(context, slot));
-    float* chunk = pinned[slot];
-    fillChunk(noise, stream, first + static_cast<uint64_t>(done), count, chunk, workers);
-    check(api().sideChunk(context, slot, out.as<float>() + done, chunk, count * static_cast<int64_t>(sizeof(float))));
+    fillChunk(*update.noise, update.stream, static_cast<uint64_t>(done), size, pinned[slot], update.workers);
+    check(api().sideChunk(context, slot, normals + done, pinned[slot], size * kFloat));
   }
   check(api().sideEnd(context));
 }
 
-void Device::privatize(const DeviceUpdate& update) const {
+void Device::privatize(const DeviceUpdate& update) {
   const int64_t count = update.parameter->columns;
   requireVector(*update.parameter, DeviceElement::float32, count, "parameters: expected one row of float32");
   requireVector(*update.sum, DeviceElement::float32, count, "sum: expected a float32 a parameter");
-  if (update.normals) requireVector(*update.normals, DeviceElement::float32, count, "noise: expected a float32 each");
+  const bool noisy = update.deviation > 0;
   HushgradCudaUpdate call{count,
                           update.sum->as<float>(),
-                          update.normals ? update.normals->as<float>() : nullptr,
+                          nullptr,
                           maskOf(update.mask, count),
                           static_cast<float>(update.deviation),
                           static_cast<float>(1 / update.normalizer),
@@ -172,6 +182,11 @@ void Device::privatize(const DeviceUpdate& update) const {
     require(update.state[slot] != nullptr, "state: fewer buffers than the optimizer has");
     requireVector(*update.state[slot], DeviceElement::float32, count, "state: expected a float32 a parameter");
     call.state[slot] = update.state[slot]->as<float>();
+  }
+  if (noisy) {
+    require(update.noise != nullptr && update.noise->hasKey(), "noise: its key has not been set");
+    fillNormals(update);
+    call.normals = normals;
   }
   check(api().privatize(context, &call));
 }

@@ -19,14 +19,18 @@ class DeviceBuffer;
 // What keeps this machine from computing on a GPU, or an empty string.
 std::string cudaProblem();
 
+// gradient = (sum + N(0, deviation²)) / normalizer, then the optimizer; buffers are rows of float32 of one length.
 struct DeviceUpdate {
-  const DeviceBuffer* sum;      // float32
-  const DeviceBuffer* normals;  // null: no noise
-  const DeviceBuffer* mask;     // null: everything is kept
-  double deviation, normalizer;
+  const DeviceBuffer* sum;
+  const DeviceBuffer* mask;  // null: everything is kept
+  double normalizer;
   DeviceBuffer* parameter;
   DeviceBuffer* state[3];  // as many as the rule has slots, the others null
   UpdateRule rule;
+  double deviation;            // σ·S; 0: no noise
+  const GaussianNoise* noise;  // with its key set; never the same stream twice under one key
+  uint64_t stream;
+  int workers;  // threads that make noise, reserved in `noise`
 };
 
 class Device : public std::enable_shared_from_this<Device> {
@@ -46,17 +50,19 @@ class Device : public std::enable_shared_from_this<Device> {
   void clipAndSum(const DeviceBuffer& gradients, const DeviceBuffer* mask, const ClipRule& rule,
                   DeviceBuffer& sum) const;
   void sparsify(DeviceBuffer& gradients, const DeviceBuffer& mask) const;
-  // out [1, count] = the standard normals first … first + count − 1 of a stream of `noise`, made on the CPU by `workers`
-  // threads while the device goes on with what was enqueued before.
-  void fillNormals(const GaussianNoise& noise, uint64_t stream, uint64_t first, int workers, DeviceBuffer& out);
-  void privatize(const DeviceUpdate& update) const;
+  // The noise is made on the CPU, in chunks, while the device goes on with what was enqueued before.
+  void privatize(const DeviceUpdate& update);
 
  private:
   friend class DeviceBuffer;
   explicit Device(HushgradCudaContext* context) : context(context) {}
 
+  void fillNormals(const DeviceUpdate& update);
+
   HushgradCudaContext* const context;
   float* pinned[2] = {nullptr, nullptr};
+  float* normals = nullptr;  // on the device; grows to the largest parameter so far
+  int64_t normalsCount = 0;
 };
 
 enum class DeviceElement { float32, bfloat16, float16, float64, bits32 };

@@ -33,7 +33,13 @@ static void free(HushgradCudaContext* context) {
 
 static int deviceCount(int32_t* count) {
   *count = 0;
-  return answered(nullptr, [=] { check(cudaGetDeviceCount(count), "looking for a GPU"); });
+  return answered(nullptr, [=] {
+    int driver = 0;
+    check(cudaDriverGetVersion(&driver), "asking the driver");
+    // What CUDA itself would say is that the driver is too old.
+    if (driver == 0) throw std::runtime_error("no NVIDIA driver is installed");
+    check(cudaGetDeviceCount(count), "looking for a GPU");
+  });
 }
 
 static int attribute(cudaDeviceAttr which, int device) {

@@ -1,11 +1,10 @@
 // The same as cuda_bodies_test.cpp and cuda_update_test.cpp on a real GPU: what the GPU gives must be what the bodies
 // give on the CPU, to the bit. Skipped, with the reason, where there is no GPU.
-#include "backend/cuda/device.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
+#include "backend/cuda/device.h"
 #include "privatize/privatize.h"
 #include "test/backend/cuda/rows_on_host.h"
 #include "test/support/numbers.h"
@@ -90,8 +89,8 @@ TYPED_TEST(CudaDeviceRows, ClipAndSumWithTheBitsOfTheBodiesOnTheCpu) {
         const ClipRule rule = clipRule("autoS", 0.7, {});
         const std::vector<float> start(static_cast<size_t>(columns), 0.25f);
         const auto sum = this->buffer(DeviceElement::float32, 1, columns, start.data());
-        const Clipped want = clipOnHost(gradients, masked ? mask.data() : nullptr, rule, this->hardware(),
-                                        Order::ascending, 0.25f);
+        const Clipped want =
+            clipOnHost(gradients, masked ? mask.data() : nullptr, rule, this->hardware(), Order::ascending, 0.25f);
         this->device->clipAndSum(*onDevice, masked ? maskOnDevice.get() : nullptr, rule, *sum);
         EXPECT_EQ(this->floats(*sum), want.sum) << rows << " rows of " << columns << (masked ? ", masked" : "");
 
@@ -129,7 +128,6 @@ TEST_F(CudaDevice, PrivatizesWithTheCpusBits) {
   const auto adam = makeOptimizer({"adam", {}});
   std::vector<float> parameter = normalFloats(count, 1), mean(size), square(size);
   const auto sum = buffer(DeviceElement::float32, 1, count, nullptr);
-  const auto normals = buffer(DeviceElement::float32, 1, count, nullptr);
   const auto parameters = buffer(DeviceElement::float32, 1, count, parameter.data());
   const auto means = buffer(DeviceElement::float32, 1, count, nullptr);
   const auto squares = buffer(DeviceElement::float32, 1, count, nullptr);
@@ -141,9 +139,17 @@ TEST_F(CudaDevice, PrivatizesWithTheCpusBits) {
     privatizeAndUpdate({1, lanes, count, &noise, 1.5, static_cast<uint64_t>(number), 0, 64, parameter.data(), state, 0},
                        *adam, step);
     sum->upload(values.data());
-    device->fillNormals(noise, static_cast<uint64_t>(number), 0, 2, *normals);
-    device->privatize({sum.get(), normals.get(), nullptr, 1.5, 64, parameters.get(),
-                       {means.get(), squares.get(), nullptr}, adam->rule(step)});
+    DeviceBuffer* slots[] = {means.get(), squares.get()};
+    device->privatize({sum.get(),
+                       nullptr,
+                       64,
+                       parameters.get(),
+                       {slots[0], slots[1], nullptr},
+                       adam->rule(step),
+                       1.5,
+                       &noise,
+                       static_cast<uint64_t>(number),
+                       2});
   }
   EXPECT_EQ(floats(*parameters), parameter);
   EXPECT_EQ(floats(*means), mean);
@@ -169,7 +175,8 @@ TEST_F(CudaDevice, RefusesShapesThatDoNotFit) {
   EXPECT_THROW(device->clipAndSum(gradients, &mask, rule, sum), std::invalid_argument);
   const UpdateRule sgd = makeOptimizer({"sgd", {}})->rule({1, 1});
   DeviceBuffer parameter(device, DeviceElement::float32, 1, 100);
-  EXPECT_THROW(device->privatize({&sum, nullptr, nullptr, 1, 1, &parameter, {}, sgd}), std::runtime_error);
+  EXPECT_THROW(device->privatize({&sum, nullptr, 1, &parameter, {}, sgd, 1, nullptr, 1, 1}), std::invalid_argument);
+  EXPECT_THROW(device->privatize({&wrong, nullptr, 1, &parameter, {}, sgd, 0, nullptr, 1, 1}), std::invalid_argument);
 }
 
 }  // namespace
