@@ -33,6 +33,8 @@ export {
 } from "./data/safetensors.js";
 // ---- Models
 export * from "./graph/index.js";
+// ---- Kernels on a GPU
+export * as device from "./kernels/device.js";
 export * from "./layers/index.js";
 export { layerFromJSON, type ModelConfig, modelFromJSON, modelSchema } from "./layers/model-json.js";
 export * from "./losses/index.js";

@@ -35,8 +35,10 @@ static Napi::Value status(const Napi::CallbackInfo& call) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("built", library.built);
   object.Set("library", library.path);
-  object.Set("problem", cudaProblem());
+  const std::string problem = cudaProblem();
+  object.Set("problem", problem);
   object.Set("device", env.Null());
+  if (!problem.empty()) return object;
   try {
     object.Set("device", describeDevice(env, DeviceState::of(env).device->description()));
   } catch (const std::runtime_error& error) {

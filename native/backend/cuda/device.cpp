@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <stdexcept>
 
 namespace hushgrad {
@@ -184,6 +185,9 @@ void Device::privatize(const DeviceUpdate& update) {
     call.state[slot] = update.state[slot]->as<float>();
   }
   if (noisy) {
+    // Rounded to 0 there would be no noise at all.
+    require(call.deviation > 0 && call.deviation <= std::numeric_limits<float>::max(),
+            "noise: its deviation is beyond what float32 holds");
     require(update.noise != nullptr && update.noise->hasKey(), "noise: its key has not been set");
     fillNormals(update);
     call.normals = normals;
