@@ -74,6 +74,17 @@ function requireClips(mode: ClipMode): void {
   requireClose(mode, loadBinding().kernels.clipRows(gradients, examples, columns, 1, mode, 1).sum, expected);
 }
 
+/** @throws Error unless `sum` is that of the rows of `gradients`, clipped by Abadi's function at C = 1. */
+export function requireCloseTo(
+  name: string,
+  sum: Float32Array,
+  gradients: Float32Array,
+  examples: number,
+  columns: number,
+): void {
+  requireClose(name, sum, clippedSum(gradients, examples, columns));
+}
+
 function clippedSum(gradients: Float32Array, examples: number, columns: number): Float64Array {
   const sum = new Float64Array(columns);
   for (let example = 0; example < examples; example++) {
