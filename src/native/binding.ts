@@ -199,7 +199,7 @@ export interface NativeDeviceBuffer {
 export interface NativeDeviceStatus {
   /** Whether this addon was built with CUDA. */
   readonly built: boolean;
-  /** Where the CUDA library was looked for; empty where none was. */
+  /** Where the CUDA library was looked for: HUSHGRAD_CUDA_LIBRARY, or beside the addon; empty where nowhere. */
   readonly library: string;
   /** Why there is no GPU to compute on; empty where there is one. */
   readonly problem: string;

@@ -17,9 +17,11 @@ static std::string besideThisCode() {
   return slash == std::string::npos ? kFileName : file.substr(0, slash + 1) + kFileName;
 }
 
+// Empty: none.
 static std::string wantedPath() {
   const char* set = std::getenv("HUSHGRAD_CUDA_LIBRARY");
-  return set != nullptr && *set != 0 ? set : besideThisCode();
+  if (set != nullptr && *set != 0) return set;
+  return whyBuiltWithoutCuda() == nullptr ? besideThisCode() : "";
 }
 
 static std::string lastProblem() {
@@ -28,7 +30,11 @@ static std::string lastProblem() {
 }
 
 static CudaLibrary load() {
-  CudaLibrary library{nullptr, true, wantedPath(), ""};
+  CudaLibrary library{nullptr, whyBuiltWithoutCuda() == nullptr, wantedPath(), ""};
+  if (library.path.empty()) {
+    library.problem = whyBuiltWithoutCuda();
+    return library;
+  }
   // Never unloaded: the CUDA runtime in it keeps threads.
   void* handle = dlopen(library.path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) {

@@ -1,5 +1,5 @@
-// The CUDA library, where there is one. hushgrad itself links nothing of CUDA: cuda_library.cpp loads
-// libhushgrad_cuda.so at run time; no_cuda.cpp stands in for it where hushgrad was built without.
+// The CUDA library, where there is one. hushgrad itself links nothing of CUDA: libhushgrad_cuda.so is loaded at run
+// time. with_cuda.cpp or no_cuda.cpp is linked in, and says whether this build came with one.
 #pragma once
 
 #include <string>
@@ -15,8 +15,11 @@ struct CudaLibrary {
   std::string problem;                   // why api is null
 };
 
-// Looked for once, at the first call: HUSHGRAD_CUDA_LIBRARY where that is set, else beside the file that this code is
-// in. Thread-safe; never throws because something is missing.
+// Looked for once, at the first call: HUSHGRAD_CUDA_LIBRARY where that is set, else, where this build came with one,
+// beside the file that this code is in. Thread-safe; never throws because something is missing.
 const CudaLibrary& cudaLibrary();
+
+// Null where this build came with a CUDA library.
+const char* whyBuiltWithoutCuda();
 
 }  // namespace hushgrad

@@ -3,10 +3,8 @@
 
 namespace hushgrad {
 
-const CudaLibrary& cudaLibrary() {
-  static const CudaLibrary library{nullptr, false, "",
-                                   "built without CUDA: there was no nvcc of CUDA 12 or later when hushgrad was built"};
-  return library;
+const char* whyBuiltWithoutCuda() {
+  return "built without CUDA: there was no nvcc of CUDA 12 or later when hushgrad was built";
 }
 
 }  // namespace hushgrad

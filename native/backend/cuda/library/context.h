@@ -11,6 +11,10 @@
 #include "backend/cuda/cuda_api.h"
 #include "backend/cuda/row_work.h"
 
+namespace hushgrad::cuda {
+struct StreamExecutor;
+}
+
 struct HushgradCudaContext {
   int device = 0;
   hushgrad::cuda::Hardware hardware{};
@@ -20,6 +24,9 @@ struct HushgradCudaContext {
   // Of the kernels; grows to what the largest call so far took, so that a repeated step allocates nothing.
   void* scratch = nullptr;
   int64_t scratchBytes = 0;
+
+  void* scratchFor(int64_t bytes);
+  hushgrad::cuda::StreamExecutor executor() const;
 };
 
 namespace hushgrad::cuda {
