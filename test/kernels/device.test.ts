@@ -2,6 +2,7 @@
  * Buffers and kernels on a GPU; without one, the same on the CPU's stand-in for the CUDA library, where the native tests
  * have been built, and what must be refused and how it says so.
  */
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -17,6 +18,7 @@ import {
 } from "../../src/kernels/device.js";
 import { packageRoot } from "../../src/native/load.js";
 import { adam, sgd } from "../../src/optimizers/index.js";
+import { binaryPath } from "../native/binding-path.js";
 
 const standIn = join(packageRoot(), "build", "native-tests", "libhushgrad_cuda_host.so");
 if (!existsSync("/dev/nvidiactl") && existsSync(standIn)) process.env.HUSHGRAD_CUDA_LIBRARY ??= standIn;
@@ -29,6 +31,16 @@ describe("without a GPU or with one", () => {
   test("the status says what there is, or why there is nothing", () => {
     expect(status.device === null).toBe(status.problem !== "");
     if (status.library === "") expect(status.problem).toContain("built without CUDA");
+  });
+
+  test.each([
+    ["that is not there", join("no", "such", "library.so"), /no\/such\/library\.so/],
+    ["that is another one", binaryPath, /hushgradCudaApi/],
+  ])("a library %s is a problem, and no more", (_, library, problem) => {
+    const script = "console.log(JSON.stringify(require(process.argv[1]).device.status()))";
+    const env = { ...process.env, HUSHGRAD_CUDA_LIBRARY: library };
+    const found = JSON.parse(execFileSync(process.execPath, ["-e", script, binaryPath], { env, encoding: "utf8" }));
+    expect(found).toMatchObject({ library, device: null, problem: expect.stringMatching(problem) });
   });
 
   test("masks are packed to bits", () => {

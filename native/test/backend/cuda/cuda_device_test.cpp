@@ -76,31 +76,39 @@ class CudaDeviceRows : public CudaDevice {
 using Elements = testing::Types<float, Bfloat16, Float16>;
 TYPED_TEST_SUITE(CudaDeviceRows, Elements);
 
-TYPED_TEST(CudaDeviceRows, ClipAndSumWithTheBitsOfTheBodiesOnTheCpu) {
-  for (int64_t columns : {1, 7, 32, 1025, 40007, 300001}) {
-    for (int64_t rows : {1, 5, 64}) {
-      std::vector<float> values = normalFloats(rows * columns, 1);
-      values[static_cast<size_t>(rows / 2 * columns)] = NAN;
-      const Gradients<TypeParam> gradients(rows, columns, values);
-      std::vector<uint32_t> mask(static_cast<size_t>(quotientUp(columns, 32)), 0xf0f33ccfu);
-      const auto onDevice = this->upload(gradients);
-      const auto maskOnDevice = this->buffer(DeviceElement::bits32, 1, quotientUp(columns, 32), mask.data());
-      for (bool masked : {false, true}) {
-        const ClipRule rule = clipRule("autoS", 0.7, {});
-        const std::vector<float> start(static_cast<size_t>(columns), 0.25f);
-        const auto sum = this->buffer(DeviceElement::float32, 1, columns, start.data());
-        const Clipped want =
-            clipOnHost(gradients, masked ? mask.data() : nullptr, rule, this->hardware(), Order::ascending, 0.25f);
-        this->device->clipAndSum(*onDevice, masked ? maskOnDevice.get() : nullptr, rule, *sum);
-        EXPECT_EQ(this->floats(*sum), want.sum) << rows << " rows of " << columns << (masked ? ", masked" : "");
+struct RowShapes {
+  int64_t rows, columns;
+};
 
-        DeviceBuffer norms(this->device, DeviceElement::float64, 1, rows);
-        this->device->squaredNorms(*onDevice, masked ? maskOnDevice.get() : nullptr, norms);
-        std::vector<double> got(static_cast<size_t>(rows));
-        norms.download(got.data());
-        for (size_t b = 0; b < got.size(); ++b) {
-          EXPECT_TRUE(got[b] == want.squaredNorms[b] || (std::isnan(got[b]) && std::isnan(want.squaredNorms[b])));
-        }
+// Odd sizes, several groups of three rows, and rows that are too long for a group.
+std::vector<RowShapes> shapesFor(const Hardware& hardware) {
+  const int64_t quarter = hardware.cacheBytes / 4 / static_cast<int64_t>(sizeof(float));
+  return {{1, 1}, {5, 7}, {64, 32}, {64, 1025}, {5, 40007}, {7, quarter / 3 - 50}, {3, quarter + 101}};
+}
+
+TYPED_TEST(CudaDeviceRows, ClipAndSumWithTheBitsOfTheBodiesOnTheCpu) {
+  const ClipRule rule = clipRule("autoS", 0.7, {});
+  for (const auto [rows, columns] : shapesFor(this->hardware())) {
+    std::vector<float> values = normalFloats(rows * columns, 1);
+    values[static_cast<size_t>(rows / 2 * columns)] = NAN;
+    const Gradients<TypeParam> gradients(rows, columns, values);
+    const std::vector<uint32_t> words(static_cast<size_t>(quotientUp(columns, 32)), 0xf0f33ccfu);
+    const auto onDevice = this->upload(gradients);
+    const auto mask = this->buffer(DeviceElement::bits32, 1, quotientUp(columns, 32), words.data());
+    for (bool masked : {false, true}) {
+      const Clipped want =
+          clipOnHost(gradients, masked ? words.data() : nullptr, rule, this->hardware(), Order::ascending, 0.25f);
+      const std::vector<float> start(static_cast<size_t>(columns), 0.25f);
+      const auto sum = this->buffer(DeviceElement::float32, 1, columns, start.data());
+      this->device->clipAndSum(*onDevice, masked ? mask.get() : nullptr, rule, *sum);
+      EXPECT_EQ(this->floats(*sum), want.sum) << rows << " rows of " << columns << (masked ? ", masked" : "");
+
+      DeviceBuffer norms(this->device, DeviceElement::float64, 1, rows);
+      this->device->squaredNorms(*onDevice, masked ? mask.get() : nullptr, norms);
+      std::vector<double> got(static_cast<size_t>(rows));
+      norms.download(got.data());
+      for (size_t b = 0; b < got.size(); ++b) {
+        EXPECT_TRUE(got[b] == want.squaredNorms[b] || (std::isnan(got[b]) && std::isnan(want.squaredNorms[b]))) << b;
       }
     }
   }
