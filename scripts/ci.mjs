@@ -1,6 +1,7 @@
 // .ci/run: the tests, then every other check, each counted; the last line is "N passed, N failed".
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { buildCudaLibrary, cudaToolkit } from "./lib/cuda-toolkit.mjs";
 import { nodeBinary } from "./lib/node-binary.mjs";
 import { countJUnit, countVitest } from "./lib/reports.mjs";
 import { run } from "./lib/run.mjs";
@@ -84,6 +85,18 @@ async function runUnitTestsOn(major) {
   return counts.failed === 0 && status !== 0 ? { ...counts, failed: 1 } : counts;
 }
 
+/** Compiles alone: what the kernels compute is tested on the CPU (native/test/backend/cuda) and, where there is one, a GPU. */
+async function compileCuda() {
+  let nvcc = "";
+  try {
+    nvcc = await cudaToolkit(join(root, "build", "cuda-toolkit.log"));
+  } catch (error) {
+    console.log(`skipped: ${error instanceof Error ? error.message : error}`);
+    return { passed: 0, failed: 0 };
+  }
+  return buildCudaLibrary(root, nvcc);
+}
+
 await check("npm test", runTests);
 await check("set-up for the other checks", async () => {
   await setup({ purposes: ["build", "test", "lint"] });
@@ -92,6 +105,7 @@ await check("set-up for the other checks", async () => {
 await check("Biome", () => run("npx", ["--no", "biome", "check"], { cwd: root }));
 await check("type check", () => npm("typecheck"));
 await check("clang-format", () => run(process.execPath, ["scripts/clang-format.mjs", "--check"], { cwd: root }));
+await check("CUDA library", compileCuda);
 await check("bench:check", () => npm("bench:check"));
 await check("native tests under sanitizers", () => npm("sanitize"));
 for (const major of ["20", "24"]) await check(`unit tests on Node ${major}`, () => runUnitTestsOn(major));

@@ -8,7 +8,7 @@ import { root, runMain } from "./setup.mjs";
 await runMain(async () => {
   await installPackages(missingPackages(["lint"]));
   const names = readdirSync(join(root, "native"), { recursive: true, encoding: "utf8" });
-  const files = names.filter((name) => /\.(cpp|h)$/.test(name)).map((name) => join("native", name));
+  const files = names.filter((name) => /\.(cpp|cu|h)$/.test(name)).map((name) => join("native", name));
   const mode = process.argv.includes("--check") ? ["--dry-run", "-Werror"] : ["-i"];
   return run("clang-format", [...mode, ...files], { cwd: root });
 });

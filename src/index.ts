@@ -33,6 +33,8 @@ export {
 } from "./data/safetensors.js";
 // ---- Models
 export * from "./graph/index.js";
+// ---- Kernels on a GPU
+export * as device from "./kernels/device.js";
 // ---- Kernels over the caller's own gradients
 export * from "./kernels/index.js";
 export * from "./layers/index.js";

@@ -1,4 +1,5 @@
 /** `npm run bench:kernels [-- SUITE…]`: single kernels; which suites there are, is said by a wrong name. */
+import { cudaSuite } from "./cuda.js";
 import { gemmSuite } from "./gemm.js";
 import { layersSuite } from "./layers.js";
 import { memorySuite } from "./memory.js";
@@ -11,6 +12,7 @@ const suites: Readonly<Record<string, () => Promise<void>>> = {
   gemm: gemmSuite,
   update: updateSuite,
   layers: layersSuite,
+  cuda: cudaSuite,
 };
 
 const names = process.argv.slice(2);

@@ -83,6 +83,17 @@ export function requireClipped(name: string, clip: (gradients: Float32Array, exa
   requireClose(name, clip(gradients, examples), expected);
 }
 
+/** @throws Error unless `sum` is that of the rows of `gradients`, clipped by Abadi's function at C = 1. */
+export function requireCloseTo(
+  name: string,
+  sum: Float32Array,
+  gradients: Float32Array,
+  examples: number,
+  columns: number,
+): void {
+  requireClose(name, sum, clippedSum(gradients, examples, columns));
+}
+
 function clippedSum(gradients: Float32Array, examples: number, columns: number): Float64Array {
   const sum = new Float64Array(columns);
   for (let example = 0; example < examples; example++) {

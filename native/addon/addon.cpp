@@ -1,6 +1,7 @@
-// The addon's entry: refuses a CPU that it could not run on, and exports the class Session, info() and kernels.
+// The addon's entry: refuses a CPU that it could not run on, and exports the class Session, info(), kernels and device.
 #include <napi.h>
 
+#include "addon/device_object.h"
 #include "addon/environment.h"
 #include "addon/example_kernels.h"
 #include "addon/kernels.h"
@@ -52,6 +53,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("kernels", kernelsObject(env));
   exports.Set("keystream", keystreamFunction(env));
   exports.Set("examples", exampleKernelsObject(env));
+  exports.Set("device", deviceObject(env));
   return exports;
 }
 

@@ -10,6 +10,7 @@
 namespace hushgrad {
 
 class WorkThread;
+class DeviceState;
 
 class Environment {
  public:
@@ -22,6 +23,9 @@ class Environment {
   WorkThread& kernelThread(Napi::Env env);
   // Cancels and joins every work thread: process.exit() frees libraries' state while threads still run.
   void stopAll();
+
+  // The GPU of this environment; null until it is first used.
+  std::shared_ptr<DeviceState> device;
 
   // Typed arrays are made by their JavaScript constructors, which throw a RangeError where memory is short;
   // napi_create_arraybuffer ends the process instead.

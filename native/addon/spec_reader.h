@@ -10,6 +10,7 @@ namespace hushgrad {
 
 SessionSpec readSessionSpec(const Napi::Value& value);
 UpdateSpec readUpdateSpec(const Napi::Value& value);
+// A layer's or an optimizer's settings: numbers or lists of numbers by name.
 Attributes readAttributes(const Napi::Value& value, const std::string& name);
 
 }  // namespace hushgrad

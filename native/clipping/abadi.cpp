@@ -7,7 +7,7 @@ class Abadi : public ClipFunction {
  public:
   explicit Abadi(const Attributes&) {}
 
-  double factor(double norm, double threshold) const override { return norm <= threshold ? 1 : threshold / norm; }
+  double factor(double norm, double threshold) const override { return abadiFactor(norm, threshold); }
 };
 
 HUSHGRAD_CLIP_FUNCTION("abadi", Abadi);

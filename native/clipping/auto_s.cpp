@@ -9,7 +9,7 @@ class AutoS : public ClipFunction {
   explicit AutoS(const Attributes& attributes)
       : gamma(positiveParameter("autoS", "gamma", attributes.numberOr("gamma", 0.01))) {}
 
-  double factor(double norm, double threshold) const override { return threshold / (norm + gamma); }
+  double factor(double norm, double threshold) const override { return autoSFactor(norm, threshold, gamma); }
 
  private:
   const double gamma;

@@ -8,7 +8,7 @@ class AutoV : public ClipFunction {
  public:
   explicit AutoV(const Attributes&) {}
 
-  double factor(double norm, double threshold) const override { return norm > 0 ? threshold / norm : 0; }
+  double factor(double norm, double threshold) const override { return autoVFactor(norm, threshold); }
 };
 
 HUSHGRAD_CLIP_FUNCTION("autoV", AutoV);

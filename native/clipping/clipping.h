@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "clipping/clip_rules.h"
 #include "graph/spec.h"
 
 namespace hushgrad {

@@ -9,7 +9,7 @@ class Global : public ClipFunction {
  public:
   explicit Global(const Attributes& attributes) : bound(positiveParameter("global", "Z", attributes.number("Z"))) {}
 
-  double factor(double norm, double threshold) const override { return norm <= bound ? threshold / bound : 0; }
+  double factor(double norm, double threshold) const override { return globalFactor(norm, threshold, bound); }
 
  private:
   const double bound;

@@ -8,7 +8,7 @@ class Nsgd : public ClipFunction {
  public:
   explicit Nsgd(const Attributes& attributes) : r(positiveParameter("nsgd", "r", attributes.number("r"))) {}
 
-  double factor(double norm, double threshold) const override { return threshold / (r + norm); }
+  double factor(double norm, double threshold) const override { return nsgdFactor(norm, threshold, r); }
 
  private:
   const double r;

@@ -9,7 +9,7 @@ class Psac : public ClipFunction {
  public:
   explicit Psac(const Attributes& attributes) : r(positiveParameter("psac", "r", attributes.number("r"))) {}
 
-  double factor(double norm, double threshold) const override { return threshold / (norm + r / (norm + r)); }
+  double factor(double norm, double threshold) const override { return psacFactor(norm, threshold, r); }
 
  private:
   const double r;

@@ -6,6 +6,7 @@
 
 #include "privatize/optimizer.h"
 #include "privatize/optimizer_settings.h"
+#include "privatize/update_rules.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "privatize/adam.cpp"
@@ -16,17 +17,6 @@
 
 #include "backend/cpu/loops-inl.h"
 // clang-format on
-
-#ifndef HUSHGRAD_ADAM_RULE
-#define HUSHGRAD_ADAM_RULE
-namespace hushgrad {
-struct AdamRule {
-  float shrink, weightDecay;             // 1 − lr·decay and 0 for AdamW, 1 and decay for Adam
-  float newMean, oldSquare, newSquare;   // 1 − β₁, β₂, 1 − β₂
-  float stepSize, inverseRoot, epsilon;  // lr/(1 − β₁ᵗ), 1/√(1 − β₂ᵗ), ε
-};
-}  // namespace hushgrad
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace hushgrad {
@@ -78,11 +68,17 @@ class Adam : public Optimizer {
 
   void update(const OptimizerStep& step, int64_t count, const float* gradient, float* parameter,
               float* const* state) const override {
-    HWY_DYNAMIC_DISPATCH(adamBlock)(rule(step), count, gradient, parameter, state[0], state[1]);
+    HWY_DYNAMIC_DISPATCH(adamBlock)(adamRule(step), count, gradient, parameter, state[0], state[1]);
+  }
+
+  UpdateRule rule(const OptimizerStep& step) const override {
+    UpdateRule result{UpdateRule::Kind::adam, {}, {}, {}};
+    result.adam = adamRule(step);
+    return result;
   }
 
  private:
-  AdamRule rule(const OptimizerStep& step) const {
+  AdamRule adamRule(const OptimizerStep& step) const {
     const double t = static_cast<double>(step.step);
     return {static_cast<float>(decoupled ? 1 - step.learningRate * weightDecay : 1),
             static_cast<float>(decoupled ? 0 : weightDecay),

@@ -5,12 +5,20 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 namespace hushgrad {
 
 using NoiseKey = std::array<uint8_t, 32>;
+
+// A deviation σ·S as float32 holds it, rounded up: never less noise than was accounted.
+inline float deviationAtLeast(double deviation) {
+  const float nearest = static_cast<float>(deviation);
+  return nearest < deviation ? std::nextafter(nearest, std::numeric_limits<float>::infinity()) : nearest;
+}
 
 class GaussianNoise {
  public:

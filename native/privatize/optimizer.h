@@ -8,6 +8,7 @@
 #include <string>
 
 #include "graph/spec.h"
+#include "privatize/update_rules.h"
 
 namespace hushgrad {
 
@@ -28,6 +29,8 @@ class Optimizer {
   // parameter and state [slots][count] are updated in place; gradient is only read.
   virtual void update(const OptimizerStep& step, int64_t count, const float* gradient, float* parameter,
                       float* const* state) const = 0;
+  // The same update as plain numbers, for kernels that are not the CPU's.
+  virtual UpdateRule rule(const OptimizerStep& step) const = 0;
 };
 
 using OptimizerFactory = std::function<std::unique_ptr<Optimizer>(const OptimizerSpec&)>;

@@ -60,12 +60,6 @@ HWY_EXPORT(noisyGradient);
 constexpr int64_t kUpdateBlock = 4 * GaussianNoise::kBlock;
 constexpr size_t kMostSlots = 8;
 
-// Rounded up: never less noise than was accounted.
-static float deviationAtLeast(double deviation) {
-  const float nearest = static_cast<float>(deviation);
-  return nearest < deviation ? std::nextafter(nearest, std::numeric_limits<float>::infinity()) : nearest;
-}
-
 static void blockGradient(const PrivatizeRange& range, int64_t first, int64_t count, float* gradient) {
   const float scale = static_cast<float>(1 / range.normalizer);
   if (range.noise == nullptr || range.noiseDeviation == 0) {

@@ -3,6 +3,7 @@
 // momentum_buffer with momentum, grad_avg when centred.
 #include "privatize/optimizer.h"
 #include "privatize/optimizer_settings.h"
+#include "privatize/update_rules.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "privatize/rmsprop.cpp"
@@ -13,15 +14,6 @@
 
 #include "backend/cpu/loops-inl.h"
 // clang-format on
-
-#ifndef HUSHGRAD_RMSPROP_RULE
-#define HUSHGRAD_RMSPROP_RULE
-namespace hushgrad {
-struct RmspropRule {
-  float learningRate, weightDecay, alpha, undamped, epsilon, momentum;  // undamped = 1 − alpha
-};
-}  // namespace hushgrad
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace hushgrad {
@@ -76,16 +68,31 @@ class Rmsprop : public Optimizer {
 
   void update(const OptimizerStep& step, int64_t count, const float* gradient, float* parameter,
               float* const* state) const override {
-    const RmspropRule rule{
-        static_cast<float>(step.learningRate), static_cast<float>(weightDecay), static_cast<float>(alpha),
-        static_cast<float>(1 - alpha),         static_cast<float>(epsilon),     static_cast<float>(momentum)};
+    const RmspropRule numbers = rmspropRule(step);
     float* const* next = state + 1;
-    float* buffer = momentum > 0 ? *next++ : nullptr;
-    float* mean = centered ? *next : nullptr;
-    HWY_DYNAMIC_DISPATCH(rmspropBlock)(rule, count, gradient, parameter, state[0], buffer, mean);
+    float* buffer = numbers.buffered ? *next++ : nullptr;
+    float* mean = numbers.centered ? *next : nullptr;
+    HWY_DYNAMIC_DISPATCH(rmspropBlock)(numbers, count, gradient, parameter, state[0], buffer, mean);
+  }
+
+  UpdateRule rule(const OptimizerStep& step) const override {
+    UpdateRule result{UpdateRule::Kind::rmsprop, {}, {}, {}};
+    result.rmsprop = rmspropRule(step);
+    return result;
   }
 
  private:
+  RmspropRule rmspropRule(const OptimizerStep& step) const {
+    return {static_cast<float>(step.learningRate),
+            static_cast<float>(weightDecay),
+            static_cast<float>(alpha),
+            static_cast<float>(1 - alpha),
+            static_cast<float>(epsilon),
+            static_cast<float>(momentum),
+            momentum > 0,
+            centered};
+  }
+
   const double weightDecay, momentum, epsilon, alpha;
   const bool centered;
 };

@@ -4,6 +4,7 @@
 
 #include "privatize/optimizer.h"
 #include "privatize/optimizer_settings.h"
+#include "privatize/update_rules.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "privatize/sgd.cpp"
@@ -14,16 +15,6 @@
 
 #include "backend/cpu/loops-inl.h"
 // clang-format on
-
-#ifndef HUSHGRAD_SGD_RULE
-#define HUSHGRAD_SGD_RULE
-namespace hushgrad {
-struct SgdRule {
-  float learningRate, weightDecay, momentum, undamped;  // undamped = 1 − dampening
-  bool nesterov, first;
-};
-}  // namespace hushgrad
-#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace hushgrad {
@@ -80,17 +71,27 @@ class Sgd : public Optimizer {
 
   void update(const OptimizerStep& step, int64_t count, const float* gradient, float* parameter,
               float* const* state) const override {
-    const SgdRule rule{static_cast<float>(step.learningRate),
-                       static_cast<float>(weightDecay),
-                       static_cast<float>(momentum),
-                       static_cast<float>(1 - dampening),
-                       nesterov,
-                       step.step == 1};
-    if (momentum == 0) return HWY_DYNAMIC_DISPATCH(sgdPlain)(rule, count, gradient, parameter);
-    HWY_DYNAMIC_DISPATCH(sgdMomentum)(rule, count, gradient, parameter, state[0]);
+    const SgdRule numbers = sgdRule(step);
+    if (momentum == 0) return HWY_DYNAMIC_DISPATCH(sgdPlain)(numbers, count, gradient, parameter);
+    HWY_DYNAMIC_DISPATCH(sgdMomentum)(numbers, count, gradient, parameter, state[0]);
+  }
+
+  UpdateRule rule(const OptimizerStep& step) const override {
+    UpdateRule result{UpdateRule::Kind::sgd, {}, {}, {}};
+    result.sgd = sgdRule(step);
+    return result;
   }
 
  private:
+  SgdRule sgdRule(const OptimizerStep& step) const {
+    return {static_cast<float>(step.learningRate),
+            static_cast<float>(weightDecay),
+            static_cast<float>(momentum),
+            static_cast<float>(1 - dampening),
+            nesterov,
+            step.step == 1};
+  }
+
   const double weightDecay, momentum, dampening;
   const bool nesterov;
 };

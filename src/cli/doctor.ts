@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, release, totalmem } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
-import type { NativeBinding } from "../native/binding.js";
+import type { NativeBinding, NativeDeviceStatus } from "../native/binding.js";
 import { loadBinding, packageRoot } from "../native/load.js";
 import { loadScript, type SystemPackagesModule } from "./build.js";
 import { bytes } from "./format.js";
@@ -24,7 +24,8 @@ export interface Diagnosis {
   readonly memory: { readonly total: number; readonly free: number; readonly limit: number | null };
   readonly addon: AddonDiagnosis;
   readonly systemPackages: { readonly missing: readonly string[]; readonly install: string | null };
-  readonly cuda: string;
+  /** Null where the addon does not load. */
+  readonly cuda: NativeDeviceStatus | null;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -58,7 +59,7 @@ export async function diagnose(): Promise<Diagnosis> {
     memory: { total: totalmem(), free: freemem(), limit: memoryLimit() },
     addon: diagnoseAddon(),
     systemPackages: await diagnosePackages(),
-    cuda: "not part of this version",
+    cuda: diagnoseCuda(),
     environment: relevantEnvironment(),
   };
 }
@@ -69,6 +70,14 @@ function diagnoseAddon(): AddonDiagnosis {
     return { loads: true, path: loadedAddon(), info };
   } catch (error) {
     return { loads: false, error: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function diagnoseCuda(): NativeDeviceStatus | null {
+  try {
+    return loadBinding().device.status();
+  } catch {
+    return null;
   }
 }
 
@@ -144,13 +153,22 @@ function describe(diagnosis: Diagnosis): string {
     ["memory", `${bytes(memory.total)}, ${bytes(memory.free)} free${limit}`],
     ...describeAddon(diagnosis.addon),
     ["to build", systemPackages.install ? `missing; type: ${systemPackages.install}` : "system packages are all there"],
-    ["CUDA", diagnosis.cuda],
+    ["CUDA", describeCuda(diagnosis.cuda)],
     ...Object.entries(diagnosis.environment),
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines
     .map(([name, value]) => `${name.padEnd(width)}  ${value.replaceAll("\n", `\n${" ".repeat(width + 2)}`)}`)
     .join("\n");
+}
+
+function describeCuda(status: NativeDeviceStatus | null): string {
+  if (status === null) return "the addon does not load";
+  const { built, library, problem, device } = status;
+  if (!built) return problem;
+  if (device === null) return `built with CUDA, library ${library}; no GPU: ${problem}`;
+  const memory = bytes(device.memoryBytes);
+  return `${device.name} (compute ${device.computeCapability}, ${memory}), driver ${device.driver}, library ${library}`;
 }
 
 function describeAddon(addon: AddonDiagnosis): [string, string][] {

@@ -267,8 +267,69 @@ export interface NativeExampleKernels {
   privatizeSync(spec: PrivatizeSpec): number;
 }
 
+export type DeviceElement = "float32" | "bfloat16" | "float16" | "float64" | "bits";
+export type DeviceValues = Float32Array | Uint16Array | Float64Array | Uint32Array;
+
+/** [rows, columns] on the GPU. Copies wait until they are done; everything else is enqueued. */
+export interface NativeDeviceBuffer {
+  upload(values: DeviceValues): void;
+  download(): DeviceValues;
+  zero(): void;
+  dispose(): void;
+}
+
+export interface NativeDeviceStatus {
+  /** Whether this addon was built with CUDA. */
+  readonly built: boolean;
+  /** Where the CUDA library was looked for: HUSHGRAD_CUDA_LIBRARY, or beside the addon; empty where nowhere. */
+  readonly library: string;
+  /** Why there is no GPU to compute on; empty where there is one. */
+  readonly problem: string;
+  readonly device: {
+    readonly name: string;
+    readonly computeCapability: string;
+    readonly multiprocessors: number;
+    readonly memoryBytes: number;
+    readonly cacheBytes: number;
+    readonly driver: string;
+    readonly runtime: string;
+  } | null;
+}
+
+/** The GPU (src/kernels/device.ts). Masks are buffers of bits: coordinate i is kept where bit i % 32 of word i / 32 is set. */
+export interface NativeDevice {
+  readonly Buffer: new (element: DeviceElement, rows: number, columns: number) => NativeDeviceBuffer;
+  status(): NativeDeviceStatus;
+  squaredNorms(gradients: NativeDeviceBuffer, mask: NativeDeviceBuffer | null): Float64Array;
+  /** Adds to `sum`. */
+  clipAndSum(
+    gradients: NativeDeviceBuffer,
+    mask: NativeDeviceBuffer | null,
+    sum: NativeDeviceBuffer,
+    clipFunction: string,
+    attributes: Attributes,
+    threshold: number,
+  ): void;
+  sparsify(gradients: NativeDeviceBuffer, mask: NativeDeviceBuffer): void;
+  privatize(update: {
+    readonly sum: NativeDeviceBuffer;
+    readonly mask: NativeDeviceBuffer | null;
+    readonly parameters: NativeDeviceBuffer;
+    readonly state: readonly NativeDeviceBuffer[];
+    readonly optimizer: { readonly kind: string; readonly attributes: Attributes };
+    readonly learningRate: number;
+    readonly step: number;
+    readonly normalizer: number;
+    readonly deviation: number;
+    /** 32 bytes. */
+    readonly key: Uint8Array;
+  }): void;
+  synchronize(): void;
+}
+
 export interface NativeBinding {
   readonly examples: NativeExampleKernels;
+  readonly device: NativeDevice;
   /** Internal to bench/. */
   readonly kernels: NativeKernels;
   /**
