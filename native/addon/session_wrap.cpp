@@ -32,6 +32,7 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                       InstanceMethod<&SessionWrap::update>("update"),
                       InstanceMethod<&SessionWrap::step>("step"),
                       InstanceMethod<&SessionWrap::takeClippedSums>("takeClippedSums"),
+                      InstanceMethod<&SessionWrap::setMask>("setMask"),
                       InstanceMethod<&SessionWrap::clear>("clear"),
                       InstanceMethod<&SessionWrap::perExampleGradients>("perExampleGradients"),
                       InstanceMethod<&SessionWrap::evaluate>("evaluate"),
@@ -248,6 +249,13 @@ Napi::Value SessionWrap::takeClippedSums(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     (void)live(info.Env());
     return start<ClippedSumsTask>(info.Env());
+  });
+}
+
+Napi::Value SessionWrap::setMask(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    (void)live(info.Env());
+    return start<MaskTask>(info.Env(), readMaskDraw(info[0], info[1], info[2]));
   });
 }
 

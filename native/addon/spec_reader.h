@@ -10,5 +10,6 @@ namespace hushgrad {
 
 SessionSpec readSessionSpec(const Napi::Value& value);
 UpdateSpec readUpdateSpec(const Napi::Value& value);
+MaskDraw readMaskDraw(const Napi::Value& key, const Napi::Value& refresh, const Napi::Value& rate);
 
 }  // namespace hushgrad

@@ -75,12 +75,14 @@ class Conv2d : public Layer {
     double* weightNorms = slots.of(norms, kWeight);
     for (int64_t b = 0; weight != nullptr && b < tape.examples; ++b) {
       convolution->weightGradient(1, input(tape, b), outputGradient(tape, b), weight + b * stride, tape.scratch);
-      if (weightNorms) backend.addSquaredNorms(1, weights(), weight + b * stride, 0, weightNorms + b);
+      if (weightNorms)
+        backend.addSquaredNorms(1, weights(), weight + b * stride, 0, weightNorms + b, slots.mask(tape, kWeight).bits);
     }
     if (bias == nullptr) return;
     sumBias(tape, bias, stride);
     double* biasNorms = slots.of(norms, kBias);
-    if (biasNorms) backend.addSquaredNorms(tape.examples, window.outChannels, bias, stride, biasNorms);
+    if (biasNorms)
+      backend.addSquaredNorms(tape.examples, window.outChannels, bias, stride, biasNorms, slots.mask(tape, kBias).bits);
   }
 
   void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) override {
