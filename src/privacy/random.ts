@@ -123,7 +123,7 @@ export class RandomStream {
   }
 }
 
-/** What one session draws on: its noise, its dropout masks, its first parameters. */
+/** What one session draws on: its noise, its masks, its first parameters. */
 export class SessionRandom {
   private keys: RandomKeys;
 
@@ -139,6 +139,11 @@ export class SessionRandom {
   /** 8 bytes, another key for every step. */
   dropoutKey(step: number): Uint8Array {
     return this.keys.key("dropout", step, 8);
+  }
+
+  /** 32 bytes of random sparsification; public, and used for nothing else. */
+  maskKey(): Uint8Array {
+    return this.keys.key("mask");
   }
 
   initialisation(): RandomStream {

@@ -19,6 +19,8 @@ export interface PrivacyFacts {
   /** Steps whose results are in the model; at most those of the accountant. */
   readonly stepsTaken: number;
   readonly clipping: ClippingConfig;
+  /** Random sparsification, where there is any. */
+  readonly sparsification?: Readonly<Record<string, unknown>> | undefined;
   readonly strategy: string;
   /** A seeded run is reproducible by everyone who knows the seed. */
   readonly seeded: boolean;
@@ -72,6 +74,7 @@ export interface PrivacyStatement {
     readonly randomBits: number;
   };
   readonly clipping: ClippingConfig & { readonly sensitivity: number };
+  readonly sparsification?: Readonly<Record<string, unknown>> & { readonly mask: string };
   readonly strategy: string;
   readonly seeded: boolean;
   readonly publicData: readonly string[];
@@ -92,6 +95,11 @@ const relationMeanings: Readonly<Record<Relation, string>> = {
   "zero-out":
     "neighbouring data sets differ by one example being replaced with one that contributes nothing; the data set's size was counted in the data and is not protected",
 };
+
+const publicMask =
+  "public: drawn from a key of its own, independent of the data, the noise and the sampling, and stored in the " +
+  "checkpoint; the same for all examples of a step, dropped from gradients before their norms and from the noise, so " +
+  "that sensitivity and accounting are unchanged";
 
 const inside = ["the model after each step, all steps together"];
 
@@ -138,6 +146,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     mechanisms,
     sampling: { ...facts.sampling, assumedByAccountant: "poisson", randomBits: 64 },
     clipping: { ...facts.clipping, sensitivity: sensitivity(facts.clipping) },
+    ...(facts.sparsification ? { sparsification: { ...facts.sparsification, mask: publicMask } } : {}),
     strategy: facts.strategy,
     seeded: facts.seeded,
     publicData: facts.publicData ?? [],

@@ -9,6 +9,7 @@ import { DataError } from "../data/dataset.js";
 import { readSafetensors, type Tensor as StoredTensor, writeSafetensors } from "../data/safetensors.js";
 import type { OptimizerState } from "./optimizer-state.js";
 import type { Session } from "./session.js";
+import type { SparsificationState } from "./sparsification.js";
 import type { Tensors } from "./tensors.js";
 
 /** Where a run stands, beside its tensors. */
@@ -27,6 +28,13 @@ const metadataSchema = z.object({
   step: z.coerce.number().int().min(0),
   seconds: z.coerce.number().min(0),
   slots: z.coerce.number().int().min(0),
+  /** Of sparsification: public. */
+  maskKey: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  maskRefresh: z.coerce.number().int().min(0).optional(),
+  maskRate: z.coerce.number().min(0).lt(1).optional(),
 });
 
 /** Writes both files, each whole or not at all. `notes` become the model file's metadata. */
@@ -48,7 +56,14 @@ export function saveCheckpoint(
     step: String(state.step),
     seconds: String(state.seconds),
     slots: String(optimizer.slots.length),
+    ...maskMetadata(session.sparsification),
   });
+}
+
+function maskMetadata(state: SparsificationState | undefined): Record<string, string> {
+  if (!state) return {};
+  const { key, refresh, rate } = state;
+  return { maskKey: Buffer.from(key).toString("hex"), maskRefresh: String(refresh), maskRate: String(rate) };
 }
 
 export interface CheckpointPaths {
@@ -64,13 +79,20 @@ export function readRunState(path: string): RunState | undefined {
 /** Puts a state file's tensors into the session. Throws an error naming what is damaged or of another model. */
 export function restoreCheckpoint(path: string, session: Session): RunState {
   const { tensors, metadata } = readSafetensors(path);
-  const { step, seconds, slots } = parseMetadata(path, metadata);
+  const { step, seconds, slots, maskKey, maskRefresh, maskRate } = parseMetadata(path, metadata);
   session.loadParameters(withPrefix(path, tensors, "model."));
   const state: OptimizerState = {
     step,
     slots: Array.from({ length: slots }, (_, i) => withPrefix(path, tensors, `optimizer.${i}.`)),
   };
   session.loadOptimizerState(state);
+  if (maskKey !== undefined && maskRefresh !== undefined && maskRate !== undefined) {
+    session.setSparsification({
+      key: new Uint8Array(Buffer.from(maskKey, "hex")),
+      refresh: maskRefresh,
+      rate: maskRate,
+    });
+  }
   return { step, seconds };
 }
 

@@ -14,6 +14,8 @@ export interface StepEvent {
   readonly learningRate: number;
   /** Spent with this step; undefined without privacy. */
   readonly epsilon?: number | undefined;
+  /** Share of the coordinates that this step dropped; public. Undefined without sparsification. */
+  readonly sparsificationRate?: number | undefined;
   /** Outside ε, as are all of its numbers. */
   readonly statistics: StepStatistics;
   /** Since the run began, interruptions not counted. */

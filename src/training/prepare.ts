@@ -14,6 +14,7 @@ import { PrivacyMeter } from "./privacy-meter.js";
 import { RunDirectory, runPaths } from "./run-directory.js";
 import { RunFiles } from "./run-files.js";
 import { createSession, type Session } from "./session.js";
+import { refreshAt, type SparsificationRefresh } from "./sparsification.js";
 import type { TrainerOptions } from "./trainer.js";
 import { planTraining, type TrainingPlan } from "./training-plan.js";
 
@@ -26,18 +27,21 @@ export interface PreparedRun {
   readonly sampler: Iterable<Uint32Array>;
   /** Of the step after `stepsTaken` steps. */
   learningRate(stepsTaken: number): number;
+  /** What is dropped in the step after `stepsTaken` steps; undefined without sparsification. */
+  refresh(stepsTaken: number): SparsificationRefresh | undefined;
   /** Where the model stands. */
   readonly start: RunState;
 }
 
 /** A session as the configuration says; with a plan, ready for `step()`. */
 export function makeSession(config: TrainingConfig, model: Model, plan?: TrainingPlan): Session {
-  const { strategy, chunkSize, threads, deterministic, seed } = config;
+  const { strategy, chunkSize, threads, deterministic, seed, sparsification } = config;
   const { gamma, ...clipping } = config.clipping;
   return createSession(model, {
     loss: lossFromJSON(config.loss),
     optimizer: optimizerFromJSON(config.optimizer),
     clipping: gamma === undefined ? clipping : { ...clipping, gamma },
+    ...(sparsification ? { sparsification: { rate: sparsification.rate, structured: sparsification.structured } } : {}),
     strategy,
     chunkSize,
     threads,
@@ -72,6 +76,7 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
       files,
       start,
       sampler: makeSampler(config, plan, train.size, start.step),
+      refresh: (stepsTaken) => config.sparsification && refreshAt(config.sparsification, stepsTaken, plan),
       learningRate: (stepsTaken) => base * schedule.factor(stepsTaken, plan.steps),
     };
   } catch (error) {

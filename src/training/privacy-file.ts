@@ -42,6 +42,7 @@ export function statementOf(facts: StatementFacts): PrivacyStatement | NoPrivacy
     targetEpsilon: config.privacy.epsilon,
     stepsTaken,
     clipping: config.clipping,
+    sparsification: config.sparsification,
     strategy: config.strategy,
     seeded,
     unit: config.privacy.unit,

@@ -55,6 +55,7 @@ export class RunFiles {
       epoch: event.epoch,
       learningRate: event.learningRate,
       epsilon: event.epsilon,
+      sparsificationRate: event.sparsificationRate,
       trainLoss: learnt > 0 ? statistics.meanLoss : undefined,
       sampled: statistics.examples,
       leftOut: statistics.leftOut,

@@ -31,6 +31,7 @@ describe("metrics.csv", () => {
       "epoch",
       "learning_rate",
       "epsilon",
+      "sparsification_rate",
     ]);
   });
 
