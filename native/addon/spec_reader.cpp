@@ -116,8 +116,8 @@ static Sparsification readSparsification(const Napi::Value& value) {
   const std::string name = text(value, "sparsification");
   for (const auto& [spelling, what] : known)
     if (name == spelling) return what;
-  throw Napi::RangeError::New(value.Env(), "sparsification: got '" + name +
-                                               "', expected none, elements, rows, columns or channels");
+  throw Napi::RangeError::New(value.Env(),
+                              "sparsification: got '" + name + "', expected none, elements, rows, columns or channels");
 }
 
 SessionSpec readSessionSpec(const Napi::Value& value) {

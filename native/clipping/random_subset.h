@@ -1,6 +1,7 @@
 // Uniformly random subsets of exact size from a cryptographic stream: which coordinates random sparsification drops
 // (Zhu & Blaschko 2021, "Differentially private SGD with sparse gradients"). A subset is a pure function of
-// (key, refresh, size), so that it is regenerated anywhere from these alone. The key is public, and serves nothing else.
+// (key, refresh, size), so that it is regenerated anywhere from these alone. The key is public, and serves nothing
+// else.
 #pragma once
 
 #include <array>

@@ -103,8 +103,7 @@ Graph lower(const ModelSpec& model, Backend& backend) {
   return Lowering(model, backend).run();
 }
 
-std::unique_ptr<Layer> makeNodeLayer(const Graph& graph, size_t node, int64_t capacity, Backend& backend,
-                                     bool masked) {
+std::unique_ptr<Layer> makeNodeLayer(const Graph& graph, size_t node, int64_t capacity, Backend& backend, bool masked) {
   const NodeSpec& spec = graph.nodes[node];
   std::vector<Shape> inputs;
   bool needsInputGradient = false;

@@ -93,8 +93,7 @@ class Linear : public Layer {
     if (bias == nullptr) return;
     backend.sumPositions(tape.examples, positions, out, tape.outputGradient, bias, stride);
     double* biasNorms = slots.of(norms, kBias);
-    if (biasNorms)
-      backend.addSquaredNorms(tape.examples, out, bias, stride, biasNorms, slots.mask(tape, kBias).bits);
+    if (biasNorms) backend.addSquaredNorms(tape.examples, out, bias, stride, biasNorms, slots.mask(tape, kBias).bits);
   }
 
   void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) override {
@@ -129,8 +128,8 @@ class Linear : public Layer {
     }
   }
 
-  // Whole rows of the weight, the first and the last of which may stick out of the tile. Under a mask of rows or columns
-  // the product of those that take part, spread to their places.
+  // Whole rows of the weight, the first and the last of which may stick out of the tile. Under a mask of rows or
+  // columns the product of those that take part, spread to their places.
   const float* multiplyOperands(size_t slot, const SlotMask& mask, int64_t examples, const float* operands,
                                 int64_t first, int64_t count, float* room) const override {
     const int64_t row = first / in;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <stdexcept>
 
 #undef HWY_TARGET_INCLUDE
@@ -67,11 +68,16 @@ HWY_EXPORT(selectKept);
 constexpr int64_t kUpdateBlock = 4 * GaussianNoise::kBlock;
 constexpr size_t kMostSlots = 8;
 
+// Below this share of kept coordinates, spreading samples costs less than drawing those that would be dropped.
+constexpr int64_t kFew = 8;
+
 static int64_t countBits(const uint8_t* mask, int64_t count) {
   int64_t bits = 0;
-  for (int64_t i = 0; i < count; i += 8) {
-    const unsigned valid = count - i >= 8 ? 0xff : (1u << (count - i)) - 1;
-    bits += __builtin_popcount(mask[i / 8] & valid);
+  for (int64_t i = 0; i < count; i += 64) {
+    uint64_t word;
+    std::memcpy(&word, mask + i / 8, sizeof word);
+    if (count - i < 64) word &= (uint64_t{1} << (count - i)) - 1;
+    bits += __builtin_popcountll(word);
   }
   return bits;
 }
@@ -91,7 +97,7 @@ static void spread(const uint8_t* mask, int64_t count, int64_t kept, float* valu
 // one after the other, so that no others need be drawn.
 static void blockNoise(const PrivatizeRange& range, int64_t first, int64_t count, const uint8_t* mask, float* out) {
   const int64_t kept = mask == nullptr ? count : countBits(mask, count);
-  const bool few = kept <= count / 2;
+  const bool few = kept <= count / kFew;
   if (kept == 0) return;
   range.noise->fill(range.noiseStream, range.noiseFirst + static_cast<uint64_t>(first), few ? kept : count, out,
                     range.worker);

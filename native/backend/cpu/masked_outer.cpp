@@ -1,6 +1,6 @@
 // Squared norms Σ_ij m_ij e_i² a_j² of masked outer products, by the method of four Russians: for every group of kGroup
-// inputs a table of all subset sums of their a_j², so that a row of the mask costs one addition a group instead of one a
-// coordinate. An element of a table is a vector over examples. The cost is the same whatever the mask.
+// inputs a table of all subset sums of their a_j², so that a row of the mask costs one addition a group instead of one
+// a coordinate. An element of a table is a vector over examples. The cost is the same whatever the mask.
 //
 // Squares are float32, of a and e scaled by powers of two to magnitudes below 1, so that none overflows. A term passes
 // through at most 19 roundings: 1 of a_j², kGroup − 1 of the table, kRun − 1 of the run, 1 of e_i², 1 of the product,
@@ -26,11 +26,11 @@
 #define HUSHGRAD_MASKED_OUTER
 namespace hushgrad::cpu {
 
-constexpr int kGroup = 6;             // inputs a table
-constexpr int kTable = 1 << kGroup;   // its elements
-constexpr int kRun = 9;               // tables whose sums are added in float32: 54 bits of the mask at a time
+constexpr int kGroup = 6;            // inputs a table
+constexpr int kTable = 1 << kGroup;  // its elements
+constexpr int kRun = 9;              // tables whose sums are added in float32: 54 bits of the mask at a time
 constexpr int kRunInputs = kRun * kGroup;
-constexpr int kRows = 4;              // rows of the mask whose products are added in float32
+constexpr int kRows = 4;               // rows of the mask whose products are added in float32
 constexpr int64_t kMostExamples = 64;  // at a time
 
 // One block of examples; [width] is a vector over them, `width` of them whether there are as many or not.
@@ -149,20 +149,24 @@ struct Scale {
   bool finite = true;
 };
 
+// Magnitudes of floats are in the order of their bits, and those from infinity's on are not finite: compared as
+// integers, they go through vectors.
 Scale scaleOf(int64_t count, const float* x) {
-  float largest = 0;
-  bool finite = true;
+  constexpr int32_t kInfinity = 0x7f800000;
+  int32_t largest = 0;
   for (int64_t i = 0; i < count; ++i) {
-    const float magnitude = std::abs(x[i]);
-    finite = finite && magnitude <= std::numeric_limits<float>::max();
-    largest = std::max(largest, magnitude);
+    int32_t bits;
+    std::memcpy(&bits, x + i, sizeof bits);
+    bits &= 0x7fffffff;
+    largest = bits > largest ? bits : largest;
   }
   Scale scale;
-  scale.finite = finite;
-  if (largest > 0 && finite) {
-    std::frexp(largest, &scale.exponent);
-    scale.factor = std::ldexp(1.0, -scale.exponent);
-  }
+  scale.finite = largest < kInfinity;
+  if (largest == 0 || !scale.finite) return scale;
+  float magnitude;
+  std::memcpy(&magnitude, &largest, sizeof magnitude);
+  std::frexp(magnitude, &scale.exponent);
+  scale.factor = std::ldexp(1.0, -scale.exponent);
   return scale;
 }
 

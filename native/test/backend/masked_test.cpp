@@ -82,8 +82,8 @@ TEST(Masked, HostileRecordsGetTheirFullNorm) {
   struct Case {
     float a, e, aElsewhere, eElsewhere;
   };
-  const Case cases[] = {{1e-25f, 1e30f, 0, 0},     {1e30f, 1e-25f, 0, 0},      {1e-40f, 3e38f, 0, 0},
-                        {1e-20f, 1, 1e20f, 1},     {1, 1e-20f, 1, 1e20f},      {1e-22f, 1e-22f, 1e18f, 1e18f},
+  const Case cases[] = {{1e-25f, 1e30f, 0, 0},      {1e30f, 1e-25f, 0, 0},        {1e-40f, 3e38f, 0, 0},
+                        {1e-20f, 1, 1e20f, 1},      {1, 1e-20f, 1, 1e20f},        {1e-22f, 1e-22f, 1e18f, 1e18f},
                         {1e-38f, 1e-38f, 3e38f, 1}, {3e38f, 3e38f, 3e38f, 3e38f}, {1e-45f, 1e-45f, 1e-45f, 1e-45f}};
   for (const Case& hostile : cases) {
     Outer outer(3, 8, 13, 0.5);

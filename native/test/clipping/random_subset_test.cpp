@@ -1,4 +1,5 @@
-// Random subsets: exact size, uniformity, independence of refreshes. Keys are fixed, so that nothing here fails by chance.
+// Random subsets: exact size, uniformity, independence of refreshes. Keys are fixed, so that nothing here fails by
+// chance.
 #include "clipping/random_subset.h"
 
 #include <gtest/gtest.h>
@@ -58,13 +59,13 @@ TEST(RandomSubset, IsUniform) {
     for (int64_t i = 0; i < kCount; ++i) drops[static_cast<size_t>(i)] += !bitAt(bits.data(), i);
   }
   double chi = 0;
-  for (int observed : drops)
-    chi += std::pow(observed - kRate * kRefreshes, 2) / (kRefreshes * kRate * (1 - kRate));
+  for (int observed : drops) chi += std::pow(observed - kRate * kRefreshes, 2) / (kRefreshes * kRate * (1 - kRate));
   // The drops of one refresh add up to a fixed number: one degree of freedom less.
   EXPECT_NEAR(chi, kCount - 1, 5 * std::sqrt(2.0 * (kCount - 1)));
 }
 
-// Neighbours in a set and the same coordinate in two successive refreshes are dropped together as often as chance has it.
+// Neighbours in a set and the same coordinate in two successive refreshes are dropped together as often as chance has
+// it.
 TEST(RandomSubset, RefreshesAndNeighboursAreIndependent) {
   constexpr int64_t kCount = 200000;
   constexpr double kRate = 0.5;
@@ -84,7 +85,8 @@ TEST(RandomSubset, RefreshesAndNeighboursAreIndependent) {
 }
 
 TEST(RandomSubset, RefusesRatesOutsideZeroToOne) {
-  for (double rate : {-0.1, 1.1, static_cast<double>(NAN)}) EXPECT_THROW(RandomSubset({{}, 0, rate}), std::invalid_argument);
+  for (double rate : {-0.1, 1.1, static_cast<double>(NAN)})
+    EXPECT_THROW(RandomSubset({{}, 0, rate}), std::invalid_argument);
   std::vector<uint8_t> bits(32);
   EXPECT_THROW(RandomSubset({{}, 0, 0.5}).draw(1, 8, bits.data()), std::logic_error);
 }
