@@ -69,7 +69,7 @@ struct UpdateSpec {
 
 // The outcome of the first update, for the check that every trainable parameter moved.
 struct UpdateResult {
-  std::vector<bool> moved;  // by parameter; frozen ones count as moved
+  std::vector<bool> moved;  // by parameter; frozen ones, and those that are dropped as a whole, count as moved
 };
 
 struct LayerPlan {

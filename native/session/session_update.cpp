@@ -105,8 +105,8 @@ UpdateResult Session::Impl::update(const UpdateSpec& update) {
 
   UpdateResult result;
   for (size_t p = 0; p < parameters.size(); ++p) {
-    const bool still = layout.parameters[p].trained && !(mask && mask->dropsAll(p));
-    result.moved.push_back(updated || !still || fingerprintOf(p) != fingerprints[p]);
+    const bool mayMove = layout.parameters[p].trained && !(mask && mask->dropsAll(p));
+    result.moved.push_back(updated || !mayMove || fingerprintOf(p) != fingerprints[p]);
   }
   updated = true;
   packedIsStale = true;
