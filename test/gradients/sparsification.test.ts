@@ -157,3 +157,27 @@ it("strategies, chunks and threads drop the same and agree", async () => {
     { numRuns: 40 },
   );
 }, 120_000);
+
+// Sums are made tile by tile of 65,536 elements, which begin and end within rows here.
+it.each([undefined, "rows", "columns", "channels"] as const)(
+  "sums of many tiles agree with naive: %s",
+  async (structured) => {
+    const model = sequential([301], [linear(700), tanh(), linear(2)]);
+    const fixture = { model, loss: meanSquaredError(), threshold: 0.5, parameters: parametersOf(model, 3) };
+    const stream = new Stream(4);
+    const inputs = stream.centered(6 * 301, 0, 1.5);
+    const targets = stream.centered(6 * 2, 0, 1);
+    for (const rate of [0.3, 0.95]) {
+      const run = (strategy: (typeof strategies)[number]) =>
+        withSession(fixture, strategy, clipping, { threads: 2, sparsification: { rate, structured } }, (session) =>
+          sumOf(session, inputs, targets, 6),
+        );
+      const naive = await run("naive");
+      const { sum } = await run("auto");
+      expectClose("auto", sum, naive.sum, largest(naive.sum));
+      const dropped = [...naive.sum].filter((x) => x === 0).length;
+      expect(dropped).toBeGreaterThan(0.9 * rate * 700 * 301);
+      expect([...sum].map((x) => x === 0)).toEqual([...naive.sum].map((x) => x === 0));
+    }
+  },
+);
