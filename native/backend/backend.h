@@ -141,6 +141,9 @@ class Backend {
   // product overflows, or is below kLeastScaled, where products round too coarsely for a bound on norms. y may be x.
   static constexpr float kLeastScaled = 0x1p-102f;
   virtual void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) = 0;
+  // y[i] = 0 where |y[i]| < kLeastScaled. Under a mask the largest product of a row may be one that is dropped, so that
+  // scaleRows says nothing of the others.
+  virtual void zeroCoarse(int64_t count, float* y) = 0;
   // y += x
   virtual void add(int64_t count, const float* x, float* y) = 0;
   // y[b·stride + c] = Σ_p x[b, p, c]: per-example gradients of a bias over positions.

@@ -158,6 +158,7 @@ class Conv2d : public Layer {
   const float* scaledGradient(Tape& tape, const float* factors, float* room) {
     if (factors == nullptr) return tape.outputGradient;
     backend.scaleRows(tape.examples, outputElements, factors, tape.outputGradient, room);
+    if (!tape.masks.empty()) backend.zeroCoarse(tape.examples * outputElements, room);
     return room;
   }
 

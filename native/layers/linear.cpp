@@ -124,7 +124,9 @@ class Linear : public Layer {
       gather(mask.columns, in, input(tape, b), operands);
       float* scaled = operands + outputGradientOffset();
       const int64_t kept = gather(mask.rows, out, outputGradient(tape, b), scaled);
-      if (factors != nullptr) backend.scaleRows(1, kept, factors + b, scaled, scaled);
+      if (factors == nullptr) continue;
+      backend.scaleRows(1, kept, factors + b, scaled, scaled);
+      if (mask.bits != nullptr) backend.zeroCoarse(kept, scaled);
     }
   }
 
@@ -230,6 +232,7 @@ class Linear : public Layer {
   const float* scaledGradient(Tape& tape, const float* factors) {
     if (factors == nullptr) return tape.outputGradient;
     backend.scaleRows(tape.examples, positions * out, factors, tape.outputGradient, tape.scratch);
+    if (!tape.masks.empty()) backend.zeroCoarse(tape.examples * positions * out, tape.scratch);
     return tape.scratch;
   }
 

@@ -181,3 +181,26 @@ it.each([undefined, "rows", "columns", "channels"] as const)(
     }
   },
 );
+
+// The large e belongs to a dropped coordinate, the small one meets an input near float32's largest: factor·e would lie
+// among denormal numbers, and round by half of itself.
+it("a record whose kept products round coarsely is not added longer than C", async () => {
+  const model = sequential([2], [linear(2, { bias: false })]);
+  const threshold = 1e-6;
+  const zero: Tensors = { "0.weight": { shape: [2, 2], data: new Float32Array(4) } };
+  const fixture = { model, loss: meanSquaredError(), threshold, parameters: zero };
+  for (const strategy of strategies) {
+    await withSession(fixture, strategy, clipping, { sparsification: { rate: 0.5 } }, async (session) => {
+      // A mask that keeps e_0 a_1 and e_1 a_0 alone.
+      for (let refresh = 0, found = false; !found; refresh++) {
+        session.setSparsification({ ...state, refresh, rate: 0.5 });
+        const { sum } = await sumOf(session, Float32Array.of(1, 1), Float32Array.of(1, 1), 1);
+        found = sum[1] !== 0 && sum[2] !== 0;
+      }
+      for (let scale = 1; scale < 3.4; scale += 0.05) {
+        const { sum } = await sumOf(session, Float32Array.of(scale * 1e38, 0), Float32Array.of(1, 1e-30), 1);
+        expect(Math.hypot(...sum)).toBeLessThanOrEqual(threshold);
+      }
+    });
+  }
+});

@@ -73,6 +73,7 @@ class CpuBackend final : public Backend {
   void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) override {
     cpu::scaleRows(rows, columns, factors, x, y);
   }
+  void zeroCoarse(int64_t count, float* y) override { cpu::zeroCoarse(count, y); }
   void add(int64_t count, const float* x, float* y) override { cpu::add(count, x, y); }
   void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y,
                     int64_t stride) override {

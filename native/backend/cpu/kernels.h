@@ -40,6 +40,7 @@ void addBias(int64_t rows, int64_t columns, const float* bias, float* y);
 void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums, const uint8_t* mask);
 void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stride, const float* factors, float* sum);
 void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y);
+void zeroCoarse(int64_t count, float* y);
 void add(int64_t count, const float* x, float* y);
 void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y, int64_t stride);
 void dotWithMagnitude(int64_t count, const float* p, const float* q, double* total, double* magnitude);

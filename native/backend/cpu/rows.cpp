@@ -182,6 +182,13 @@ void scaleRowVector(int64_t columns, float factor, const float* x, float* y) {
   });
 }
 
+void zeroCoarseVector(int64_t count, float* y) {
+  forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
+    const auto value = hn::LoadU(d, y + i);
+    hn::StoreU(hn::IfThenElseZero(hn::Ge(hn::Abs(value), hn::Set(d, Backend::kLeastScaled)), value), d, y + i);
+  });
+}
+
 void addVector(int64_t count, const float* x, float* y) {
   forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
     hn::StoreU(hn::Add(hn::LoadU(d, y + i), hn::LoadU(d, x + i)), d, y + i);
@@ -236,6 +243,7 @@ HWY_EXPORT(dotWithMagnitudeVector);
 HWY_EXPORT(addWeightedRowsVector);
 HWY_EXPORT(largestMagnitudeVector);
 HWY_EXPORT(scaleRowVector);
+HWY_EXPORT(zeroCoarseVector);
 HWY_EXPORT(addVector);
 HWY_EXPORT(addBiasVector);
 HWY_EXPORT(sumPositionsVector);
@@ -269,6 +277,10 @@ void scaleRows(int64_t rows, int64_t columns, const float* factors, const float*
     else
       std::memset(y + b * columns, 0, static_cast<size_t>(columns) * sizeof(float));
   }
+}
+
+void zeroCoarse(int64_t count, float* y) {
+  HWY_DYNAMIC_DISPATCH(zeroCoarseVector)(count, y);
 }
 
 void add(int64_t count, const float* x, float* y) {

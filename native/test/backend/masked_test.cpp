@@ -35,6 +35,15 @@ TEST(Masked, RowNormsReadWhatIsKeptAlone) {
   }
 }
 
+TEST(Masked, CoarseValuesBecomeZero) {
+  const float least = Backend::kLeastScaled;
+  std::vector<float> y{least, std::nextafter(least, 0.0f), -least, -least / 2, 0, 1, -1e-45f, 3e38f, least / 4},
+      want = y;
+  want[1] = want[3] = want[6] = want[8] = 0;
+  cpuBackend().zeroCoarse(static_cast<int64_t>(y.size()), y.data());
+  EXPECT_EQ(y, want);
+}
+
 struct Outer {
   int64_t examples, outputs, inputs;
   std::vector<float> a, e;

@@ -154,6 +154,10 @@ void ReferenceBackend::scaleRows(int64_t rows, int64_t columns, const float* fac
   }
 }
 
+void ReferenceBackend::zeroCoarse(int64_t count, float* y) {
+  for (int64_t i = 0; i < count; ++i) y[i] = std::abs(y[i]) >= kLeastScaled ? y[i] : 0;
+}
+
 void ReferenceBackend::add(int64_t count, const float* x, float* y) {
   for (int64_t i = 0; i < count; ++i) y[i] += x[i];
 }

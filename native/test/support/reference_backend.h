@@ -35,6 +35,7 @@ class ReferenceBackend : public Backend {
   void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stride, const float* factors,
                        float* sum) override;
   void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) override;
+  void zeroCoarse(int64_t count, float* y) override;
   void add(int64_t count, const float* x, float* y) override;
   void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y,
                     int64_t stride) override;
