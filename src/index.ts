@@ -81,6 +81,12 @@ export {
 } from "./training/session.js";
 export { type PrivacyOptions, type SessionOptions, strategyNames } from "./training/session-options.js";
 export type { SessionPlan } from "./training/session-plan.js";
+export type {
+  SparsificationOptions,
+  SparsificationRefresh,
+  SparsificationState,
+  SparsificationStructure,
+} from "./training/sparsification.js";
 export type { Tensor, Tensors } from "./training/tensors.js";
 export { Trainer, type TrainerOptions } from "./training/trainer.js";
 export { UnmovedParametersError } from "./training/unmoved.js";

@@ -143,6 +143,16 @@ Napi::Value PerExampleTask::result(Napi::Env env) {
   return object;
 }
 
+// ---- setMask
+
+MaskTask::MaskTask(Napi::Env env, std::shared_ptr<SessionCore> core, const MaskDraw& draw)
+    : SessionTask(env, std::move(core)), draw(draw) {}
+
+void MaskTask::work() {
+  stopIfCancelled();
+  session().setMask(draw);
+}
+
 // ---- evaluate
 
 void EvaluateTask::work() {

@@ -54,6 +54,16 @@ class PerExampleTask : public SessionTask {
   std::vector<double> squaredNorms, losses;
 };
 
+class MaskTask : public SessionTask {
+ public:
+  MaskTask(Napi::Env env, std::shared_ptr<SessionCore> core, const MaskDraw& draw);
+  void work() override;
+  Napi::Value result(Napi::Env env) override { return env.Undefined(); }
+
+ private:
+  const MaskDraw draw;
+};
+
 class EvaluateTask : public SessionTask {
  public:
   using SessionTask::SessionTask;

@@ -34,6 +34,7 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                       InstanceMethod<&SessionWrap::update>("update"),
                       InstanceMethod<&SessionWrap::step>("step"),
                       InstanceMethod<&SessionWrap::takeClippedSums>("takeClippedSums"),
+                      InstanceMethod<&SessionWrap::setMask>("setMask"),
                       InstanceMethod<&SessionWrap::clear>("clear"),
                       InstanceMethod<&SessionWrap::perExampleGradients>("perExampleGradients"),
                       InstanceMethod<&SessionWrap::evaluate>("evaluate"),
@@ -276,6 +277,13 @@ Napi::Value SessionWrap::takeClippedSums(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     (void)live(info.Env());
     return start<ClippedSumsTask>(info.Env());
+  });
+}
+
+Napi::Value SessionWrap::setMask(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    (void)live(info.Env());
+    return start<MaskTask>(info.Env(), readMaskDraw(info[0], info[1], info[2]));
   });
 }
 

@@ -1,7 +1,9 @@
 #include "addon/spec_reader.h"
 
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <utility>
 
 #include "addon/arguments.h"
 
@@ -106,6 +108,18 @@ static ClippingSpec readClipping(const Napi::Value& value, size_t parameters) {
                                   " entries, expected " + std::to_string(parameters) + ", one a parameter");
 }
 
+static Sparsification readSparsification(const Napi::Value& value) {
+  const std::pair<const char*, Sparsification> known[] = {
+      {"none", Sparsification::none},       {"elements", Sparsification::elements}, {"rows", Sparsification::rows},
+      {"columns", Sparsification::columns}, {"channels", Sparsification::channels},
+  };
+  const std::string name = text(value, "sparsification");
+  for (const auto& [spelling, what] : known)
+    if (name == spelling) return what;
+  throw Napi::RangeError::New(value.Env(),
+                              "sparsification: got '" + name + "', expected none, elements, rows, columns or channels");
+}
+
 SessionSpec readSessionSpec(const Napi::Value& value) {
   Napi::Object source = object(value, "spec");
   SessionSpec spec;
@@ -118,6 +132,7 @@ SessionSpec readSessionSpec(const Napi::Value& value) {
   Napi::Object optimizer = object(source.Get("optimizer"), "optimizer");
   spec.optimizer.kind = text(optimizer.Get("kind"), "optimizer.kind");
   spec.optimizer.attributes = readAttributes(optimizer.Get("attributes"), "optimizer.attributes");
+  spec.sparsification = readSparsification(source.Get("sparsification"));
   spec.chunkSize = wholeNumber(source.Get("chunkSize"), "chunkSize", 0, 1 << 24);
   spec.threads = static_cast<int>(wholeNumber(source.Get("threads"), "threads", 0, 4096));
   spec.deterministic = flag(source.Get("deterministic"), "deterministic");
@@ -132,6 +147,15 @@ UpdateSpec readUpdateSpec(const Napi::Value& value) {
   update.optimizer.learningRate = finiteNumber(source.Get("learningRate"), "update.learningRate", 0);
   update.optimizer.step = wholeNumber(source.Get("step"), "update.step", 1, kMostSteps);
   return update;
+}
+
+MaskDraw readMaskDraw(const Napi::Value& key, const Napi::Value& refresh, const Napi::Value& rate) {
+  MaskDraw draw;
+  std::memcpy(draw.key.data(), typedArray(key, "key", napi_uint8_array, static_cast<int64_t>(draw.key.size())),
+              draw.key.size());
+  draw.refresh = static_cast<uint64_t>(wholeNumber(refresh, "refresh", 0, kMostSteps));
+  draw.rate = finiteNumber(rate, "rate", 0);
+  return draw;
 }
 
 }  // namespace hushgrad

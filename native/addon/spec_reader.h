@@ -12,5 +12,6 @@ SessionSpec readSessionSpec(const Napi::Value& value);
 UpdateSpec readUpdateSpec(const Napi::Value& value);
 // A layer's or an optimizer's settings: numbers or lists of numbers by name.
 Attributes readAttributes(const Napi::Value& value, const std::string& name);
+MaskDraw readMaskDraw(const Napi::Value& key, const Napi::Value& refresh, const Napi::Value& rate);
 
 }  // namespace hushgrad

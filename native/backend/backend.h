@@ -123,8 +123,21 @@ class Backend {
                                            int64_t stride) = 0;
 
   // Rows: b-th row at x + b·stride, `columns` long. Squares are summed in float64.
-  // sums[b] += Σ_c x[b, c]²
-  virtual void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums) = 0;
+  // sums[b] += Σ_c x[b, c]², over the columns whose bit (c % 8 of byte c / 8) is 1 where there is a mask. Masks are
+  // readable 8 bytes beyond their last bit.
+  virtual void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums,
+                               const uint8_t* mask = nullptr) = 0;
+  // sums[b] += Σ_ij m_ij e[b, i]² a[b, j]²: squared norms of e_b a_bᵀ over the elements whose bit i·inputs + j is 1,
+  // without writing them out. Not below the exact value, and above it by at most 1e-5 of it; NaN where a or e holds
+  // what is not finite. scratch: maskedOuterFloats().
+  struct MaskedOuter {
+    int64_t examples = 0, outputs = 0, inputs = 0;
+    const float* a = nullptr;  // [examples, inputs]
+    const float* e = nullptr;  // [examples, outputs]
+    const uint8_t* mask = nullptr;
+  };
+  virtual int64_t maskedOuterFloats(int64_t outputs) const = 0;
+  virtual void addMaskedOuterNorms(const MaskedOuter& outer, float* scratch, double* sums) = 0;
   // sum[c] += Σ_b factors[b] · x[b, c] (factors null: all ones). A row whose factor is 0 is not read.
   virtual void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stride, const float* factors,
                                float* sum) = 0;
@@ -132,6 +145,9 @@ class Backend {
   // product overflows, or is below kLeastScaled, where products round too coarsely for a bound on norms. y may be x.
   static constexpr float kLeastScaled = 0x1p-102f;
   virtual void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) = 0;
+  // y[i] = 0 where |y[i]| < kLeastScaled. Under a mask the largest product of a row may be one that is dropped, so that
+  // scaleRows says nothing of the others.
+  virtual void zeroCoarse(int64_t count, float* y) = 0;
   // y += x
   virtual void add(int64_t count, const float* x, float* y) = 0;
   // y[b·stride + c] = Σ_p x[b, p, c]: per-example gradients of a bias over positions.

@@ -103,7 +103,7 @@ Graph lower(const ModelSpec& model, Backend& backend) {
   return Lowering(model, backend).run();
 }
 
-std::unique_ptr<Layer> makeNodeLayer(const Graph& graph, size_t node, int64_t capacity, Backend& backend) {
+std::unique_ptr<Layer> makeNodeLayer(const Graph& graph, size_t node, int64_t capacity, Backend& backend, bool masked) {
   const NodeSpec& spec = graph.nodes[node];
   std::vector<Shape> inputs;
   bool needsInputGradient = false;
@@ -111,7 +111,7 @@ std::unique_ptr<Layer> makeNodeLayer(const Graph& graph, size_t node, int64_t ca
     inputs.push_back(graph.shapes[static_cast<size_t>(value)]);
     needsInputGradient = needsInputGradient || graph.needsGradient[static_cast<size_t>(value)];
   }
-  return makeLayer({spec, inputs, spec.outputShape, capacity, needsInputGradient, backend});
+  return makeLayer({spec, inputs, spec.outputShape, capacity, needsInputGradient, backend, masked});
 }
 
 }  // namespace hushgrad

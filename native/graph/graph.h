@@ -26,7 +26,8 @@ struct Graph {
 // Throws std::invalid_argument, naming the layer's path, when a layer refuses its settings.
 Graph lower(const ModelSpec& model, Backend& backend);
 
-// The layer of a node, for chunks of up to `capacity` examples.
-std::unique_ptr<Layer> makeNodeLayer(const Graph& graph, size_t node, int64_t capacity, Backend& backend);
+// The layer of a node, for chunks of up to `capacity` examples; `masked`: its tapes may hold masks.
+std::unique_ptr<Layer> makeNodeLayer(const Graph& graph, size_t node, int64_t capacity, Backend& backend,
+                                     bool masked = false);
 
 }  // namespace hushgrad

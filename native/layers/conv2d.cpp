@@ -85,7 +85,8 @@ class Conv2d : public Layer {
     if (bias == nullptr) return;
     sumBias(tape, bias, stride);
     double* biasNorms = slots.of(norms, kBias);
-    if (biasNorms) backend.addSquaredNorms(tape.examples, window.outChannels, bias, stride, biasNorms);
+    if (biasNorms)
+      backend.addSquaredNorms(tape.examples, window.outChannels, bias, stride, biasNorms, slots.mask(tape, kBias).bits);
   }
 
   void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) override {
@@ -168,7 +169,7 @@ class Conv2d : public Layer {
 
   void addWrittenNorm(Tape& tape, int64_t b, const float* gradient, double* norm) {
     double squared = 0;
-    backend.addSquaredNorms(1, weights(), gradient, 0, &squared);
+    backend.addSquaredNorms(1, weights(), gradient, 0, &squared, slots.mask(tape, kWeight).bits);
     if (tape.cancels && !patchesMayCancel(tape, b, squared) && addProductNorm(tape, b, squared, norm)) return;
     if (tape.cancels) tape.cancels[b] = true;
     *norm += squared;
@@ -196,6 +197,7 @@ class Conv2d : public Layer {
   const float* scaledGradient(Tape& tape, const float* factors, float* room) {
     if (factors == nullptr) return tape.outputGradient;
     backend.scaleRows(tape.examples, outputElements, factors, tape.outputGradient, room);
+    if (!tape.masks.empty()) backend.zeroCoarse(tape.examples * outputElements, room);
     clearCancelling(backend, tape, outputElements, room);
     return room;
   }

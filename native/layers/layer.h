@@ -15,6 +15,20 @@
 
 namespace hushgrad {
 
+// Whole rows or columns of a weight [out, in] that take part, by bit and by index in ascending order.
+struct Slices {
+  const uint8_t* bits = nullptr;
+  const int32_t* kept = nullptr;
+  int64_t count = 0;
+};
+
+// Which coordinates of a parameter's gradient take part under sparsification. bits null: all of them.
+struct SlotMask {
+  const uint8_t* bits = nullptr;    // in the layer's own element order: bit i % 8 of byte i / 8, padding 0
+  const Slices* rows = nullptr;     // where the bits are whole rows of a matrix [out, in]
+  const Slices* columns = nullptr;  // where they are whole columns
+};
+
 // What the engine knows when it makes a layer.
 struct LayerSetup {
   const NodeSpec& node;
@@ -23,6 +37,7 @@ struct LayerSetup {
   int64_t capacity;         // most examples in a chunk
   bool needsInputGradient;  // false for a layer fed by the model's input alone
   Backend& backend;
+  bool masked = false;  // whether a tape may hold masks
 };
 
 // Everything of one layer for one chunk. Pointers are fixed when memory is planned; only the first block changes.
@@ -43,6 +58,7 @@ struct Tape {
   // cancel, so that their gradient must be written out before it is added (see addWeightedSum).
   char* cancels = nullptr;
   std::vector<const float*> parameters;  // by slot, PyTorch's layout; null where the layer goes without
+  std::vector<SlotMask> masks;           // by slot; empty: every coordinate takes part
 };
 
 // Floating-point operations and bytes moved for one example.
@@ -102,9 +118,12 @@ class Layer {
   // A result below 0.1 × its terms' magnitudes has cancelled: it is recomputed from the written-out gradient, and
   // tape.cancels[b], where there is one, says so.
   virtual bool hasGhostNorm() const { return false; }
+  // Whether it honours the tape's masks: the norm of the coordinates that take part.
+  virtual bool hasMaskedGhostNorm() const { return false; }
   virtual void addGhostNorms(Tape& tape, double* const* norms) { (void)tape, (void)norms; }
   // 2. gradients[slot] + b·stride = g_b. Overwrites, padding included. Where norms is not null, norms[slot][b] +=
-  // ‖g_b‖², taken while g_b still lies in the nearest cache, and tape.cancels is set as by addGhostNorms.
+  // ‖g_b‖² of the coordinates that take part, taken while g_b still lies in the nearest cache, and tape.cancels is set
+  // as by addGhostNorms. g_b itself is whole.
   virtual void writeGradients(Tape& tape, float* const* gradients, int64_t stride, double* const* norms) {
     (void)tape, (void)gradients, (void)stride, (void)norms;
   }
@@ -121,15 +140,17 @@ class Layer {
   // addWeightedSum's sums.
 
   virtual int64_t operandFloats(size_t slot) const { return (void)slot, 0; }  // an example; 0: cannot be put off
-  // operands + b·operandFloats(slot) = what the product needs of g_b, weighted by factors[b] (null: all ones).
+  // operands + b·operandFloats(slot) = what the product needs of g_b, weighted by factors[b] (null: all ones). Under a
+  // mask of rows or columns, of those that take part alone.
   virtual void keepOperands(Tape& tape, size_t slot, const float* factors, float* operands) {
     (void)tape, (void)slot, (void)factors, (void)operands;
   }
   // Makes elements first … first + count of Σ_b factor·g_b over `examples` kept ones, somewhere in `room`, which holds
-  // tileFloats(slot, count); returns where they begin. Safe to call from several workers at once.
-  virtual const float* multiplyOperands(size_t slot, int64_t examples, const float* operands, int64_t first,
-                                        int64_t count, float* room) const {
-    return (void)slot, (void)examples, (void)operands, (void)first, (void)count, room;
+  // tileFloats(slot, count); returns where they begin. What does not take part under the mask that the operands were
+  // kept with is left undefined. Safe to call from several workers at once.
+  virtual const float* multiplyOperands(size_t slot, const SlotMask& mask, int64_t examples, const float* operands,
+                                        int64_t first, int64_t count, float* room) const {
+    return (void)slot, (void)mask, (void)examples, (void)operands, (void)first, (void)count, room;
   }
   virtual int64_t tileFloats(size_t slot, int64_t count) const { return (void)slot, count; }
 

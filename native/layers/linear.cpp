@@ -20,6 +20,7 @@ class Linear : public Layer {
         in(setup.node.attributes.integer("inFeatures")),
         out(setup.node.attributes.integer("outFeatures")),
         positions(elementCount(setup.inputShapes.at(0)) / in),
+        masked(setup.masked),
         ghost(setup.backend, {positions, 1, in, out}),
         inputSquares(static_cast<size_t>(capacity)),
         outputSquares(static_cast<size_t>(capacity)) {}
@@ -69,6 +70,7 @@ class Linear : public Layer {
   }
 
   bool hasGhostNorm() const override { return true; }
+  bool hasMaskedGhostNorm() const override { return positions == 1; }
 
   void addGhostNorms(Tape& tape, double* const* norms) override {
     double* weight = slots.of(norms, kWeight);
@@ -91,7 +93,7 @@ class Linear : public Layer {
     if (bias == nullptr) return;
     backend.sumPositions(tape.examples, positions, out, tape.outputGradient, bias, stride);
     double* biasNorms = slots.of(norms, kBias);
-    if (biasNorms) backend.addSquaredNorms(tape.examples, out, bias, stride, biasNorms);
+    if (biasNorms) backend.addSquaredNorms(tape.examples, out, bias, stride, biasNorms, slots.mask(tape, kBias).bits);
   }
 
   void addWeightedSum(Tape& tape, const float* const* factors, float* const* sums) override {
@@ -120,32 +122,36 @@ class Linear : public Layer {
   }
 
   void keepOperands(Tape& tape, size_t slot, const float* factors, float* operands) override {
+    const SlotMask mask = slots.mask(tape, slot);
     for (int64_t b = 0; b < tape.examples; ++b, operands += operandFloats(slot)) {
-      std::copy_n(input(tape, b), in, operands);
+      gather(mask.columns, in, input(tape, b), operands);
       float* scaled = operands + outputGradientOffset();
-      if (factors == nullptr)
-        std::copy_n(outputGradient(tape, b), out, scaled);
-      else
-        backend.scaleRows(1, out, factors + b, outputGradient(tape, b), scaled);
+      const int64_t kept = gather(mask.rows, out, outputGradient(tape, b), scaled);
+      if (factors == nullptr) continue;
+      backend.scaleRows(1, kept, factors + b, scaled, scaled);
+      if (mask.bits != nullptr) backend.zeroCoarse(kept, scaled);
     }
   }
 
-  // Whole rows of the weight, the first and the last of which may stick out of the tile.
-  const float* multiplyOperands(size_t slot, int64_t examples, const float* operands, int64_t first, int64_t count,
-                                float* room) const override {
+  // Whole rows of the weight, the first and the last of which may stick out of the tile. Under a mask of rows or
+  // columns the product of those that take part, spread to their places.
+  const float* multiplyOperands(size_t slot, const SlotMask& mask, int64_t examples, const float* operands,
+                                int64_t first, int64_t count, float* room) const override {
     const int64_t row = first / in;
+    const Range rows = keptIn(mask.rows, row, (first + count - 1) / in + 1);
     Gemm product;
     product.transposeA = true;
-    product.m = (first + count - 1) / in - row + 1;
-    product.n = in;
+    product.m = rows.count;
+    product.n = mask.columns ? mask.columns->count : in;
     product.k = examples;
-    product.a = operands + outputGradientOffset() + row;
+    product.a = operands + outputGradientOffset() + rows.first;
     product.lda = operandFloats(slot);
     product.b = operands;
     product.ldb = operandFloats(slot);
     product.c = room;
-    product.ldc = in;
-    backend.gemm(product);
+    product.ldc = product.n;
+    if (product.m > 0 && product.n > 0) backend.gemm(product);
+    spread(mask, row, rows, product.n, room);
     return room + first - row * in;
   }
   int64_t tileFloats(size_t slot, int64_t count) const override { return (void)slot, count + 2 * in; }
@@ -171,9 +177,43 @@ class Linear : public Layer {
   static double floatBytes(int64_t count) { return sizeof(float) * static_cast<double>(count); }
   double productFlops() const { return 2.0 * positions * in * out; }
   int64_t sumScratch() const { return Scratch::sizeOf({capacity * positions * out, positions == 1 ? 0 : in * out}); }
-  int64_t normScratch() const { return positions == 1 ? 0 : std::max(ghost.scratchFloats(), in * out); }
+  int64_t normScratch() const {
+    if (positions > 1) return std::max(ghost.scratchFloats(), in * out);
+    return masked ? backend.maskedOuterFloats(out) : 0;
+  }
   const float* input(const Tape& tape, int64_t b) const { return tape.inputs[0] + b * positions * in; }
   const float* outputGradient(const Tape& tape, int64_t b) const { return tape.outputGradient + b * positions * out; }
+
+  struct Range {
+    int64_t first, count;
+  };
+
+  // Which of the kept slices are those of first … last; without slices, all are kept.
+  static Range keptIn(const Slices* slices, int64_t first, int64_t last) {
+    if (slices == nullptr) return {first, last - first};
+    const int32_t* end = slices->kept + slices->count;
+    const int32_t* from = std::lower_bound(slices->kept, end, first);
+    return {from - slices->kept, std::lower_bound(from, end, last) - from};
+  }
+
+  // The kept elements of x side by side; returns how many.
+  static int64_t gather(const Slices* slices, int64_t count, const float* x, float* kept) {
+    if (slices == nullptr) return std::copy_n(x, count, kept), count;
+    for (int64_t k = 0; k < slices->count; ++k) kept[k] = x[slices->kept[k]];
+    return slices->count;
+  }
+
+  // From rows that lie side by side to their places in a tile that begins with row `row`. Backwards, for no element
+  // moves to the left.
+  void spread(const SlotMask& mask, int64_t row, const Range& rows, int64_t width, float* room) const {
+    for (int64_t r = rows.count - 1; mask.rows != nullptr && r >= 0; --r) {
+      const float* from = room + r * in;
+      std::copy_backward(from, from + in, room + (mask.rows->kept[rows.first + r] - row + 1) * in);
+    }
+    for (int64_t r = rows.count - 1; mask.columns != nullptr && r >= 0; --r) {
+      for (int64_t k = width - 1; k >= 0; --k) room[r * in + mask.columns->kept[k]] = room[r * width + k];
+    }
+  }
 
   // weight = eᵀ·a + beta · weight over `rows` positions.
   void multiply(int64_t rows, const float* a, const float* e, float beta, float* weight) {
@@ -195,13 +235,14 @@ class Linear : public Layer {
   const float* scaledGradient(Tape& tape, const float* factors, float* room) {
     if (factors == nullptr) return tape.outputGradient;
     backend.scaleRows(tape.examples, positions * out, factors, tape.outputGradient, room);
+    if (!tape.masks.empty()) backend.zeroCoarse(tape.examples * positions * out, room);
     clearCancelling(backend, tape, positions * out, room);
     return room;
   }
 
   void addWrittenNorm(Tape& tape, int64_t b, const float* gradient, double* norm) {
     double squared = 0;
-    backend.addSquaredNorms(1, in * out, gradient, 0, &squared);
+    backend.addSquaredNorms(1, in * out, gradient, 0, &squared, slots.mask(tape, kWeight).bits);
     *norm += squared;
     if (!tape.cancels || positions == 1) return;
     double inputSquares = 0, outputSquares = 0;
@@ -210,18 +251,22 @@ class Linear : public Layer {
     tape.cancels[b] = termsMayCancel(inputSquares * outputSquares, squared, positions);
   }
 
-  // One position: g = e aᵀ, so ‖g‖² = ‖a‖²‖e‖², with nothing that could cancel.
+  // One position: g = e aᵀ, so ‖g‖² = ‖a‖²‖e‖², with nothing that could cancel; of whole rows or columns likewise.
   void addOuterProductNorms(Tape& tape, double* weight, double* bias) {
+    if (bias != nullptr)
+      backend.addSquaredNorms(tape.examples, out, tape.outputGradient, out, bias, slots.mask(tape, kBias).bits);
+    if (weight == nullptr) return;
+    const SlotMask mask = slots.mask(tape, kWeight);
+    if (mask.bits != nullptr && mask.rows == nullptr && mask.columns == nullptr) {
+      return backend.addMaskedOuterNorms({tape.examples, out, in, tape.inputs[0], tape.outputGradient, mask.bits},
+                                         tape.scratch, weight);
+    }
+    auto bitsOf = [](const Slices* slices) { return slices == nullptr ? nullptr : slices->bits; };
     std::fill(outputSquares.begin(), outputSquares.end(), 0.0);
-    backend.addSquaredNorms(tape.examples, out, tape.outputGradient, out, outputSquares.data());
-    if (weight != nullptr) {
-      std::fill(inputSquares.begin(), inputSquares.end(), 0.0);
-      backend.addSquaredNorms(tape.examples, in, tape.inputs[0], in, inputSquares.data());
-    }
-    for (int64_t b = 0; b < tape.examples; ++b) {
-      if (weight != nullptr) weight[b] += inputSquares[b] * outputSquares[b];
-      if (bias != nullptr) bias[b] += outputSquares[b];
-    }
+    std::fill(inputSquares.begin(), inputSquares.end(), 0.0);
+    backend.addSquaredNorms(tape.examples, out, tape.outputGradient, out, outputSquares.data(), bitsOf(mask.rows));
+    backend.addSquaredNorms(tape.examples, in, tape.inputs[0], in, inputSquares.data(), bitsOf(mask.columns));
+    for (int64_t b = 0; b < tape.examples; ++b) weight[b] += inputSquares[b] * outputSquares[b];
   }
 
   void addGramNorms(Tape& tape, double* norms) {
@@ -239,6 +284,7 @@ class Linear : public Layer {
 
   const Slots slots;
   const int64_t in, out, positions;
+  const bool masked;
   const GhostNorm ghost;
   std::vector<double> inputSquares, outputSquares;
 };

@@ -39,7 +39,9 @@ void NormalizationLayer::writeGradients(Tape& tape, float* const* gradients, int
                                       weight, bias, stride);
   for (size_t slot : {kWeight, kBias}) {
     double* sums = slots.of(norms, slot);
-    if (sums) backend.addSquaredNorms(tape.examples, normalization.channels, gradients[slot], stride, sums);
+    if (sums)
+      backend.addSquaredNorms(tape.examples, normalization.channels, gradients[slot], stride, sums,
+                              slots.mask(tape, slot).bits);
   }
 }
 

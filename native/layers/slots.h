@@ -25,6 +25,7 @@ class Slots {
     return list != nullptr && has(slot) ? list[slot] : nullptr;
   }
   const float* parameter(const Tape& tape, size_t slot) const { return of(tape.parameters.data(), slot); }
+  SlotMask mask(const Tape& tape, size_t slot) const { return tape.masks.empty() ? SlotMask{} : tape.masks[slot]; }
 
  private:
   bool weight, bias;

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <limits>
+#include <cstring>
 #include <stdexcept>
 
 #undef HWY_TARGET_INCLUDE
@@ -47,6 +46,14 @@ void noisyGradient(int lanes, const float* const* sums, int64_t first, int64_t c
   });
 }
 
+// What does not take part becomes 0 by selection: a sum may hold anything there.
+void selectKept(const uint8_t* mask, int64_t count, float* HWY_RESTRICT gradient) {
+  forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
+    const auto kept = cpu::HWY_NAMESPACE::maskAt(d, mask, static_cast<int64_t>(i));
+    hn::StoreU(hn::IfThenElseZero(kept, hn::LoadU(d, gradient + i)), d, gradient + i);
+  });
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace hushgrad
 HWY_AFTER_NAMESPACE();
@@ -55,19 +62,59 @@ HWY_AFTER_NAMESPACE();
 namespace hushgrad {
 HWY_EXPORT(plainGradient);
 HWY_EXPORT(noisyGradient);
+HWY_EXPORT(selectKept);
 
 // Long enough to spread an optimizer's set-up thin, short enough to stay in cache with sums, parameter and state.
 constexpr int64_t kUpdateBlock = 4 * GaussianNoise::kBlock;
 constexpr size_t kMostSlots = 8;
 
+// Below this share of kept coordinates, spreading samples costs less than drawing those that would be dropped.
+constexpr int64_t kFew = 8;
+
+static int64_t countBits(const uint8_t* mask, int64_t count) {
+  int64_t bits = 0;
+  for (int64_t i = 0; i < count; i += 64) {
+    uint64_t word;
+    std::memcpy(&word, mask + i / 8, sizeof word);
+    if (count - i < 64) word &= (uint64_t{1} << (count - i)) - 1;
+    bits += __builtin_popcountll(word);
+  }
+  return bits;
+}
+
+// The first `kept` floats to the places of the mask's bits. Backwards, for none moves to the left.
+static void spread(const uint8_t* mask, int64_t count, int64_t kept, float* values) {
+  for (int64_t byte = (count - 1) / 8; kept > 0; --byte) {
+    for (unsigned bits = mask[byte]; bits != 0;) {
+      const int bit = 31 - __builtin_clz(bits);
+      bits ^= 1u << bit;
+      if (8 * byte + bit < count) values[8 * byte + bit] = values[--kept];
+    }
+  }
+}
+
+// Standard normals where the mask has its bits, anything elsewhere. Few kept coordinates take the block's first samples
+// one after the other, so that no others need be drawn.
+static void blockNoise(const PrivatizeRange& range, int64_t first, int64_t count, const uint8_t* mask, float* out) {
+  const int64_t kept = mask == nullptr ? count : countBits(mask, count);
+  const bool few = kept <= count / kFew;
+  if (kept == 0) return;
+  range.noise->fill(range.noiseStream, range.noiseFirst + static_cast<uint64_t>(first), few ? kept : count, out,
+                    range.worker);
+  if (few) spread(mask, count, kept, out);
+}
+
 static void blockGradient(const PrivatizeRange& range, int64_t first, int64_t count, float* gradient) {
   const float scale = static_cast<float>(1 / range.normalizer);
+  const uint8_t* mask = range.mask == nullptr ? nullptr : range.mask + first / 8;
   if (range.noise == nullptr || range.noiseDeviation == 0) {
-    return HWY_DYNAMIC_DISPATCH(plainGradient)(range.lanes, range.sums, first, count, scale, gradient);
+    HWY_DYNAMIC_DISPATCH(plainGradient)(range.lanes, range.sums, first, count, scale, gradient);
+  } else {
+    blockNoise(range, first, count, mask, gradient);
+    HWY_DYNAMIC_DISPATCH(noisyGradient)
+    (range.lanes, range.sums, first, count, deviationAtLeast(range.noiseDeviation), scale, gradient);
   }
-  range.noise->fill(range.noiseStream, range.noiseFirst + static_cast<uint64_t>(first), count, gradient, range.worker);
-  HWY_DYNAMIC_DISPATCH(noisyGradient)
-  (range.lanes, range.sums, first, count, deviationAtLeast(range.noiseDeviation), scale, gradient);
+  if (mask != nullptr) HWY_DYNAMIC_DISPATCH(selectKept)(mask, count, gradient);
 }
 
 void privatizeAndUpdate(const PrivatizeRange& range, const Optimizer& optimizer, const OptimizerStep& step) {

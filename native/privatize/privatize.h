@@ -19,6 +19,9 @@ struct PrivatizeRange {
   float* parameter;
   float* const* state;  // [slots][count]
   int worker;
+  // Bit i % 8 of byte i / 8 for coordinate i: where it is 0 the gradient is 0, whatever the sums hold, and no noise is
+  // drawn. null: every coordinate takes part. Readable 8 bytes beyond the last bit.
+  const uint8_t* mask = nullptr;
 };
 
 void privatizeAndUpdate(const PrivatizeRange& range, const Optimizer& optimizer, const OptimizerStep& step);

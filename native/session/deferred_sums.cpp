@@ -22,10 +22,11 @@ DeferredSums::DeferredSums(const std::vector<std::unique_ptr<Layer>>& layers, co
     if (layout.parameters[p].deferred) places[p] = memory.get() + offsets[p];
 }
 
-const float* DeferredSums::tile(size_t parameter, int64_t first, int64_t count, int worker) const {
+const float* DeferredSums::tile(size_t parameter, const SlotMask& mask, int64_t first, int64_t count,
+                                int worker) const {
   const GradientLayout::Place& place = layout.parameters[parameter];
   const Layer& layer = *layers[static_cast<size_t>(place.node)];
-  return layer.multiplyOperands(place.slot, kept, operands(parameter), first, count, room(worker));
+  return layer.multiplyOperands(place.slot, mask, kept, operands(parameter), first, count, room(worker));
 }
 
 }  // namespace hushgrad

@@ -27,8 +27,9 @@ class DeferredSums {
   void keep(int64_t examples) { kept = examples; }
   void forget() { kept = 0; }
 
-  // Elements first … first + count of the parameter's sum; valid until the worker's next tile.
-  const float* tile(size_t parameter, int64_t first, int64_t count, int worker) const;
+  // Elements first … first + count of the parameter's sum; valid until the worker's next tile. What the mask leaves out
+  // is undefined.
+  const float* tile(size_t parameter, const SlotMask& mask, int64_t first, int64_t count, int worker) const;
   // Memory for one tile, for a caller that fills it otherwise.
   float* room(int worker) const { return rooms.get() + worker * roomFloats; }
 

@@ -21,17 +21,19 @@ static bool ghostIsCheaper(const Graph& graph, const Layer& layer, size_t node) 
   return ghost < written;
 }
 
-static Method chooseMethod(const Graph& graph, const Layer& layer, size_t node, const StrategyRow& strategy) {
+static Method chooseMethod(const Graph& graph, const Layer& layer, size_t node, const StrategyRow& strategy,
+                           bool masked) {
+  const bool ghost = masked ? layer.hasMaskedGhostNorm() : layer.hasGhostNorm();
   switch (strategy.norm) {
     case NormBy::nothing:
     case NormBy::writtenOut:
       return {strategy.norm, strategy.sum};
     case NormBy::ghost:
-      return {layer.hasGhostNorm() ? NormBy::ghost : NormBy::writtenOut, strategy.sum};
+      return {ghost ? NormBy::ghost : NormBy::writtenOut, strategy.sum};
     case NormBy::cheaper:
       break;
   }
-  if (layer.hasGhostNorm() && ghostIsCheaper(graph, layer, node)) return {NormBy::ghost, SumBy::keptOutputGradient};
+  if (ghost && ghostIsCheaper(graph, layer, node)) return {NormBy::ghost, SumBy::keptOutputGradient};
   return {NormBy::writtenOut, SumBy::writtenOut};
 }
 
@@ -43,10 +45,10 @@ const char* Method::name() const {
 }
 
 std::vector<Method> chooseMethods(const Graph& graph, const std::vector<std::unique_ptr<Layer>>& layers,
-                                  const StrategyRow& strategy) {
+                                  const StrategyRow& strategy, bool masked) {
   std::vector<Method> methods(graph.nodes.size());
   for (size_t node = 0; node < graph.nodes.size(); ++node)
-    if (graph.trains(node)) methods[node] = chooseMethod(graph, *layers[node], node, strategy);
+    if (graph.trains(node)) methods[node] = chooseMethod(graph, *layers[node], node, strategy, masked);
   return methods;
 }
 

@@ -15,9 +15,10 @@ struct Method {
   const char* name() const;
 };
 
-// By node; nodes without trainable parameters get the default.
+// By node; nodes without trainable parameters get the default. `masked`: norms are those of the coordinates that take
+// part, which a ghost norm can tell of some layers only.
 std::vector<Method> chooseMethods(const Graph& graph, const std::vector<std::unique_ptr<Layer>>& layers,
-                                  const StrategyRow& strategy);
+                                  const StrategyRow& strategy, bool masked);
 
 // What a chunk costs in memory traffic: `perChunk` bytes whatever its size (weights, accumulators), and
 // `perExample` bytes of activations and gradients for each example.

@@ -33,6 +33,14 @@ void Program::pointAt(float* sums, bool fresh, int64_t row) {
     }
 }
 
+void Program::setMasks(const SessionMask& mask) {
+  for (Node& node : nodes) {
+    node.tape.masks.clear();
+    for (int parameter : node.spec->parameters)
+      node.tape.masks.push_back(parameter < 0 ? SlotMask{} : mask.slot(static_cast<size_t>(parameter)));
+  }
+}
+
 void Program::accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStatistics& statistics) {
   pointAt(sums, fresh, chunk.firstRow);
   weights = chunk.weights;
@@ -206,7 +214,8 @@ void Program::addWrittenNorms(Node& node, int64_t first, int64_t examples) {
   for (size_t slot = 0; slot < node.gradients.size(); ++slot)
     if (node.gradients[slot])
       setup.backend.addSquaredNorms(examples, node.layer->gradientFloats(slot),
-                                    node.gradients[slot] + first * node.stride, node.stride, node.norms[slot] + first);
+                                    node.gradients[slot] + first * node.stride, node.stride, node.norms[slot] + first,
+                                    node.tape.masks.empty() ? nullptr : node.tape.masks[slot].bits);
 }
 
 void Program::addWrittenRows(Node& node, int64_t first, int64_t examples, bool weighted) {
@@ -220,7 +229,7 @@ void Program::addWrittenRows(Node& node, int64_t first, int64_t examples, bool w
 // Strategies that keep whole per-example gradients: norm, factor and sum as separate passes over all of them, or
 // block by block, while a block's rows still lie in cache.
 void Program::clipWholeRows(int64_t examples, float* sums) {
-  if (setup.strategy.fusedPasses && flat()) return clipWholeRowsFused(examples, sums);
+  if (setup.strategy.fusedPasses && flat() && !masked()) return clipWholeRowsFused(examples, sums);
   int64_t rowBytes = gradientLayout.columns * static_cast<int64_t>(sizeof(float));
   int64_t block = setup.strategy.fusedPasses ? std::max<int64_t>(1, kBlockBytes / rowBytes) : examples;
   for (int64_t first = 0; first < examples; first += block) {

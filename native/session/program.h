@@ -13,6 +13,7 @@
 #include "session/gradient_layout.h"
 #include "session/methods.h"
 #include "session/session.h"
+#include "session/session_mask.h"
 
 namespace hushgrad {
 
@@ -50,6 +51,9 @@ class Program {
   // Floats of the buffers that belong to a node: its output, its gradient, what it saves or writes out. Buffers that
   // are not alive together share memory, so these add up to more than floats().
   int64_t nodeFloats(size_t node) const;
+
+  // What drops out of norms from here on; the mask's memory is read until the next call.
+  void setMasks(const SessionMask& mask);
 
   // Forward, losses, backward; adds the chunk's clipped sum to `sums` (layout().laneColumns floats), or keeps its
   // operands, and its diagnostics to `statistics`.
@@ -105,6 +109,7 @@ class Program {
   bool wholeRows() const { return setup.strategy.sum == SumBy::writtenOut; }
   bool secondPass() const { return setup.strategy.sum == SumBy::secondBackward; }
   bool flat() const { return setup.session.clipping.groups() == 1; }
+  bool masked() const { return setup.session.sparsification != Sparsification::none; }
 
   // Times of the memory plan: forward of node i at i, and so on.
   int nodeCount() const { return static_cast<int>(setup.graph.nodes.size()); }

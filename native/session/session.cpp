@@ -18,9 +18,10 @@ static int64_t aligned(int64_t floats) {
   return (floats + 15) / 16 * 16;
 }
 
-static std::vector<std::unique_ptr<Layer>> makeLayers(const Graph& graph, int64_t capacity, Backend& backend) {
+static std::vector<std::unique_ptr<Layer>> makeLayers(const Graph& graph, int64_t capacity, Backend& backend,
+                                                      bool masked) {
   std::vector<std::unique_ptr<Layer>> layers;
-  for (size_t i = 0; i < graph.nodes.size(); ++i) layers.push_back(makeNodeLayer(graph, i, capacity, backend));
+  for (size_t i = 0; i < graph.nodes.size(); ++i) layers.push_back(makeNodeLayer(graph, i, capacity, backend, masked));
   return layers;
 }
 
@@ -64,16 +65,16 @@ void Session::Impl::choose() {
   if (spec.deterministic) threads = std::min(threads, kDeterministicLanes);
   lanes = spec.deterministic ? kDeterministicLanes : threads;
 
-  layers = makeLayers(graph, 1, backend);
-  methods = chooseMethods(graph, layers, strategy);
+  layers = makeLayers(graph, 1, backend, masked());
+  methods = chooseMethods(graph, layers, strategy, masked());
   chunkSize = spec.chunkSize;
   if (chunkSize == 0) chunkSize = chooseChunkSize(trafficOf(graph, layers, methods), machine().l2Bytes);
   if (strategy.oneExample) chunkSize = 1;
   const int64_t round = chunkSize * lanes;
   sliceSize = (kLeastSlice + round - 1) / round * round;
   if (chunkSize == 1) return;
-  layers = makeLayers(graph, chunkSize, backend);
-  methods = chooseMethods(graph, layers, strategy);
+  layers = makeLayers(graph, chunkSize, backend, masked());
+  methods = chooseMethods(graph, layers, strategy, masked());
 }
 
 // ---- Memory that all workers share
@@ -109,6 +110,7 @@ void Session::Impl::allocate() {
   deferred = std::make_unique<DeferredSums>(layers, layout, sliceSize, threads);
   freshLanes.assign(static_cast<size_t>(lanes), true);
   unpackedMemory = allocateFloats(threads * unpackedFloats);
+  if (masked()) mask = std::make_unique<SessionMask>(spec.sparsification, graph, layers, layout);
 }
 
 ProgramSetup Session::Impl::programSetup(const StrategyRow& row, std::vector<Method> chosen, int64_t capacity) const {
@@ -159,7 +161,7 @@ void Session::Impl::describe() {
   }
   int64_t shared = parameterFloats * (1 + optimizer->slots()) + packedFloats + lanes * layout.laneColumns +
                    deferred->floats() + threads * unpackedFloats;
-  plan.parameterBytes = 4 * shared;
+  plan.parameterBytes = 4 * shared + (mask ? mask->bytes() : 0);
   plan.workerBytes = 4 * threads * programs[0]->floats();
   plan.totalBytes = plan.parameterBytes + plan.workerBytes;
 }
@@ -212,6 +214,9 @@ void Session::setDropoutKey(uint64_t key) {
 
 void Session::setThresholds(const double* thresholds) {
   std::copy_n(thresholds, impl->spec.clipping.thresholds.size(), impl->spec.clipping.thresholds.begin());
+}
+void Session::setMask(const MaskDraw& draw) {
+  impl->setMask(draw);
 }
 
 bool Session::accumulate(const BatchView& batch, const std::atomic<bool>* cancelled) {

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "clipping/clipping.h"
+#include "clipping/random_subset.h"
 #include "clipping/strategy.h"
 #include "graph/spec.h"
 #include "losses/loss.h"
@@ -26,6 +27,11 @@
 
 namespace hushgrad {
 
+// What random sparsification drops: coordinates, or slices of the parameters with two dimensions and more: rows (output
+// units, channels: index of dimension 0; of vectors, their elements), columns (elements of the dimensions after it, as
+// one), channels (index of dimension 1 with all taps). Vectors keep everything under columns and channels.
+enum class Sparsification { none, elements, rows, columns, channels };
+
 struct SessionSpec {
   ModelSpec model;
   std::string loss;
@@ -33,6 +39,7 @@ struct SessionSpec {
   ClippingSpec clipping;
   Strategy strategy = Strategy::autoSelect;
   OptimizerSpec optimizer;
+  Sparsification sparsification = Sparsification::none;
   int64_t chunkSize = 0;  // examples a worker executes together; 0: chosen from cache and memory sizes
   int threads = 0;        // 0: one a core
   bool deterministic = false;
@@ -67,7 +74,7 @@ struct UpdateSpec {
 
 // The outcome of the first update, for the check that every trainable parameter moved.
 struct UpdateResult {
-  std::vector<bool> moved;  // by parameter; frozen ones count as moved
+  std::vector<bool> moved;  // by parameter; frozen ones, and those that are dropped as a whole, count as moved
 };
 
 struct LayerPlan {
@@ -106,6 +113,11 @@ class Session {
   void setNoiseKey(const NoiseKey& key);         // 256 bits, of this session's noise alone
   void setDropoutKey(uint64_t key);              // of the steps from here on, counted from this call
   void setThresholds(const double* thresholds);  // C by group, finite and > 0, from the next batch on
+
+  // From here on drops what (key, refresh, rate) says: from per-example gradients before their norms, from sums and
+  // noise. Nothing is dropped before the first call. Throws std::logic_error in a session without sparsification, or in
+  // the midst of a logical batch.
+  void setMask(const MaskDraw& draw);
 
   // Adds the batch's clipped sum to the accumulators. Between chunks `cancelled` is looked at; when it is set, the
   // accumulators are cleared and false comes back.

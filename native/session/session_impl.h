@@ -11,6 +11,7 @@
 #include "session/deferred_sums.h"
 #include "session/program.h"
 #include "session/session.h"
+#include "session/session_mask.h"
 
 namespace hushgrad {
 
@@ -45,6 +46,7 @@ class Session::Impl {
   std::vector<float*> packed;               // by node; null: nothing to pack
   int64_t parameterFloats = 0, packedFloats = 0, unpackedFloats = 0;
 
+  std::unique_ptr<SessionMask> mask;               // null without sparsification
   std::vector<std::unique_ptr<Program>> programs;  // by worker
   std::unique_ptr<Program> diagnostics;            // writes out gradients one by one; made when first asked for
   std::unique_ptr<Optimizer> optimizer;
@@ -69,6 +71,7 @@ class Session::Impl {
   BatchStatistics statistics;
   SessionPlan plan;
 
+  bool masked() const { return spec.sparsification != Sparsification::none; }
   float* laneSums(int lane) { return laneMemory.get() + lane * layout.laneColumns; }
   uint64_t stepDropoutKey() const { return dropoutKey + 0xd1342543de82ef95u * (stepsTaken + 1); }
 
@@ -90,6 +93,8 @@ class Session::Impl {
   // session_update.cpp
   UpdateResult update(const UpdateSpec& spec);
   void takeClippedSums(float* const* values);
+  void setMask(const MaskDraw& draw);
+  SlotMask slotMask(size_t parameter) const { return mask ? mask->slot(parameter) : SlotMask{}; }
   void planUpdate();
   void forEachTask(const std::function<void(const UpdateTask&, int worker)>& work);
   void runTask(const UpdateTask& task, const UpdateSpec& update, int worker);

@@ -107,7 +107,8 @@ void Session::Impl::perExampleGradients(const BatchView& batch, float* const* gr
   pack();
   if (!diagnostics) {
     const StrategyRow& naive = strategyRow(Strategy::naive);
-    diagnostics = std::make_unique<Program>(programSetup(naive, chooseMethods(graph, layers, naive), 1));
+    diagnostics = std::make_unique<Program>(programSetup(naive, chooseMethods(graph, layers, naive, masked()), 1));
+    if (mask) diagnostics->setMasks(*mask);
   }
   auto normsFrom = [&](const Program& program, int64_t first, int64_t count) {
     for (int group = 0; squaredNorms && group < spec.clipping.groups(); ++group)
@@ -121,8 +122,9 @@ void Session::Impl::perExampleGradients(const BatchView& batch, float* const* gr
     for (size_t p = 0; gradients && p < parameters.size(); ++p) {
       const GradientLayout::Place& place = layout.parameters[p];
       if (!gradients[p] || !place.trained) continue;
-      layers[static_cast<size_t>(place.node)]->unpackGradient(
-          place.slot, diagnostics->writtenGradient(p, 0), gradients[p] + b * elementCount(graph.parameters[p].shape));
+      float* gradient = gradients[p] + b * elementCount(graph.parameters[p].shape);
+      layers[static_cast<size_t>(place.node)]->unpackGradient(place.slot, diagnostics->writtenGradient(p, 0), gradient);
+      if (mask) mask->zeroDropped(p, gradient);
     }
   }
   // The strategy's own norms, which may be ghost norms, in place of the written-out ones.

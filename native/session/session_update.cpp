@@ -57,7 +57,7 @@ void Session::Impl::forEachTask(const std::function<void(const UpdateTask&, int)
 
 // What the slices before left is in `carried`, and this slice's operands with it.
 const float* Session::Impl::deferredTile(const UpdateTask& task, int worker) {
-  if (!carries) return deferred->tile(task.parameter, task.first, task.count, worker);
+  if (!carries) return deferred->tile(task.parameter, slotMask(task.parameter), task.first, task.count, worker);
   float* room = deferred->room(worker);
   const double* from = carried.data() + layout.parameters[task.parameter].offset + task.first;
   for (int64_t i = 0; i < task.count; ++i) room[i] = static_cast<float>(from[i]);
@@ -88,6 +88,8 @@ void Session::Impl::runTask(const UpdateTask& task, const UpdateSpec& update, in
   range.parameter = parameters[task.parameter] + task.first;
   range.state = state.data();
   range.worker = worker;
+  const uint8_t* bits = mask ? mask->bits(task.parameter) : nullptr;
+  range.mask = bits ? bits + task.first / 8 : nullptr;
   privatizeAndUpdate(range, *optimizer, update.optimizer);
 }
 
@@ -102,8 +104,10 @@ UpdateResult Session::Impl::update(const UpdateSpec& update) {
   forEachTask([&](const UpdateTask& task, int worker) { runTask(task, update, worker); });
 
   UpdateResult result;
-  for (size_t p = 0; p < parameters.size(); ++p)
-    result.moved.push_back(updated || !layout.parameters[p].trained || fingerprintOf(p) != fingerprints[p]);
+  for (size_t p = 0; p < parameters.size(); ++p) {
+    const bool mayMove = layout.parameters[p].trained && !(mask && mask->dropsAll(p));
+    result.moved.push_back(updated || !mayMove || fingerprintOf(p) != fingerprints[p]);
+  }
   updated = true;
   packedIsStale = true;
   ++stepsTaken;
@@ -125,7 +129,17 @@ void Session::Impl::takeClippedSums(float* const* values) {
     if (!task.deferred || !values[task.parameter]) return;
     std::copy_n(deferredTile(task, worker), task.count, values[task.parameter] + task.first);
   });
+  for (size_t p = 0; mask && p < parameters.size(); ++p)
+    if (values[p]) mask->zeroDropped(p, values[p]);
   forgetSums();
+}
+
+void Session::Impl::setMask(const MaskDraw& draw) {
+  if (!mask) throw std::logic_error("setMask: the session was made without sparsification");
+  if (accumulated > 0) throw std::logic_error("setMask: in the midst of a logical batch");
+  mask->draw(draw);
+  for (auto& program : programs) program->setMasks(*mask);
+  if (diagnostics) diagnostics->setMasks(*mask);
 }
 
 // Between the slices of one logical batch sums go over into float64: float32 sums of a hundred thousand clipped
@@ -135,7 +149,7 @@ void Session::Impl::carrySums() {
   if (!carries) std::fill(carried.begin(), carried.end(), 0.0);
   forEachTask([&](const UpdateTask& task, int worker) {
     if (!task.deferred) return;
-    const float* tile = deferred->tile(task.parameter, task.first, task.count, worker);
+    const float* tile = deferred->tile(task.parameter, slotMask(task.parameter), task.first, task.count, worker);
     double* to = carried.data() + layout.parameters[task.parameter].offset + task.first;
     for (int64_t i = 0; i < task.count; ++i) to[i] += tile[i];
   });

@@ -49,6 +49,8 @@ export interface NativeSessionSpec {
   };
   readonly strategy: StrategyName;
   readonly optimizer: { readonly kind: string; readonly attributes: Attributes };
+  /** What `setMask` drops: single coordinates, or whole slices of each parameter. */
+  readonly sparsification: "none" | "elements" | "rows" | "columns" | "channels";
   /** 0: chosen from cache and memory sizes. */
   readonly chunkSize: number;
   /** 0: one a core. */
@@ -123,6 +125,12 @@ export interface NativeSession {
   setNoiseKey(key: Uint8Array): void;
   /** 8 bytes. */
   setDropoutKey(key: Uint8Array): void;
+
+  /**
+   * From here on drops what the public key (32 bytes), the refresh's number and the rate in [0, 1] say. Not within a
+   * logical batch. Nothing is dropped before the first call.
+   */
+  setMask(key: Uint8Array, refresh: number, rate: number): Promise<void>;
 
   /** C by group, finite and > 0, from the next batch on. */
   setThresholds(thresholds: Float64Array): void;

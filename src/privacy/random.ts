@@ -159,7 +159,7 @@ function cipherBlocks(key: Uint8Array): () => Uint32Array {
   };
 }
 
-/** What one session draws on: its noise, its dropout masks, its first parameters. */
+/** What one session draws on: its noise, its masks, its first parameters. */
 export class SessionRandom {
   private keys: RandomKeys;
 
@@ -184,6 +184,11 @@ export class SessionRandom {
   /** Noise on a step's counts of norms, and on nothing else; another stream for every step. */
   countNoise(step: number): RandomStream {
     return this.keys.stream("counts", step);
+  }
+
+  /** 32 bytes of random sparsification; public, and used for nothing else. */
+  maskKey(): Uint8Array {
+    return this.keys.key("mask");
   }
 
   /** Fresh keys, so that going back to an earlier step uses no value twice. A seeded session repeats by design. */

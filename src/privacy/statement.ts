@@ -33,6 +33,8 @@ export interface PrivacyFacts {
   readonly schedules?: { readonly threshold: unknown; readonly noise: unknown } | undefined;
   /** σ of the planned steps, each once: what adaptive clipping divides between counts and gradients. */
   readonly noiseMultipliers?: readonly number[] | undefined;
+  /** Random sparsification, where there is any. */
+  readonly sparsification?: Readonly<Record<string, unknown>> | undefined;
   readonly strategy: string;
   /** A seeded run is reproducible by everyone who knows the seed. */
   readonly seeded: boolean;
@@ -92,6 +94,7 @@ export interface PrivacyStatement {
     readonly adaptive?: AdaptiveStatement;
   };
   readonly schedules: { readonly threshold: unknown; readonly noise: unknown };
+  readonly sparsification?: Readonly<Record<string, unknown>> & { readonly mask: string };
   readonly strategy: string;
   readonly seeded: boolean;
   readonly publicData: readonly string[];
@@ -120,6 +123,11 @@ const relationMeanings: Readonly<Record<Relation, string>> = {
   "zero-out":
     "neighbouring data sets differ by one example being replaced with one that contributes nothing; the data set's size was counted in the data and is not protected",
 };
+
+const publicMask =
+  "public: drawn from a key of its own, independent of the data, the noise and the sampling, and stored in the " +
+  "checkpoint; the same for all examples of a step, dropped from gradients before their norms and from the noise, so " +
+  "that sensitivity and accounting are unchanged";
 
 const inside = ["the model after each step, all steps together"];
 
@@ -167,6 +175,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     sampling: { ...facts.sampling, assumedByAccountant: "poisson", randomBits: 64 },
     clipping: describeClipping(facts),
     schedules: facts.schedules ?? { threshold: null, noise: null },
+    ...(facts.sparsification ? { sparsification: { ...facts.sparsification, mask: publicMask } } : {}),
     strategy: facts.strategy,
     seeded: facts.seeded,
     publicData: facts.publicData ?? [],

@@ -73,9 +73,16 @@ function summary(report: TrainingReport): Tile[] {
     ...(report.privacy === "none" ? [] : [{ label: "Delta δ", value: number(report.delta) }]),
     { label: "Noise σ", value: number(report.noiseMultiplier ?? 0) },
     { label: "Sampling rate q", value: number(report.samplingRate) },
+    ...sparsification(report),
     { label: "Steps", value: String(report.steps) },
     { label: "Peak memory", value: `${(report.peakBytes / 2 ** 20).toFixed(0)} MiB`, note: OUTSIDE },
   ];
+}
+
+function sparsification(report: TrainingReport): Tile[] {
+  const rate = report.metrics.findLast((row) => row.sparsificationRate !== undefined)?.sparsificationRate;
+  if (rate === undefined) return [];
+  return [{ label: "Sparsification", value: `${number(100 * rate)} %`, note: "in the last step; public" }];
 }
 
 function lossCard(report: TrainingReport): Promise<string> {

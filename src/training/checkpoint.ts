@@ -9,6 +9,7 @@ import { DataError } from "../data/dataset.js";
 import { readSafetensors, type Tensor as StoredTensor, writeSafetensors } from "../data/safetensors.js";
 import type { OptimizerState } from "./optimizer-state.js";
 import type { Session } from "./session.js";
+import type { SparsificationState } from "./sparsification.js";
 import type { Tensors } from "./tensors.js";
 
 /** Where a run stands, beside its tensors. */
@@ -33,6 +34,13 @@ const metadataSchema = z.object({
     .transform((text) => JSON.parse(text) as unknown)
     .pipe(z.array(z.number().positive()))
     .optional(),
+  /** Of sparsification: public. */
+  maskKey: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  maskRefresh: z.coerce.number().int().min(0).optional(),
+  maskRate: z.coerce.number().min(0).lt(1).optional(),
 });
 
 /** Writes both files, each whole or not at all. `notes` become the model file's metadata. */
@@ -55,7 +63,14 @@ export function saveCheckpoint(
     seconds: String(state.seconds),
     slots: String(optimizer.slots.length),
     thresholds: JSON.stringify(session.thresholds()),
+    ...maskMetadata(session.sparsification),
   });
+}
+
+function maskMetadata(state: SparsificationState | undefined): Record<string, string> {
+  if (!state) return {};
+  const { key, refresh, rate } = state;
+  return { maskKey: Buffer.from(key).toString("hex"), maskRefresh: String(refresh), maskRate: String(rate) };
 }
 
 export interface CheckpointPaths {
@@ -71,7 +86,7 @@ export function readRunState(path: string): RunState | undefined {
 /** Puts a state file's tensors into the session. Throws an error naming what is damaged or of another model. */
 export function restoreCheckpoint(path: string, session: Session): RunState {
   const { tensors, metadata } = readSafetensors(path);
-  const { step, seconds, slots, thresholds } = parseMetadata(path, metadata);
+  const { step, seconds, slots, thresholds, maskKey, maskRefresh, maskRate } = parseMetadata(path, metadata);
   session.loadParameters(withPrefix(path, tensors, "model."));
   const state: OptimizerState = {
     step,
@@ -79,6 +94,13 @@ export function restoreCheckpoint(path: string, session: Session): RunState {
   };
   session.loadOptimizerState(state);
   if (thresholds) session.loadThresholds(thresholds);
+  if (maskKey !== undefined && maskRefresh !== undefined && maskRate !== undefined) {
+    session.setSparsification({
+      key: new Uint8Array(Buffer.from(maskKey, "hex")),
+      refresh: maskRefresh,
+      rate: maskRate,
+    });
+  }
   return { step, seconds };
 }
 

@@ -25,6 +25,7 @@ import { clipFunctions, clipParameterNames } from "../privacy/clip-functions.js"
 import { type ClippingConfig, clippingConflict, clippingStyles } from "../privacy/sensitivity.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { ConfigError, configObject, nearest, parseConfigValue } from "./config-errors.js";
+import { sparsificationStructures } from "./sparsification.js";
 
 const allowed = (what: string) => `allowed: ${what}`;
 const positive = (what = "a number above 0") => z.number(allowed(what)).gt(0, allowed(what));
@@ -116,6 +117,16 @@ const clipping = configObject({
   ...clipParameterShape,
 }).superRefine(checkClippingTogether);
 
+const belowOne = "a number, at least 0 and below 1";
+const sparsification = configObject({
+  rate: z.number(allowed(belowOne)).min(0, allowed(belowOne)).lt(1, allowed(belowOne)),
+  refreshesPerEpoch: whole(1).default(1),
+  /** gradual: from 0 at the first refresh to `rate` at the last. */
+  cooling: choice(["gradual", "constant"]).default("gradual"),
+  /** Whole slices instead of single coordinates. */
+  structured: choice(sparsificationStructures).optional(),
+});
+
 const unitInterval = "a number above 0, at most 1";
 const strategies = ["auto", "none", "naive", "materialize", "fused", "reweight", "ghost"] as const;
 
@@ -132,6 +143,8 @@ export const configSchema = configObject({
   schedule: scheduleSchema.default({ type: "constant" }),
   privacy: privacy.optional(),
   clipping: clipping.default({ function: "abadi", style: "flat", threshold: 1 }),
+  /** Drops random coordinates from gradients and noise. */
+  sparsification: sparsification.optional(),
   /** Expected size q·N of a Poisson sample. */
   batchSize: positive().optional(),
   samplingRate: z.number(allowed(unitInterval)).gt(0, allowed(unitInterval)).max(1, allowed(unitInterval)).optional(),

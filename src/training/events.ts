@@ -16,6 +16,8 @@ export interface StepEvent {
   readonly noiseMultiplier?: number | undefined;
   /** Spent with this step; undefined without privacy. */
   readonly epsilon?: number | undefined;
+  /** Share of the coordinates that this step dropped; public. Undefined without sparsification. */
+  readonly sparsificationRate?: number | undefined;
   /** Outside ε, but for the thresholds. */
   readonly statistics: StepStatistics;
   /** Since the run began, interruptions not counted. */

@@ -16,6 +16,8 @@ export interface MetricsRow {
   readonly noiseMultiplier?: number | undefined;
   /** Spent so far; undefined in a run that is not private. */
   readonly epsilon?: number | undefined;
+  /** Share of the coordinates dropped in this step; public. */
+  readonly sparsificationRate?: number | undefined;
   readonly trainLoss?: number | undefined;
   readonly sampled: number;
   readonly leftOut: number;
@@ -42,6 +44,7 @@ function columns(seeded: boolean): readonly Column[] {
     { key: "threshold", header: "threshold" },
     { key: "noiseMultiplier", header: "noise_multiplier" },
     { key: "epsilon", header: seeded ? SEEDED : "epsilon" },
+    { key: "sparsificationRate", header: "sparsification_rate" },
     { key: "trainLoss", header: `${OUTSIDE}train_loss` },
     { key: "sampled", header: `${OUTSIDE}sampled` },
     { key: "leftOut", header: `${OUTSIDE}left_out` },

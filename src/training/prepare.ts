@@ -16,6 +16,7 @@ import { PrivacyMeter } from "./privacy-meter.js";
 import { RunDirectory, runPaths } from "./run-directory.js";
 import { RunFiles } from "./run-files.js";
 import { createSession, type Session } from "./session.js";
+import { refreshAt, type SparsificationRefresh } from "./sparsification.js";
 import type { TrainerOptions } from "./trainer.js";
 import { planTraining, type TrainingPlan } from "./training-plan.js";
 
@@ -30,17 +31,20 @@ export interface PreparedRun {
   learningRate(stepsTaken: number): number;
   /** What thresholds are multiplied by in that step. */
   thresholdFactor(stepsTaken: number): number;
+  /** What is dropped in the step after `stepsTaken` steps; undefined without sparsification. */
+  refresh(stepsTaken: number): SparsificationRefresh | undefined;
   /** Where the model stands. */
   readonly start: RunState;
 }
 
 /** A session as the configuration says; with a plan, ready for `step()`. */
 export function makeSession(config: TrainingConfig, model: Model, plan?: TrainingPlan): Session {
-  const { strategy, chunkSize, threads, deterministic, seed } = config;
+  const { strategy, chunkSize, threads, deterministic, seed, sparsification } = config;
   return createSession(model, {
     loss: lossFromJSON(config.loss),
     optimizer: optimizerFromJSON(config.optimizer),
     clipping: clippingOf(config),
+    ...(sparsification ? { sparsification: { rate: sparsification.rate, structured: sparsification.structured } } : {}),
     strategy,
     chunkSize,
     threads,
@@ -77,6 +81,7 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
       files,
       start,
       sampler: makeSampler(config, plan, train.size, start.step),
+      refresh: (stepsTaken) => config.sparsification && refreshAt(config.sparsification, stepsTaken, plan),
       learningRate: (stepsTaken) => base * learningRate(stepsTaken),
       thresholdFactor: factorOf(config.clipping.schedule ?? { type: "constant" }, plan),
     };

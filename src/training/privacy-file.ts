@@ -52,6 +52,7 @@ export function statementOf(facts: StatementFacts): PrivacyStatement | NoPrivacy
     groups: groups.names.map((name, group) => ({ name, threshold: groups.thresholds[group] as number })),
     schedules: { threshold: config.clipping.schedule ?? null, noise: config.privacy.noiseSchedule ?? null },
     noiseMultipliers: [...new Set(plan.mechanisms.map((row) => row.noiseMultiplier))],
+    sparsification: config.sparsification,
     strategy: config.strategy,
     seeded,
     unit: config.privacy.unit,

@@ -59,6 +59,7 @@ export class RunFiles {
       threshold: statistics.threshold,
       noiseMultiplier: event.noiseMultiplier,
       epsilon: event.epsilon,
+      sparsificationRate: event.sparsificationRate,
       trainLoss: learnt > 0 ? statistics.meanLoss : undefined,
       sampled: statistics.examples,
       leftOut: statistics.leftOut,

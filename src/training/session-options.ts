@@ -10,6 +10,7 @@ import { clipAttributes } from "../privacy/clip-functions.js";
 import { type ClippingConfig, checkClipping, weightBound } from "../privacy/sensitivity.js";
 import { describe } from "./batch.js";
 import { clippingGroups } from "./clipping-groups.js";
+import { checkSparsification, type SparsificationOptions } from "./sparsification.js";
 
 /** The noise of a step: the gradient estimate is (clipped sum + N(0, σ²S²I)) / expectedBatchSize. */
 export interface PrivacyOptions {
@@ -26,6 +27,8 @@ export interface SessionOptions {
   readonly clipping?: ClippingConfig;
   /** Needed by `step()` alone. */
   readonly privacy?: PrivacyOptions;
+  /** Drops random coordinates from gradients and noise: see `docs/sparsification.md`. Default: none. */
+  readonly sparsification?: SparsificationOptions;
   /** How the clipped sum is computed; never changes the result (but `none`, which does not clip). Default `auto`. */
   readonly strategy?: StrategyName;
   /** Examples executed together; 0 (default): chosen from cache and memory sizes. */
@@ -55,6 +58,7 @@ const known = [
   "optimizer",
   "clipping",
   "privacy",
+  "sparsification",
   "strategy",
   "chunkSize",
   "seed",
@@ -105,6 +109,7 @@ export function checkOptions(model: Model, options: SessionOptions): CheckedOpti
       },
       strategy,
       optimizer: { kind: options.optimizer.kind, attributes: options.optimizer.attributes },
+      sparsification: checkSparsification(options.sparsification),
       chunkSize: count("chunkSize", options.chunkSize ?? 0),
       threads: count("threads", options.threads ?? 0),
       deterministic: flag("deterministic", options.deterministic ?? false),

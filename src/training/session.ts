@@ -39,6 +39,7 @@ import { ClippingState, type StepThresholds } from "./clipping-state.js";
 import { type OptimizerState, readOptimizerState, writeOptimizerState } from "./optimizer-state.js";
 import { type CheckedOptions, checkNoise, checkOptions, type SessionOptions } from "./session-options.js";
 import { planSession, type SessionPlan } from "./session-plan.js";
+import { SessionMask, type SparsificationRefresh, type SparsificationState } from "./sparsification.js";
 import { checkNames, checkTensor, type Tensor, type Tensors } from "./tensors.js";
 import { checkMoved } from "./unmoved.js";
 
@@ -109,6 +110,7 @@ export class Session {
   private readonly learningRate: number;
   private readonly clipping: ClippingState;
   private thresholdsInForce: readonly number[];
+  private readonly mask: SessionMask | undefined;
   private stepsTaken = 0;
   private disposed = false;
   private calls = 0;
@@ -118,7 +120,7 @@ export class Session {
   constructor(
     model: Model,
     private readonly options: CheckedOptions,
-    { seed, optimizer }: Pick<SessionOptions, "seed" | "optimizer">,
+    { seed, optimizer, sparsification }: Pick<SessionOptions, "seed" | "optimizer" | "sparsification">,
   ) {
     this.random = new SessionRandom(seed);
     this.seeded = seed !== undefined;
@@ -135,6 +137,10 @@ export class Session {
     this.planned = this.native.plan;
     this.sliceSize = this.planned.sliceSize;
     this.native.setNoiseKey(this.random.noiseKey());
+    const { rate } = sparsification ?? {};
+    if (rate !== undefined) {
+      this.mask = new SessionMask(this.native, { key: this.random.maskKey(), refresh: 0, rate });
+    }
     model.initialisePieces(this.random.initialisation(binding.keystream), (index, first, piece) => {
       this.native.setParameterPart(index, first, piece);
     });
@@ -202,6 +208,23 @@ export class Session {
     this.stepsTaken = state.step;
   }
 
+  /** What is dropped now: public, and all that going on with the same mask needs. Undefined without sparsification. */
+  get sparsification(): SparsificationState | undefined {
+    return this.mask?.state;
+  }
+
+  /**
+   * Drops another random set from the next step on: of another number of refresh, another rate, or (from a checkpoint)
+   * another key. Choose them without looking at the private data.
+   * @throws Error while a call is under way, or without the option sparsification; TypeError or RangeError naming what
+   * is wrong.
+   */
+  setSparsification(next: SparsificationRefresh | SparsificationState): void {
+    this.requireIdle("setSparsification()");
+    if (!this.mask) throw new Error("setSparsification(): the session was made without the option sparsification");
+    this.mask.set({ ...this.mask.state, ...next });
+  }
+
   /**
    * One training step on one logical batch, empty or not: clipped sum, noise, optimizer.
    * @throws Error after the first step if a trainable parameter did not move, naming it.
@@ -212,7 +235,7 @@ export class Session {
       const update = this.updateSpec(options, inForce);
       this.useThresholds(inForce.thresholds);
       this.native.setDropoutKey(this.random.dropoutKey(update.step));
-      const { moved, ...statistics } = await this.run(batch, update, options.signal);
+      const { moved, ...statistics } = await this.masked(() => this.run(batch, update, options.signal));
       this.stepsTaken = update.step;
       const counts = this.random.countNoise(update.step);
       this.clipping.learn(statistics, () => counts.normal());
@@ -227,7 +250,7 @@ export class Session {
     return this.exclusive(options, async () => {
       this.useThresholds(this.clipping.thresholds);
       this.native.setDropoutKey(this.random.dropoutKey(this.stepsTaken + 1));
-      const statistics = await this.accumulate(batch, options.signal);
+      const statistics = await this.masked(() => this.accumulate(batch, options.signal));
       const sums = await this.native.takeClippedSums();
       return { sums: this.named((index) => sums[index] as Float32Array, true), statistics };
     });
@@ -238,7 +261,7 @@ export class Session {
     return this.exclusive(options, async () => {
       checkBatch(batch, this.example, true);
       this.native.setDropoutKey(this.random.dropoutKey(this.stepsTaken + 1));
-      const found = await this.native.perExampleGradients(batch.inputs, batch.targets, batch.size);
+      const found = await this.masked(() => this.native.perExampleGradients(batch.inputs, batch.targets, batch.size));
       const gradients = this.named((index) => found.gradients[index] as Float32Array, true, [batch.size]);
       return { ...found, gradients };
     });
@@ -286,6 +309,14 @@ export class Session {
     checkNoise(noiseMultiplier, this.options.spec.strategy);
     const noiseDeviation = this.clipping.noiseDeviation(noiseMultiplier, inForce);
     return { noiseDeviation, normalizer: privacy.expectedBatchSize, learningRate, step: this.stepsTaken + 1 };
+  }
+
+  /** Work under the present mask: drawn first, for the native thread takes its calls in order, and not waited for. */
+  private async masked<T>(work: () => Promise<T>): Promise<T> {
+    const drawing = this.mask?.draw();
+    const result = await work();
+    await drawing;
+    return result;
   }
 
   /** A batch that fits crosses in one call; any other is accumulated slice by slice. */

@@ -23,6 +23,7 @@ import { type PreparedRun, prepareRun } from "./prepare.js";
 import type { PrivacyMeter } from "./privacy-meter.js";
 import type { RunFiles } from "./run-files.js";
 import type { Session } from "./session.js";
+import type { SparsificationRefresh } from "./sparsification.js";
 import type { TrainingPlan } from "./training-plan.js";
 
 export interface TrainerOptions {
@@ -124,6 +125,8 @@ class TrainingLoop {
     const { noiseMultiplier } = this.meter;
     this.meter.countStep();
     const learningRate = this.prepared.learningRate(this.step);
+    const refresh = this.prepared.refresh(this.step);
+    this.refresh(refresh);
     const thresholdFactor = this.prepared.thresholdFactor(this.step);
     const statistics = await this.session.step(batch.source, { learningRate, thresholdFactor, noiseMultiplier });
     this.step++;
@@ -137,6 +140,7 @@ class TrainingLoop {
       learningRate,
       noiseMultiplier: this.plan.privacy && noiseMultiplier,
       epsilon: this.meter.epsilon(),
+      sparsificationRate: refresh?.rate,
       statistics,
       seconds: this.seconds(),
     };
@@ -144,6 +148,13 @@ class TrainingLoop {
     if (endsEpoch) await this.evaluate();
     this.files?.addStep(event, endsEpoch ? this.test : undefined);
     this.events.emit("step", event);
+  }
+
+  /** Public, and between logical steps alone. */
+  private refresh(next: SparsificationRefresh | undefined): void {
+    const now = this.session.sparsification;
+    if (!next || (now?.refresh === next.refresh && now.rate === next.rate)) return;
+    this.session.setSparsification(next);
   }
 
   /** Counts on disk what may be taken before the next checkpoint, and no more than the budget allows. */

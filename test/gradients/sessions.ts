@@ -22,7 +22,7 @@ export const styles = [
 
 export type ClipFunction = (typeof clipFunctions)[number];
 export type Style = (typeof styles)[number][0];
-export type Extras = Partial<Pick<SessionOptions, "chunkSize" | "threads" | "deterministic">>;
+export type Extras = Partial<Pick<SessionOptions, "chunkSize" | "threads" | "deterministic" | "sparsification">>;
 
 /** Runs `use` on a session with the fixture's parameters, and disposes it. */
 export async function withSession<T>(

@@ -33,6 +33,7 @@ describe("metrics.csv", () => {
       "threshold",
       "noise_multiplier",
       "epsilon",
+      "sparsification_rate",
     ]);
   });
 

@@ -52,7 +52,7 @@ double squaresOfTile(const Tiles& t, int64_t tile, int64_t extent, const float* 
   double squares = 0;
   for (int64_t r = std::max<int64_t>(row, 0); r < std::min(row + extent, t.height); ++r)
     addSquaredNorms(1, (endColumn - firstColumn) * t.channels, x + (r * t.width + firstColumn) * t.channels, 0,
-                    &squares);
+                    &squares, nullptr);
   return squares;
 }
 

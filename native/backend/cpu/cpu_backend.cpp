@@ -58,8 +58,13 @@ class CpuBackend final : public Backend {
     cpu::normalizeParameterGradients(n, examples, x, stats, dy, weightGradients, biasGradients, stride);
   }
 
-  void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums) override {
-    cpu::addSquaredNorms(rows, columns, x, stride, sums);
+  void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums,
+                       const uint8_t* mask) override {
+    cpu::addSquaredNorms(rows, columns, x, stride, sums, mask);
+  }
+  int64_t maskedOuterFloats(int64_t outputs) const override { return cpu::maskedOuterFloats(outputs); }
+  void addMaskedOuterNorms(const MaskedOuter& outer, float* scratch, double* sums) override {
+    cpu::addMaskedOuterNorms(outer, scratch, sums);
   }
   void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stride, const float* factors,
                        float* sum) override {
@@ -68,6 +73,7 @@ class CpuBackend final : public Backend {
   void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) override {
     cpu::scaleRows(rows, columns, factors, x, y);
   }
+  void zeroCoarse(int64_t count, float* y) override { cpu::zeroCoarse(count, y); }
   void add(int64_t count, const float* x, float* y) override { cpu::add(count, x, y); }
   void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y,
                     int64_t stride) override {

@@ -37,14 +37,19 @@ void normalizeParameterGradients(const Backend::Normalization& n, int64_t exampl
 
 // rows.cpp
 void addBias(int64_t rows, int64_t columns, const float* bias, float* y);
-void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums);
+void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums, const uint8_t* mask);
 void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stride, const float* factors, float* sum);
 void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y);
+void zeroCoarse(int64_t count, float* y);
 void add(int64_t count, const float* x, float* y);
 void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y, int64_t stride);
 void dotWithMagnitude(int64_t count, const float* p, const float* q, double* total, double* magnitude);
 void addDotWithSum(int64_t count, const float* p, int64_t rows, const float* const* row, double* total,
                    double* magnitude);
+
+// masked_outer.cpp
+int64_t maskedOuterFloats(int64_t outputs);
+void addMaskedOuterNorms(const Backend::MaskedOuter& outer, float* scratch, double* sums);
 
 // dropout.cpp
 void dropout(uint64_t key, uint64_t position, float rate, int64_t count, const float* x, float* y);

@@ -9,6 +9,8 @@
 #include <hwy/highway.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 HWY_BEFORE_NAMESPACE();
 namespace hushgrad::cpu::HWY_NAMESPACE {
@@ -25,6 +27,15 @@ HWY_INLINE void forEachLane(size_t count, const Body& body) {
   for (; i + hn::Lanes(whole) <= count; i += hn::Lanes(whole)) body(whole, i);
   for (; i + hn::Lanes(four) <= count; i += hn::Lanes(four)) body(four, i);
   for (; i < count; ++i) body(one, i);
+}
+
+// Bits i … of a mask for a vector's lanes. Reads 8 bytes from that of bit i on.
+template <class D>
+HWY_INLINE hn::Mask<D> maskAt(D d, const uint8_t* bits, int64_t i) {
+  uint64_t word;
+  std::memcpy(&word, bits + i / 8, sizeof word);
+  word >>= i % 8;
+  return hn::LoadMaskBits(d, reinterpret_cast<const uint8_t*>(&word));
 }
 
 }  // namespace hushgrad::cpu::HWY_NAMESPACE

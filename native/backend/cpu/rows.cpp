@@ -51,8 +51,32 @@ double squaredNorm(int64_t columns, const float* x) {
   return sum;
 }
 
-void addSquaredNormsVector(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums) {
-  for (int64_t b = 0; b < rows; ++b) sums[b] += squaredNorm(columns, x + b * stride);
+// What the mask leaves out may be anything, NaN included.
+double maskedSquaredNorm(int64_t columns, const float* x, const uint8_t* mask) {
+  const Doubles d;
+  const HalfFloats half;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  auto kept = [&](int64_t c) HWY_ATTR {
+    return hn::PromoteTo(d, hn::IfThenElseZero(maskAt(half, mask, c), hn::LoadU(half, x + c)));
+  };
+  auto sum0 = hn::Zero(d), sum1 = sum0;
+  int64_t c = 0;
+  for (; c + 2 * lanes <= columns; c += 2 * lanes) {
+    const auto x0 = kept(c), x1 = kept(c + lanes);
+    sum0 = hn::MulAdd(x0, x0, sum0);
+    sum1 = hn::MulAdd(x1, x1, sum1);
+  }
+  double sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
+  for (; c < columns; ++c) sum += mask[c / 8] >> (c % 8) & 1 ? static_cast<double>(x[c]) * x[c] : 0;
+  return sum;
+}
+
+void addSquaredNormsVector(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums,
+                           const uint8_t* mask) {
+  for (int64_t b = 0; b < rows; ++b) {
+    const float* row = x + b * stride;
+    sums[b] += mask == nullptr ? squaredNorm(columns, row) : maskedSquaredNorm(columns, row, mask);
+  }
 }
 
 void dotWithMagnitudeVector(int64_t count, const float* p, const float* q, double* total, double* magnitude) {
@@ -183,6 +207,13 @@ void scaleRowVector(int64_t columns, float factor, const float* x, float* y) {
   });
 }
 
+void zeroCoarseVector(int64_t count, float* y) {
+  forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
+    const auto value = hn::LoadU(d, y + i);
+    hn::StoreU(hn::IfThenElseZero(hn::Ge(hn::Abs(value), hn::Set(d, Backend::kLeastScaled)), value), d, y + i);
+  });
+}
+
 void addVector(int64_t count, const float* x, float* y) {
   forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
     hn::StoreU(hn::Add(hn::LoadU(d, y + i), hn::LoadU(d, x + i)), d, y + i);
@@ -238,6 +269,7 @@ HWY_EXPORT(addDotWithSumVector);
 HWY_EXPORT(addWeightedRowsVector);
 HWY_EXPORT(largestMagnitudeVector);
 HWY_EXPORT(scaleRowVector);
+HWY_EXPORT(zeroCoarseVector);
 HWY_EXPORT(addVector);
 HWY_EXPORT(addBiasVector);
 HWY_EXPORT(sumPositionsVector);
@@ -247,8 +279,8 @@ void addBias(int64_t rows, int64_t columns, const float* bias, float* y) {
   HWY_DYNAMIC_DISPATCH(addBiasVector)(rows, columns, bias, y);
 }
 
-void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums) {
-  HWY_DYNAMIC_DISPATCH(addSquaredNormsVector)(rows, columns, x, stride, sums);
+void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums, const uint8_t* mask) {
+  HWY_DYNAMIC_DISPATCH(addSquaredNormsVector)(rows, columns, x, stride, sums, mask);
 }
 
 void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stride, const float* factors, float* sum) {
@@ -271,6 +303,10 @@ void scaleRows(int64_t rows, int64_t columns, const float* factors, const float*
     else
       std::memset(y + b * columns, 0, static_cast<size_t>(columns) * sizeof(float));
   }
+}
+
+void zeroCoarse(int64_t count, float* y) {
+  HWY_DYNAMIC_DISPATCH(zeroCoarseVector)(count, y);
 }
 
 void add(int64_t count, const float* x, float* y) {

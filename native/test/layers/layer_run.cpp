@@ -53,7 +53,7 @@ LayerRun::LayerRun(Backend& backend, const LayerCase& layerCase, int64_t capacit
     : layerCase(layerCase),
       capacity(capacity),
       node(nodeOf(layerCase)),
-      object(makeLayer({node, {layerCase.input}, layerCase.output, capacity, true, backend})),
+      object(makeLayer({node, {layerCase.input}, layerCase.output, capacity, true, backend, true})),
       inputs(drawn(static_cast<size_t>(capacity), elementCount(layerCase.input), 3 * seed)),
       outputGradients(drawn(static_cast<size_t>(capacity), elementCount(layerCase.output), 3 * seed + 1)),
       x_(capacity * elementCount(layerCase.input)),
@@ -146,13 +146,13 @@ std::vector<std::vector<Doubles>> LayerRun::writtenGradients(const Wanted& wante
   scratch.poison();
   object->writeGradients(chunk, pointers.data(), stride, normPointers.data());
   checkGuards();
-  // The norms on the way are added to what was there: 1.
+  // The norms on the way are added to what was there: 1. They are those of what the tape's masks keep.
   for (size_t slot = 0; slot < slots(); ++slot) {
     for (int64_t b = 0; wanted[slot] && b < chunk.examples; ++b) {
       double squared = 1;
       for (int64_t i = 0; i < object->gradientFloats(slot); ++i) {
         double value = pointers[slot][b * stride + i];
-        squared += value * value;
+        if (keeps(slot, i)) squared += value * value;
       }
       if (std::isfinite(squared)) EXPECT_NEAR(norms[slot][static_cast<size_t>(b)], squared, 1e-9 * squared);
     }
@@ -190,6 +190,10 @@ std::vector<Doubles> LayerRun::weightedSums(const Wanted& wanted, const std::vec
     result[slot] = unpacked(slot, sums[slot].data());
   }
   return result;
+}
+
+bool LayerRun::keeps(size_t slot, int64_t i) const {
+  return chunk.masks.empty() || (chunk.masks[slot].bits[i / 8] >> (i % 8) & 1);
 }
 
 void LayerRun::load(float* to, int64_t b, const Shape& shape, const Doubles& values) const {

@@ -32,6 +32,8 @@ class LayerRun {
   void forward(int64_t examples);  // keeps `examples` for the calls below
   void backward();
   Tape& tape() { return chunk; }
+  // Whether element i of a slot's gradient, in the layer's own order, takes part under the tape's masks.
+  bool keeps(size_t slot, int64_t i) const;
   Layer& layer() { return *object; }
 
   Doubles x(int64_t b) const { return inputs[b]; }

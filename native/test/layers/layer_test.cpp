@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <ostream>
+#include <random>
 
 #include "test/layers/layer_run.h"
 #include "test/support/backends.h"
@@ -103,6 +104,31 @@ TEST_P(LayerTest, GhostNormsAreNormsOfWrittenGradients) {
     for (size_t slot = 0; slot < run.slots(); ++slot) {
       for (int64_t b = 0; run.has(slot) && b < examples; ++b) {
         EXPECT_NEAR(norms[slot][b] / squaredNorm(written[slot][b]), 1, kTolerance) << "slot " << slot;
+      }
+    }
+  }
+}
+
+TEST_P(LayerTest, NormsUnderAMaskAreThoseOfWhatIsKept) {
+  std::mt19937 random(7);
+  std::vector<std::vector<uint8_t>> bits;
+  for (size_t slot = 0; slot < run.slots(); ++slot) {
+    bits.emplace_back(static_cast<size_t>(run.layer().gradientFloats(slot) / 8 + 9));
+    for (uint8_t& byte : bits.back()) byte = static_cast<uint8_t>(random());
+  }
+  for (const auto& slot : bits) run.tape().masks.push_back({slot.data()});
+  for (int64_t examples = 1; run.slots() > 0 && examples <= kCapacity; ++examples) {
+    run.forward(examples);
+    auto written = run.writtenGradients(run.all());  // compares the norms that it takes
+    if (!run.layer().hasMaskedGhostNorm()) continue;
+    auto norms = run.ghostNorms(run.all());
+    for (size_t slot = 0; slot < run.slots(); ++slot) {
+      ASSERT_FALSE(run.layer().hasOwnOrder(slot));
+      for (int64_t b = 0; run.has(slot) && b < examples; ++b) {
+        Doubles& gradient = written[slot][b];
+        for (size_t i = 0; i < gradient.size(); ++i)
+          if (!run.keeps(slot, static_cast<int64_t>(i))) gradient[i] = 0;
+        EXPECT_NEAR(norms[slot][b], squaredNorm(gradient), kTolerance * squaredNorm(gradient)) << "slot " << slot;
       }
     }
   }

@@ -138,5 +138,70 @@ TEST(Privatize, StateFollowsItsElements) {
   }
 }
 
+// What the mask drops gets neither sum nor noise, whatever the sum holds; what it keeps gets noise of deviation σS.
+TEST(Privatize, DroppedCoordinatesHaveNoGradient) {
+  for (double kept : {0.01, 0.3, 0.5, 0.8, 1.0}) {
+    const int64_t count = 300007;
+    std::mt19937 random(5);
+    std::bernoulli_distribution keep(kept);
+    std::vector<uint8_t> mask(static_cast<size_t>(count / 8 + 9));
+    GaussianNoise noise;
+    noise.setKey({42});
+    std::vector<float> sum(static_cast<size_t>(count), 2.0f), parameter(sum.size());
+    int64_t there = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      if (keep(random)) {
+        mask[static_cast<size_t>(i / 8)] |= static_cast<uint8_t>(1 << i % 8);
+        ++there;
+      } else {
+        sum[static_cast<size_t>(i)] = i % 2 ? NAN : INFINITY;
+      }
+    }
+    const float* lanes[] = {sum.data()};
+    privatizeAndUpdate({1, lanes, count, &noise, 0.7, 3, 0, 1, parameter.data(), nullptr, 0, mask.data()}, *plainSgd(),
+                       {1, 1});
+    double total = 0, squares = 0;
+    std::vector<float> seen;
+    for (int64_t i = 0; i < count; ++i) {
+      const double value = parameter[static_cast<size_t>(i)];
+      if (!(mask[static_cast<size_t>(i / 8)] >> (i % 8) & 1)) {
+        ASSERT_EQ(value, 0);
+        continue;
+      }
+      total += value + 2;
+      squares += (value + 2) * (value + 2);
+      seen.push_back(parameter[static_cast<size_t>(i)]);
+    }
+    const double n = static_cast<double>(there);
+    EXPECT_NEAR(total / n, 0, 5 * 0.7 / std::sqrt(n));
+    EXPECT_NEAR(squares / n, 0.49, 5 * 0.49 * std::sqrt(2 / n));
+    // No sample serves two coordinates: float32 normals repeat by chance, but not in a row.
+    for (size_t i = 1; i < seen.size(); ++i) ASSERT_NE(seen[i], seen[i - 1]);
+  }
+}
+
+// Momentum and Adam see a gradient of 0: their buffers fade, and are not frozen.
+TEST(Privatize, OptimizersTreatDroppedCoordinatesAsZero) {
+  for (const char* kind : {"sgd", "adam"}) {
+    const int64_t count = 100;
+    auto optimizer = makeOptimizer({kind, {{{"momentum", {0.9}}}}});
+    std::vector<uint8_t> mask(static_cast<size_t>(count / 8 + 9), 0x55);
+    std::vector<float> masked = normalFloats(count, 1), zeroed = masked;
+    std::vector<std::vector<float>> states(4, std::vector<float>(static_cast<size_t>(count), 0.5f));
+    float* first[] = {states[0].data(), states[1].data()};
+    float* second[] = {states[2].data(), states[3].data()};
+    const std::vector<float> sum = normalFloats(count, 2);
+    std::vector<float> selected = sum;
+    for (size_t i = 1; i < selected.size(); i += 2) selected[i] = 0;
+    const float *whole = sum.data(), *part = selected.data();
+    privatizeAndUpdate({1, &whole, count, nullptr, 0, 1, 0, 4, masked.data(), first, 0, mask.data()}, *optimizer,
+                       {0.1, 3});
+    privatizeAndUpdate({1, &part, count, nullptr, 0, 1, 0, 4, zeroed.data(), second, 0}, *optimizer, {0.1, 3});
+    EXPECT_EQ(masked, zeroed) << kind;
+    EXPECT_EQ(states[0], states[2]) << kind;
+    EXPECT_EQ(states[1], states[3]) << kind;
+  }
+}
+
 }  // namespace
 }  // namespace hushgrad

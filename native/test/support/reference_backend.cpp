@@ -108,9 +108,27 @@ void ReferenceBackend::transpose(int64_t examples, int64_t rows, int64_t columns
   }
 }
 
-void ReferenceBackend::addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums) {
+static bool takesPart(const uint8_t* mask, int64_t i) {
+  return mask == nullptr || (mask[i / 8] >> (i % 8) & 1);
+}
+
+void ReferenceBackend::addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums,
+                                       const uint8_t* mask) {
   for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t c = 0; c < columns; ++c) sums[r] += static_cast<double>(x[r * stride + c]) * x[r * stride + c];
+    for (int64_t c = 0; c < columns; ++c)
+      if (takesPart(mask, c)) sums[r] += static_cast<double>(x[r * stride + c]) * x[r * stride + c];
+  }
+}
+
+void ReferenceBackend::addMaskedOuterNorms(const MaskedOuter& outer, float*, double* sums) {
+  for (int64_t b = 0; b < outer.examples; ++b) {
+    for (int64_t i = 0; i < outer.outputs; ++i) {
+      for (int64_t j = 0; j < outer.inputs; ++j) {
+        if (!takesPart(outer.mask, i * outer.inputs + j)) continue;
+        const double g = static_cast<double>(outer.e[b * outer.outputs + i]) * outer.a[b * outer.inputs + j];
+        sums[b] += g * g;
+      }
+    }
   }
 }
 
@@ -134,6 +152,10 @@ void ReferenceBackend::scaleRows(int64_t rows, int64_t columns, const float* fac
     bool keeps = factors[b] != 0 && largest >= kLeastScaled && largest <= std::numeric_limits<float>::max();
     for (int64_t c = 0; c < columns; ++c) y[b * columns + c] = keeps ? factors[b] * x[b * columns + c] : 0;
   }
+}
+
+void ReferenceBackend::zeroCoarse(int64_t count, float* y) {
+  for (int64_t i = 0; i < count; ++i) y[i] = std::abs(y[i]) >= kLeastScaled ? y[i] : 0;
 }
 
 void ReferenceBackend::add(int64_t count, const float* x, float* y) {

@@ -28,10 +28,14 @@ class ReferenceBackend : public Backend {
   void normalizeParameterGradients(const Normalization& n, int64_t examples, const float* x, const float* stats,
                                    const float* dy, float* weightGradients, float* biasGradients,
                                    int64_t stride) override;
-  void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums) override;
+  void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums,
+                       const uint8_t* mask) override;
+  int64_t maskedOuterFloats(int64_t) const override { return 0; }
+  void addMaskedOuterNorms(const MaskedOuter& outer, float* scratch, double* sums) override;
   void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stride, const float* factors,
                        float* sum) override;
   void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) override;
+  void zeroCoarse(int64_t count, float* y) override;
   void add(int64_t count, const float* x, float* y) override;
   void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y,
                     int64_t stride) override;
