@@ -70,7 +70,8 @@ class Convolution {
   virtual void weightGradient(int64_t examples, const float* x, const float* dy, float* g, float* scratch) = 0;
   // A sum over examples may be computed from terms that the gradient of one example does not have: large ones that
   // cancel but for their rounding. A bound on the squared norm of what that leaves of the example x[H, W, IC],
-  // dy[OH, OW, OC] in such a sum; 0 where all terms are the gradient's own.
+  // dy[OH, OW, OC] in such a sum; 0 where all terms are the gradient's own. Not finite where x may overflow on the way
+  // there: nothing then keeps it out of a sum, not even dy = 0.
   virtual double sumRounding(const float* x, const float* dy) const = 0;
   virtual void unpackGradient(const float* g, float* weightOihw) const = 0;
 };
@@ -142,8 +143,9 @@ class Backend {
   virtual void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stride, const float* factors,
                                float* sum) = 0;
   // y[b, c] = factors[b] · x[b, c]; a row whose factor is 0 becomes 0 whatever it holds. So does a row whose largest
-  // product overflows, or is below kLeastScaled, where products round too coarsely for a bound on norms. y may be x.
-  static constexpr float kLeastScaled = 0x1p-102f;
+  // product is above kMostScaled, so that sums of a few of them could overflow, or below kLeastScaled, where products
+  // round too coarsely for a bound on norms. y may be x.
+  static constexpr float kLeastScaled = 0x1p-102f, kMostScaled = 0x1p122f;
   virtual void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) = 0;
   // y[i] = 0 where |y[i]| < kLeastScaled. Under a mask the largest product of a row may be one that is dropped, so that
   // scaleRows says nothing of the others.

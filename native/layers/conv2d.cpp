@@ -1,6 +1,8 @@
 // Convolution over [C, H, W]: a linear layer applied at every output position to the patch of the input beneath it.
 // Its weight gradient is Σ_t e_t patch_tᵀ, and so are the three answers.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <optional>
 
 #include "layers/cancelling.h"
@@ -158,8 +160,10 @@ class Conv2d : public Layer {
   }
 
   void addWeightNorm(Tape& tape, int64_t b, double* norm) {
+    const double rounding = productRounding(tape, b);
+    if (!std::isfinite(rounding)) return leaveOut(norm);
     std::optional<double> squared = ghostNorm(tape, b);
-    if (squared && addProductNorm(tape, b, *squared, norm)) return;
+    if (squared && addProductNorm(tape, b, *squared, rounding, norm)) return;
     if (tape.cancels) tape.cancels[b] = true;
     Scratch written(tape.scratch);
     float* gradient = written.take(weights());
@@ -170,7 +174,9 @@ class Conv2d : public Layer {
   void addWrittenNorm(Tape& tape, int64_t b, const float* gradient, double* norm) {
     double squared = 0;
     backend.addSquaredNorms(1, weights(), gradient, 0, &squared, slots.mask(tape, kWeight).bits);
-    if (tape.cancels && !patchesMayCancel(tape, b, squared) && addProductNorm(tape, b, squared, norm)) return;
+    const double rounding = productRounding(tape, b);
+    if (!std::isfinite(rounding)) return leaveOut(norm);
+    if (tape.cancels && !patchesMayCancel(tape, b, squared) && addProductNorm(tape, b, squared, rounding, norm)) return;
     if (tape.cancels) tape.cancels[b] = true;
     *norm += squared;
   }
@@ -183,11 +189,18 @@ class Conv2d : public Layer {
     return termsMayCancel(patchSquares * outputSquares, squaredNorm, window.positions());
   }
 
+  double productRounding(const Tape& tape, int64_t b) const {
+    return tape.cancels ? convolution->sumRounding(input(tape, b), outputGradient(tape, b)) : 0;
+  }
+
+  // What overflows inside a product over the chunk would take all of the chunk with it, even where its output gradient
+  // is 0: ∞ · 0. An example without a norm is left out and its rows are zeroed.
+  static void leaveOut(double* norm) { *norm = std::numeric_limits<double>::quiet_NaN(); }
+
   // The norm that example b has in a product over the chunk: its own, and what the product's rounding may leave of it.
   // False where that is no small part: the example then has to be added written out.
-  bool addProductNorm(Tape& tape, int64_t b, double squaredNorm, double* norm) {
+  bool addProductNorm(Tape& tape, int64_t b, double squaredNorm, double rounding, double* norm) {
     constexpr double kSmall = 4e-6;
-    const double rounding = tape.cancels ? convolution->sumRounding(input(tape, b), outputGradient(tape, b)) : 0;
     if (!(rounding <= kSmall * squaredNorm)) return false;
     if (tape.cancels) tape.cancels[b] = false;
     *norm += squaredNorm + rounding;

@@ -37,13 +37,13 @@ export interface PreparedRun {
   readonly start: RunState;
 }
 
-/** A session as the configuration says; with a plan, ready for `step()`. */
+/** A session as the configuration says; with a plan, ready for `step()`. Without one nothing is adapted: no steps come. */
 export function makeSession(config: TrainingConfig, model: Model, plan?: TrainingPlan): Session {
   const { strategy, chunkSize, threads, deterministic, seed, sparsification } = config;
   return createSession(model, {
     loss: lossFromJSON(config.loss),
     optimizer: optimizerFromJSON(config.optimizer),
-    clipping: clippingOf(config),
+    clipping: plan ? clippingOf(config) : { ...clippingOf(config), adaptive: undefined },
     ...(sparsification ? { sparsification: { rate: sparsification.rate, structured: sparsification.structured } } : {}),
     strategy,
     chunkSize,

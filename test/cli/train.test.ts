@@ -188,6 +188,13 @@ describe("hushgrad plan", () => {
     expect(plan.layers.reduce((sum, layer) => sum + layer.parameters, 0)).toBe(26010);
     expect(plan.totalBytes).toBeGreaterThan(26010 * 4);
   });
+
+  it("plans a run whose thresholds adapt, though no step is taken", async () => {
+    const text = await inProcess(["plan", join("examples", "mnist-adaptive.json")]);
+    expect(text.stderr).toBe("");
+    expect(text.code).toBe(0);
+    expect(text.stdout).toContain("26010 parameters");
+  });
 });
 
 describe("hushgrad", () => {

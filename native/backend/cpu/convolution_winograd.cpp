@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 #include <stdexcept>
 
 #include "backend/cpu/convolution.h"
@@ -176,8 +177,11 @@ class WinogradWeightGradient final : public ConvolutionRoute {
   // the last transform.
   double sumRounding(const float* x, const float* dy) const override {
     double squares = 0;
-    for (int64_t tile = 0; tile < input.perExample(); ++tile)
-      squares += squaresOfTile(input, tile, kPatch, x) * squaresOfTile(output, tile, kTile, dy);
+    for (int64_t tile = 0; tile < input.perExample(); ++tile) {
+      const double pixels = squaresOfTile(input, tile, kPatch, x);
+      if (!(pixels <= kMostPixels * kMostPixels)) return std::numeric_limits<double>::infinity();
+      squares += pixels * squaresOfTile(output, tile, kTile, dy);
+    }
     return kRounding * kRounding * squares;
   }
 
@@ -207,6 +211,8 @@ class WinogradWeightGradient final : public ConvolutionRoute {
   // Relative to the norms of a tile's two operands. The matrices amplify at most 153 times: 153 · 16 roundings on a
   // path · 2⁻²⁴ is a third of it, crafted tiles were seen to reach a thousandth.
   static constexpr double kRounding = 0x1p-11;
+  // Bᵀ x B is at most 8.25 (the square of Bᵀ's longest row) times the norm of x: the largest that cannot overflow.
+  static constexpr double kMostPixels = 0x1p124;
 
   int64_t partsOfPanel() const { return (w.inChannels + kMostRows - 1) / kMostRows; }
 

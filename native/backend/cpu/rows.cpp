@@ -291,7 +291,7 @@ void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stri
 // In float64: the product itself may be what does not fit.
 static bool scalesSafely(float factor, float largest) {
   const double product = std::abs(static_cast<double>(factor) * largest);
-  return product >= Backend::kLeastScaled && product <= std::numeric_limits<float>::max();
+  return product >= Backend::kLeastScaled && product <= Backend::kMostScaled;
 }
 
 void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) {

@@ -218,6 +218,28 @@ TEST(Winograd, RoundingOfOrdinaryExamplesIsNothing) {
   EXPECT_EQ(convolution->sumRounding(x.data(), dy.data()), rounding);
 }
 
+// An overflow inside a transform times an output gradient of 0 is NaN, in the sum of all.
+TEST(Winograd, RoundingIsNotFiniteWhereATransformMayOverflow) {
+  const Window w = windowOf(square(16, 16, 8, 8, 1, 1));
+  Route route(w, ConvolutionDirection::weightGradient);
+  const std::vector<float> dy(static_cast<size_t>(w.outElements()));
+  int overflows = 0, sums = 0;
+  for (const float size : {0x1p119f, 0x1p121f, 0x1p123f, 0x1p125f, 0x1p127f}) {
+    for (const bool alternating : {false, true}) {
+      auto x = normalFloats(w.inElements(), 3);
+      for (size_t i = 0; i < x.size(); ++i) x[i] = std::copysign(size, alternating ? x[i] : 1.0f);
+      const auto gradient = route.weightGradient(1, x, dy);
+      const bool finite = std::all_of(gradient.begin(), gradient.end(), [](float g) { return std::isfinite(g); });
+      const double rounding = route.route->sumRounding(x.data(), dy.data());
+      if (!finite) EXPECT_FALSE(std::isfinite(rounding)) << size;
+      overflows += !finite;
+      sums += std::isfinite(rounding);
+    }
+  }
+  EXPECT_GT(overflows, 0);
+  EXPECT_GT(sums, 0);
+}
+
 TEST(Winograd, ServesPlainKernelsOf3By3Alone) {
   for (const auto direction :
        {ConvolutionDirection::forward, ConvolutionDirection::inputGradient, ConvolutionDirection::weightGradient}) {

@@ -149,7 +149,7 @@ void ReferenceBackend::scaleRows(int64_t rows, int64_t columns, const float* fac
     double largest = 0;
     for (int64_t c = 0; c < columns; ++c)
       largest = std::max(largest, std::abs(double(factors[b]) * x[b * columns + c]));
-    bool keeps = factors[b] != 0 && largest >= kLeastScaled && largest <= std::numeric_limits<float>::max();
+    bool keeps = factors[b] != 0 && largest >= kLeastScaled && largest <= kMostScaled;
     for (int64_t c = 0; c < columns; ++c) y[b * columns + c] = keeps ? factors[b] * x[b * columns + c] : 0;
   }
 }
