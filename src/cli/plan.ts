@@ -64,7 +64,7 @@ function text(plan: SessionPlan): string {
         ["sums between slices", bytes(plan.carriedBytes)],
         ["batch", bytes(plan.batchBytes)],
         ["copies of the batch", bytes(plan.stagingBytes)],
-        ["runtime and libraries (measured)", bytes(plan.runtimeBytes)],
+        ["runtime and libraries (estimate)", bytes(plan.runtimeBytes)],
       ],
     ) +
     "\n"

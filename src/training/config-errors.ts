@@ -47,7 +47,19 @@ function unknownKey(key: string, known: readonly string[]): string {
 function describe(issue: z.core.$ZodIssue, value: unknown): string {
   const path = issue.path.map(String).join(".");
   if (issue.code === "unrecognized_keys") return path === "" ? issue.message : `${path}: ${issue.message}`;
-  return `${path === "" ? "the configuration" : path}: got ${show(at(value, issue.path))}; ${issue.message}`;
+  const allowed = inOurWords(issue.message);
+  return `${path === "" ? "the configuration" : path}: got ${show(at(value, issue.path))}; ${allowed}`;
+}
+
+/** Of schemas that say nothing themselves: `Too small: expected number to be >=0` becomes `allowed: number ≥ 0`. */
+function inOurWords(message: string): string {
+  const expected = /^(?:Invalid input|Too small|Too big): expected (.*?)(?:, received .*)?$/.exec(message)?.[1];
+  if (expected === undefined) return message;
+  const comparison = expected
+    .replace(/ to (?:be|have) /, " ")
+    .replace(">=", "≥ ")
+    .replace("<=", "≤ ");
+  return `allowed: ${comparison.replace(/([<>])(?=\d)/, "$1 ")}`;
 }
 
 /** What the configuration holds at a path: what a refinement complains about may be another key than it looked at. */

@@ -181,6 +181,16 @@ describe("parseConfig", () => {
   });
 });
 
+describe("schemas that say nothing themselves", () => {
+  it.each([
+    [{ type: "epochs" }, "clipping.schedule.factors: got nothing; allowed: array"],
+    [{ type: "epochs", factors: [] }, "clipping.schedule.factors: got []; allowed: array ≥ 1 items"],
+    [{ type: "epochs", factors: [-1] }, "clipping.schedule.factors.0: got -1; allowed: number ≥ 0"],
+  ])("are put in our words: %j", (schedule, message) => {
+    expect(complaint(changed("clipping.schedule", schedule))).toBe(`run.json: ${message}`);
+  });
+});
+
 describe("readConfig", () => {
   it("names a file that is missing or no JSON", () => {
     const folder = mkdtempSync(join(tmpdir(), "hushgrad-config-"));
