@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "session/session.h"
+#include "test/support/specs.h"
 
 namespace hushgrad {
 namespace {
@@ -21,20 +22,8 @@ struct Net {
   bool channelsFirst;
 };
 
-NodeSpec nodeOf(const std::string& kind, int input, const Shape& output, std::vector<int> parameters,
-                std::map<std::string, std::vector<double>> attributes) {
-  NodeSpec node;
-  node.kind = kind;
-  node.path = kind;
-  node.inputs = {input};
-  node.parameters = std::move(parameters);
-  node.attributes.values = std::move(attributes);
-  node.outputShape = output;
-  return node;
-}
-
 Net linearNet() {
-  return {"linear", nodeOf("Linear", 0, {2, 32}, {0, 1}, {{"inFeatures", {32}}, {"outFeatures", {32}}}),
+  return {"linear", node("Linear", 0, {2, 32}, {0, 1}, {{"inFeatures", {32}}, {"outFeatures", {32}}}),
           {2, 32},  {32, 32},
           32,       2,
           false};
@@ -43,14 +32,14 @@ Net linearNet() {
 // No padding: a constant picture has the same patch everywhere.
 Net convolutionNet() {
   return {"convolution",
-          nodeOf("Conv2d", 0, {32, 4, 4}, {0, 1},
-                 {{"inChannels", {32}},
-                  {"outChannels", {32}},
-                  {"kernelSize", {3, 3}},
-                  {"stride", {1, 1}},
-                  {"padding", {0, 0}},
-                  {"dilation", {1, 1}},
-                  {"groups", {1}}}),
+          node("Conv2d", 0, {32, 4, 4}, {0, 1},
+               {{"inChannels", {32}},
+                {"outChannels", {32}},
+                {"kernelSize", {3, 3}},
+                {"stride", {1, 1}},
+                {"padding", {0, 0}},
+                {"dilation", {1, 1}},
+                {"groups", {1}}}),
           {32, 6, 6},
           {32, 32, 3, 3},
           32,
@@ -63,7 +52,7 @@ SessionSpec specOf(const Net& net, Strategy strategy) {
   spec.model.inputShape = net.input;
   spec.model.parameters = {{"weight", net.weight}, {"bias", {net.channels}}};
   spec.model.nodes = {net.node};
-  if (net.channelsFirst) spec.model.nodes.push_back(nodeOf("Flatten", 1, {net.channels * net.positions}, {}, {}));
+  if (net.channelsFirst) spec.model.nodes.push_back(node("Flatten", 1, {net.channels * net.positions}, {}, {}));
   spec.loss = "meanSquaredError";
   spec.clipping.function = "abadi";
   spec.clipping.groupOfParameter = {0, 0};

@@ -35,4 +35,10 @@ inline double relativeError(const std::vector<double>& got, const std::vector<do
   return std::sqrt(size > 0 ? difference / size : difference);
 }
 
+inline double norm(const std::vector<float>& values) {
+  double sum = 0;
+  for (float x : values) sum += static_cast<double>(x) * x;
+  return std::sqrt(sum);
+}
+
 }  // namespace hushgrad
