@@ -123,9 +123,10 @@ class Backend {
                                            const float* dy, float* weightGradients, float* biasGradients,
                                            int64_t stride) = 0;
 
-  // Rows: b-th row at x + b·stride, `columns` long. Squares are summed in float64.
+  // Rows: b-th row at x + b·stride, `columns` long.
   // sums[b] += Σ_c x[b, c]², over the columns whose bit (c % 8 of byte c / 8) is 1 where there is a mask. Masks are
-  // readable 8 bytes beyond their last bit.
+  // readable 8 bytes beyond their last bit. What is added is not below the exact value, and above it by at most 1e-6 of
+  // it; not finite where x holds what is not finite.
   virtual void addSquaredNorms(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums,
                                const uint8_t* mask = nullptr) = 0;
   // sums[b] += Σ_ij m_ij e[b, i]² a[b, j]²: squared norms of e_b a_bᵀ over the elements whose bit i·inputs + j is 1,

@@ -49,6 +49,10 @@ void clipFactors(const ClipFunction& function, double threshold, int64_t example
 // factors[b] becomes factors[b]·weights[b], rounded toward zero: a weight w ≥ 0 scales the bound C by w, never more.
 void weighFactors(int64_t examples, const double* weights, float* factors);
 
+// A row with factor 0 may hold NaN, and 0 · NaN would poison a sum: a row with another factor, which is finite
+// throughout, stands in for it. stands[r]: the row that is read for row r; all −1 where none is to be added.
+void standIns(int rows, const float* factors, int* stands);
+
 // ---- Clipping of written-out gradients: rows [examples, columns], b-th at gradients + b·stride.
 // sum[c] += Σ_b factor(‖g_b‖ over all columns) · g_b[c]; norms and factors come back too.
 // Both give the same result; `separate` (the naive reference) makes three passes over memory: norms, scale, sum.

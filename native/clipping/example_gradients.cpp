@@ -14,8 +14,12 @@
 namespace hushgrad {
 namespace {
 
-constexpr int64_t kShortColumns = 1 << 12;  // below, threads would meet too often for what they share
 constexpr int64_t kLanes = 16;
+// Rows up to this are short: threads would meet too often for what they share. Longer ones where there are many, beside
+// which the lanes' own sums are little.
+constexpr int64_t shortColumns(int64_t examples) {
+  return examples >= 1024 ? 1 << 14 : 1 << 12;
+}
 constexpr int64_t kBytesAThread = 64 * 1024;  // less is not worth waking a thread for
 
 struct Task {
@@ -76,7 +80,7 @@ void clearSums(const Task& task, TileRange range) {
 }
 
 void runColumns(const Task& task) {
-  const bool isShort = task.cut.columns <= kShortColumns;
+  const bool isShort = task.cut.columns <= shortColumns(task.gradients.examples);
   const int threads = usefulThreads(task, isShort ? 1 : static_cast<int64_t>(task.cut.tiles.size()));
   ColumnSums target(task);
   RowTeam team(task.cut.tiles.size());
@@ -98,25 +102,25 @@ void runColumns(const Task& task) {
 
 struct Lanes {
   Lanes(const Task& task, int64_t lanes, int threads) {
+    const auto columns = task.sums() ? static_cast<size_t>(task.cut.columns) : 0;
     for (int thread = 0; thread < threads; ++thread) {
       teams.emplace_back(task.cut.tiles.size());
       passes.emplace_back(task.cut, task.clipping, task.squaredNorms);
+      narrow.emplace_back(columns);
     }
-    sums.resize(static_cast<size_t>(lanes));
-    if (!task.sums()) return;
-    const auto columns = static_cast<size_t>(task.cut.columns);
-    narrow.assign(static_cast<size_t>(lanes), std::vector<float>(columns));
     wide.assign(static_cast<size_t>(lanes), std::vector<double>(columns));
-    for (size_t lane = 0; lane < sums.size(); ++lane) {
-      sums[lane] = {blockPointers(task.gradients, narrow[lane].data()),
-                    blockPointers(task.gradients, wide[lane].data())};
-    }
   }
-  std::deque<RowTeam> teams;      // by thread, of one member
-  std::vector<RowPasses> passes;  // by thread
+  // Every slab ends with an empty `narrow`, so that a thread's lanes share it.
+  RowSums sums(const Task& task, size_t thread, size_t lane) {
+    if (!task.sums()) return {};
+    return {blockPointers(task.gradients, narrow[thread].data()), blockPointers(task.gradients, wide[lane].data())};
+  }
+  // By thread; teams of one member.
+  std::deque<RowTeam> teams;
+  std::vector<RowPasses> passes;
   std::vector<std::vector<float>> narrow;
+  // By lane.
   std::vector<std::vector<double>> wide;
-  std::vector<RowSums> sums;  // by lane
 };
 
 // The first lane takes up the others, in their order.
@@ -128,7 +132,7 @@ void deliverLanes(const Task& task, TileRange range, Lanes& lanes) {
     const double* part = lanes.wide[lane].data();
     for (int64_t c = task.cut.tiles[range.first].offset; c < last.offset + last.columns; ++c) total[c] += part[c];
   }
-  deliver(task, range, lanes.sums[0].wide);
+  deliver(task, range, blockPointers(task.gradients, total));
 }
 
 void runLanes(const Task& task, int64_t slabRows) {
@@ -142,9 +146,10 @@ void runLanes(const Task& task, int64_t slabRows) {
     const int thread = omp_get_thread_num(), members = omp_get_num_threads();
     const auto own = static_cast<size_t>(thread);
     for (int64_t lane = thread; lane < count; lane += members) {
+      RowSums sums = lanes.sums(task, own, static_cast<size_t>(lane));
       for (int64_t slab = lane; slab < slabs; slab += count) {
         lanes.passes[own].run(task.cut.all(), slab * slabRows, std::min(examples, (slab + 1) * slabRows), rows,
-                              lanes.teams[own], true, lanes.sums[static_cast<size_t>(lane)]);
+                              lanes.teams[own], true, sums);
       }
     }
 #pragma omp barrier
@@ -161,7 +166,8 @@ int64_t slabRowsFor(int64_t examples) {
 
 void run(const Task& task) {
   const int64_t slabRows = slabRowsFor(task.gradients.examples);
-  if (task.cut.columns > kShortColumns || task.gradients.examples <= slabRows) return runColumns(task);
+  if (task.cut.columns > shortColumns(task.gradients.examples) || task.gradients.examples <= slabRows)
+    return runColumns(task);
   runLanes(task, slabRows);
 }
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "backend/cpu/row_pipeline.h"
+#include "backend/cpu/typed_rows.h"
 #include "clipping/clipping.h"
 
 namespace hushgrad {
@@ -39,9 +39,9 @@ struct ExampleClipping {
   float* factors;                  // [groups, examples], out: what each gradient was multiplied by, weight included
 };
 
-// The clipped sum; squaredNorms [groups, examples] come back too, in float64. Returns how many examples were left out
-// because a norm of theirs is not finite: such an example has factor 0 in every group.
-// Rows are summed in float32 for at most 256 examples at a time, and these sums in float64.
+// The clipped sum; squaredNorms [groups, examples] come back too, as takeSquaredNorms gives them. Returns how many
+// examples were left out because a norm of theirs is not finite: such an example has factor 0 in every group. Rows are
+// summed in float32 for at most 256 examples at a time, and these sums in float64.
 int64_t clipExamples(const ExampleGradients& gradients, const ExampleClipping& clipping, double* squaredNorms);
 
 // outputs[block][b, c] = kept[c] ? gradient : 0, of the same type; an output may be its block's data.

@@ -19,4 +19,12 @@ void weighFactors(int64_t examples, const double* weights, float* factors) {
   for (int64_t b = 0; b < examples; ++b) factors[b] = towardZero(factors[b] * weights[b]);
 }
 
+void standIns(int rows, const float* factors, int* stands) {
+  int finite = -1;
+  for (int r = 0; r < rows; ++r) {
+    if (factors[r] != 0) finite = r;
+  }
+  for (int r = 0; r < rows; ++r) stands[r] = factors[r] != 0 ? r : finite;
+}
+
 }  // namespace hushgrad

@@ -45,24 +45,17 @@ double* RowPasses::squares(int row) const {
   return team->squares.data() + static_cast<size_t>(half * kMostRows + row) * cut.tiles.size();
 }
 
-// One row after another streams best where rows are short, two side by side where they are long (measured).
 void RowPasses::norm(Group group) {
-  constexpr int64_t longRow = 4096;
-  const int most = cut.columns > longRow ? 2 : 1;
-  for (int done = 0; done < group.rows; done += most) {
-    const int rows = std::min(most, group.rows - done);
-    for (size_t tile = range.first; tile < range.end; ++tile) normTile(tile, group.first + done, rows, done);
-  }
+  for (size_t tile = range.first; tile < range.end; ++tile) normTile(tile, group);
 }
 
-void RowPasses::normTile(size_t index, int64_t first, int rows, int place) {
+void RowPasses::normTile(size_t index, Group group) {
   const Tile& tile = cut.tiles[index];
   std::array<const void*, kMostRows> pointers{};
   std::array<double, kMostRows> partial{};
-  for (int r = 0; r < rows; ++r) pointers[r] = cut.element(tile, first + r);
-  cpu::addRowsAndTakeNorms({rows, tile.columns, nullptr, nullptr, nullptr, pointers.data(), partial.data(),
-                            cut.gradients.type, keptOf(tile)});
-  for (int r = 0; r < rows; ++r) squares(place + r)[index] = partial[r];
+  for (int r = 0; r < group.rows; ++r) pointers[r] = cut.element(tile, group.first + r);
+  cpu::takeSquaredNorms({group.rows, tile.columns, pointers.data(), cut.gradients.type, keptOf(tile)}, partial.data());
+  for (int r = 0; r < group.rows; ++r) squares(r)[index] = partial[r];
 }
 
 void RowPasses::add(Group group) {
@@ -73,9 +66,9 @@ void RowPasses::addTile(const Tile& tile, Group group) {
   const size_t own = ownIndex(cut.groupOf(tile));
   if (stands[own] < 0) return;
   std::array<const void*, kMostRows> pointers{};
-  for (int r = 0; r < group.rows; ++r) pointers[r] = cut.element(tile, stands[own + r]);
-  cpu::addRowsAndTakeNorms({group.rows, tile.columns, pointers.data(), factors.data() + own,
-                            sums->narrow[tile.block] + tile.first, nullptr, nullptr, cut.gradients.type, keptOf(tile)});
+  for (int r = 0; r < group.rows; ++r) pointers[r] = cut.element(tile, group.first + stands[own + r]);
+  cpu::addTypedRows({group.rows, tile.columns, pointers.data(), cut.gradients.type, keptOf(tile)}, factors.data() + own,
+                    sums->narrow[tile.block] + tile.first);
 }
 
 const uint8_t* RowPasses::keptOf(const Tile& tile) const {
@@ -88,7 +81,8 @@ void RowPasses::meet(Group group) {
   takeNorms(group);
   if (clipping != nullptr) {
     takeFactors(group);
-    replaceLeftOut(group);
+    for (size_t own = 0; own < factors.size(); own += kMostRows)
+      standIns(group.rows, factors.data() + own, stands.data() + own);
   }
   half = 1 - half;
 }
@@ -122,18 +116,6 @@ void RowPasses::takeFactors(Group group) {
     }
     if (reports)
       std::copy_n(own, group.rows, clipping->factors + static_cast<int64_t>(g) * cut.gradients.examples + group.first);
-  }
-}
-
-// A row with factor 0 may hold NaN, and 0 · NaN would poison the sum: a row with another factor, which is finite
-// throughout, stands in for it.
-void RowPasses::replaceLeftOut(Group group) {
-  for (size_t own = 0; own < factors.size(); own += kMostRows) {
-    int64_t finite = -1;
-    for (int r = 0; r < group.rows; ++r) {
-      if (factors[own + r] != 0) finite = group.first + r;
-    }
-    for (int r = 0; r < group.rows; ++r) stands[own + r] = factors[own + r] != 0 ? group.first + r : finite;
   }
 }
 

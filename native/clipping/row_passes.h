@@ -1,6 +1,5 @@
 // One thread's way through rows, group by group: their norms from memory, then their sum from cache. In between the
-// team meets, for a norm needs every thread's tiles. (One loop that adds a group while it norms the next one, as in
-// rows_fused.cpp, needs room for both, and measured slower.)
+// team meets, for a norm needs every thread's tiles.
 #pragma once
 
 #include <functional>
@@ -43,14 +42,13 @@ class RowPasses {
   };
   int64_t runGroups(int rows, int64_t first);
   void norm(Group group);
-  void normTile(size_t index, int64_t first, int rows, int place);
+  void normTile(size_t index, Group group);
   void add(Group group);
   void addTile(const Tile& tile, Group group);
   const uint8_t* keptOf(const Tile& tile) const;
   void meet(Group group);
   void takeNorms(Group group);
   void takeFactors(Group group);
-  void replaceLeftOut(Group group);
   void carry();
   double* squares(int row) const;
   size_t ownIndex(size_t group) const { return group * cpu::kMostRowsAtOnce; }
@@ -58,9 +56,9 @@ class RowPasses {
   const RowTiles& cut;
   const ExampleClipping* const clipping;
   double* const squaredNorms;
-  std::vector<double> norms;    // [groups, kMostRowsAtOnce]
-  std::vector<float> factors;   // [groups, kMostRowsAtOnce]
-  std::vector<int64_t> stands;  // [groups, kMostRowsAtOnce]: the row that is read for a row; −1: none is to be added
+  std::vector<double> norms;   // [groups, kMostRowsAtOnce]
+  std::vector<float> factors;  // [groups, kMostRowsAtOnce]
+  std::vector<int> stands;     // [groups, kMostRowsAtOnce]: see standIns
 
   TileRange range;
   int64_t start = 0, end = 0;

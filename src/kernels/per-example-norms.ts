@@ -1,4 +1,5 @@
-/** Squared Euclidean norms of per-example gradients, in float64, in one read of memory. Private data: no noise. */
+/** Squared Euclidean norms of per-example gradients, in float64, in one read of memory: never below
+ * the exact ones, above them by at most 1e-6 of them. Private data: no noise. */
 import { loadBinding } from "../native/load.js";
 import { checkChoice, checkOptions, type GradientArray, type GradientOptions, readGradients } from "./arrays.js";
 import { blockStyles } from "./clip-and-sum.js";

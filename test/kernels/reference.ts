@@ -112,3 +112,8 @@ export function apart(sum: SumArray | undefined, exact: Exact, block: number): n
     return Math.max(most, Math.abs(value - (sum?.[i] ?? Number.NaN)) / size);
   }, 0);
 }
+
+/** Squared norms are never below the exact ones, and above them by at most 1e-6 of them. */
+export function boundsFromAbove(got: number, exact: number): boolean {
+  return got >= exact * (1 - 1e-14) && got <= exact * (1 + 1e-6);
+}

@@ -7,6 +7,7 @@
 #include <hwy/foreach_target.h>
 
 #include "backend/cpu/loops-inl.h"
+#include "backend/cpu/squares-inl.h"
 // clang-format on
 
 #include <algorithm>
@@ -28,47 +29,22 @@ HWY_INLINE hn::Vec<Doubles> loadAsDouble(const float* x) {
   return hn::PromoteTo(Doubles(), hn::LoadU(HalfFloats(), x));
 }
 
-// In float64 throughout: float32 squares overflow at 1e19, and one float lane loses 1e-4 over millions of elements.
 double squaredNorm(int64_t columns, const float* x) {
-  const Doubles d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  auto sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
-  int64_t c = 0;
-  for (; c + 4 * lanes <= columns; c += 4 * lanes) {
-    const auto x0 = loadAsDouble(x + c), x1 = loadAsDouble(x + c + lanes);
-    const auto x2 = loadAsDouble(x + c + 2 * lanes), x3 = loadAsDouble(x + c + 3 * lanes);
-    sum0 = hn::MulAdd(x0, x0, sum0);
-    sum1 = hn::MulAdd(x1, x1, sum1);
-    sum2 = hn::MulAdd(x2, x2, sum2);
-    sum3 = hn::MulAdd(x3, x3, sum3);
-  }
-  for (; c + lanes <= columns; c += lanes) {
-    const auto x0 = loadAsDouble(x + c);
-    sum0 = hn::MulAdd(x0, x0, sum0);
-  }
-  double sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3))));
-  for (; c < columns; ++c) sum += static_cast<double>(x[c]) * x[c];
-  return sum;
+  double square;
+  squaresFromAbove<1, 4>(
+      columns, [x](auto d, int, int64_t c) HWY_ATTR { return hn::LoadU(d, x + c); }, &square);
+  return square;
 }
 
 // What the mask leaves out may be anything, NaN included.
 double maskedSquaredNorm(int64_t columns, const float* x, const uint8_t* mask) {
-  const Doubles d;
-  const HalfFloats half;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  auto kept = [&](int64_t c) HWY_ATTR {
-    return hn::PromoteTo(d, hn::IfThenElseZero(maskAt(half, mask, c), hn::LoadU(half, x + c)));
-  };
-  auto sum0 = hn::Zero(d), sum1 = sum0;
-  int64_t c = 0;
-  for (; c + 2 * lanes <= columns; c += 2 * lanes) {
-    const auto x0 = kept(c), x1 = kept(c + lanes);
-    sum0 = hn::MulAdd(x0, x0, sum0);
-    sum1 = hn::MulAdd(x1, x1, sum1);
-  }
-  double sum = hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
-  for (; c < columns; ++c) sum += mask[c / 8] >> (c % 8) & 1 ? static_cast<double>(x[c]) * x[c] : 0;
-  return sum;
+  double square;
+  squaresFromAbove<1, 4>(
+      columns,
+      [x, mask](auto d, int, int64_t c)
+          HWY_ATTR { return hn::IfThenElseZero(maskAt(d, mask, c), hn::LoadU(d, x + c)); },
+      &square);
+  return square;
 }
 
 void addSquaredNormsVector(int64_t rows, int64_t columns, const float* x, int64_t stride, double* sums,

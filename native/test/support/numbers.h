@@ -35,6 +35,11 @@ inline double relativeError(const std::vector<double>& got, const std::vector<do
   return std::sqrt(size > 0 ? difference / size : difference);
 }
 
+// Norms that privacy rests on are rounded upwards: never below the exact one, and hardly above.
+inline bool boundsFromAbove(double got, double exact) {
+  return got >= exact * (1 - 1e-14) && got <= exact * (1 + 1e-6);
+}
+
 inline double norm(const std::vector<float>& values) {
   double sum = 0;
   for (float x : values) sum += static_cast<double>(x) * x;

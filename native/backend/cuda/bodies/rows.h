@@ -1,5 +1,5 @@
 // Clipping of written-out gradients: the weighted sum of some rows and the squared norms of the rows after them, in one
-// kernel, as backend/cpu/row_pipeline.h does it. While rows whose norms are known are added from the second-level
+// kernel. While rows whose norms are known are added from the second-level
 // cache, the next ones stream in from memory: each gradient leaves memory once.
 #pragma once
 

@@ -46,9 +46,9 @@ void expectSame(const Clipped& got, const Clipped& want, const std::string& what
       EXPECT_EQ(got.factors[b], 0) << what << ", row " << b;
       continue;
     }
-    EXPECT_NEAR(got.squaredNorms[b], want.squaredNorms[b], 1e-13 * want.squaredNorms[b]) << what << ", row " << b;
-    // The order of a float64 sum may decide which of two neighbouring floats is below the factor.
-    EXPECT_NEAR(got.factors[b], want.factors[b], 1.2e-7 * want.factors[b]) << what << ", row " << b;
+    // The GPU squares in float64; the CPU's norms lie above the exact ones by up to 1e-6.
+    EXPECT_PRED2(boundsFromAbove, want.squaredNorms[b], got.squaredNorms[b]) << what << ", row " << b;
+    EXPECT_NEAR(got.factors[b], want.factors[b], 7e-7 * want.factors[b]) << what << ", row " << b;
   }
   EXPECT_LE(relativeError(toDoubles(got.sum.data(), static_cast<int64_t>(got.sum.size())),
                           toDoubles(want.sum.data(), static_cast<int64_t>(want.sum.size()))),
