@@ -32,7 +32,7 @@ try {
     .addArgument(new Argument("[suites...]", "what to time").choices(names))
     .option("--json <file>", "write what `own` (ready gradients) measures as JSON")
     .option("--html <file>", "write its charts as a page")
-    .showHelpAfterError("(--help lists the suites)")
+    .showHelpAfterError("(--help lists the options)")
     .action(main)
     .parseAsync();
 } catch (error) {
