@@ -19,7 +19,7 @@ export interface GradientRunOptions {
 }
 
 /** Half a minute in all on two cores, checks against float64 and the start of the process included. */
-const BUDGET_MS = 22_000;
+const BUDGET_MS = 18_000;
 
 /** Shapes for which memory does not suffice, and those that fail, are told in `skipped`, not thrown. */
 export async function runGradientKernels(log: Log, options: GradientRunOptions = {}): Promise<GradientRun> {
