@@ -7,9 +7,11 @@
  *   npm run bench:check -- --update [--runs 5]  measure several times and write the baseline
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { Command, InvalidArgumentError } from "commander";
 import type { Measurements, Pace } from "../../src/bench/interleave.js";
+import { failureLine } from "../../src/cli/failure.js";
 import { table } from "../../src/cli/format.js";
+import { numberFlag } from "../../src/cli/number-flag.js";
 import { loadBinding } from "../../src/native/load.js";
 import { type Baseline, baselineSchema, emptyBaseline, instructionSet, learn, lookUp, unsteady } from "./baseline.js";
 import { type Comparison, compare, comparisonCells } from "./compare.js";
@@ -17,9 +19,13 @@ import { type Group, groups, type Pair, ratioName, withContenders } from "./rati
 
 const FILE = new URL("../baseline.json", import.meta.url);
 const FIRST: Pace = { rounds: 12, slotMs: 60, budgetMs: 12_000 };
+const DEFAULT_RUNS = 5;
+const RUNS = { min: 2, max: 1000, integer: true };
 const AGAIN: Pace = { rounds: 40, slotMs: 60, budgetMs: 15_000 };
 
-const set = instructionSet(loadBinding().info().cpuFeatures);
+function thisInstructionSet(): string | undefined {
+  return instructionSet(loadBinding().info().cpuFeatures);
+}
 
 async function checkGroup(group: Group, baseline: Baseline): Promise<Comparison[]> {
   return withContenders(group, async (measure) => {
@@ -38,7 +44,7 @@ async function checkGroup(group: Group, baseline: Baseline): Promise<Comparison[
 
 function comparison(group: Group, pair: Pair, measured: Measurements, baseline: Baseline): Comparison {
   const name = ratioName(group, pair);
-  return compare(name, measured.ratio(...pair) ?? Number.NaN, lookUp(baseline, name, set));
+  return compare(name, measured.ratio(...pair) ?? Number.NaN, lookUp(baseline, name, thisInstructionSet()));
 }
 
 async function check(wanted: readonly Group[]): Promise<boolean> {
@@ -54,13 +60,12 @@ async function check(wanted: readonly Group[]): Promise<boolean> {
   const slower = all.filter(({ verdict }) => verdict === "slower").length;
   const known = all.filter(({ verdict }) => verdict !== "unknown").length;
   process.stdout.write(
-    `${slower === 0 ? "no" : slower} regression${slower === 1 ? "" : "s"} in ${known} ratios (${set ?? "unknown instruction set"})\n`,
+    `${slower === 0 ? "no" : slower} regression${slower === 1 ? "" : "s"} in ${known} ratios (${thisInstructionSet() ?? "unknown instruction set"})\n`,
   );
   return slower === 0;
 }
 
 async function update(wanted: readonly Group[], runs: number): Promise<void> {
-  if (!(Number.isInteger(runs) && runs >= 2)) throw new RangeError(`--runs: got ${runs}, expected a whole number ≥ 2`);
   const values = new Map<string, number[]>();
   for (let run = 0; run < runs; run++) {
     for (const group of wanted) {
@@ -72,7 +77,7 @@ async function update(wanted: readonly Group[], runs: number): Promise<void> {
       }
     }
   }
-  const learned = baselineSchema.parse(learn(readBaseline(), set, values));
+  const learned = baselineSchema.parse(learn(readBaseline(), thisInstructionSet(), values));
   writeFileSync(FILE, `${JSON.stringify(learned, null, 2)}\n`);
   process.stdout.write(`${JSON.stringify(learned, null, 2)}\n`);
   const doubts = unsteady(values);
@@ -83,19 +88,37 @@ function readBaseline(): Baseline {
   return existsSync(FILE) ? baselineSchema.parse(JSON.parse(readFileSync(FILE, "utf8"))) : emptyBaseline;
 }
 
-function chosen(names: string | undefined): Group[] {
-  const all = groups();
-  if (names === undefined) return all;
-  const wanted = names.split(",");
-  const unknown = wanted.filter((name) => !all.some((group) => group.name === name));
-  if (unknown.length === 0) return all.filter(({ name }) => wanted.includes(name));
-  throw new RangeError(
-    `--groups: unknown ${unknown.join(", ")}; allowed are ${all.map(({ name }) => name).join(", ")}`,
-  );
+const names = groups().map(({ name }) => name);
+
+function groupsFlag(text: string): Group[] {
+  const wanted = text.split(",").map((name) => name.trim());
+  if (wanted.every((name) => names.includes(name))) return groups().filter(({ name }) => wanted.includes(name));
+  throw new InvalidArgumentError(`Allowed, separated by commas: ${names.join(", ")}.`);
 }
 
-const { values } = parseArgs({
-  options: { groups: { type: "string" }, update: { type: "boolean" }, runs: { type: "string", default: "5" } },
-});
-if (values.update) await update(chosen(values.groups), Number(values.runs));
-else if (!(await check(chosen(values.groups)))) process.exitCode = 1;
+interface Flags {
+  readonly groups?: Group[];
+  readonly update?: boolean;
+  readonly runs?: number;
+}
+
+async function main(flags: Flags, command: Command): Promise<void> {
+  if (flags.runs !== undefined && !flags.update) command.error("error: --runs is of --update alone");
+  const wanted = flags.groups ?? groups();
+  if (flags.update) await update(wanted, flags.runs ?? DEFAULT_RUNS);
+  else if (!(await check(wanted))) process.exitCode = 1;
+}
+
+try {
+  await new Command("npm run bench:check --")
+    .description("fail where a ratio of times is worse than bench/baseline.json allows; takes about a minute")
+    .option("--groups <names>", `comma-separated, of ${names.join(", ")} (default: all)`, groupsFlag)
+    .option("--update", "measure several times and write the baseline")
+    .option("--runs <count>", `with --update: how often (default: ${DEFAULT_RUNS})`, numberFlag(RUNS))
+    .showHelpAfterError("(--help lists the options)")
+    .action(main)
+    .parseAsync();
+} catch (error) {
+  process.stderr.write(`${failureLine(error)}\n`);
+  process.exitCode = 1;
+}

@@ -1,10 +1,11 @@
 /** The ratios that must not get worse, by group: all of a group are measured together in one process, in turn. */
+import { clipContender, readContender } from "../../src/bench/gradient-kernels.js";
 import { type Contender, interleave, type Measurements, type Pace } from "../../src/bench/interleave.js";
 import { Subject } from "../../src/bench/subject.js";
 import { requireMatch } from "../../src/bench/verify.js";
 import { workloadByName } from "../../src/bench/workloads.js";
 import type { StrategyName } from "../../src/native/binding.js";
-import { beyondCache, clipContender, gemmContender, readContender } from "../lib/kernels.js";
+import { beyondCache, gemmContender } from "../lib/kernels.js";
 
 /** A pair of contenders' names: numerator, denominator. */
 export type Pair = readonly [string, string];

@@ -1,5 +1,6 @@
 /** Clipping of gradients that lie on the GPU, beside norms alone, which only read them; says so where there is no GPU. */
-import { type Contender, interleave } from "../../src/bench/interleave.js";
+import { callContender, clippedReference, randomFloats, requireClose } from "../../src/bench/gradient-kernels.js";
+import { interleave } from "../../src/bench/interleave.js";
 import {
   clipAndSum,
   type DeviceBuffer,
@@ -8,7 +9,6 @@ import {
   perExampleNorms,
   synchronize,
 } from "../../src/kernels/device.js";
-import { randomFloats, requireCloseTo } from "../lib/kernels.js";
 import { gigabytes, runSuite } from "./run-suite.js";
 
 const ELEMENTS = 2 ** 28;
@@ -31,8 +31,8 @@ async function clipRowsOf(device: string, values: Float32Array, columns: number)
   using sum = deviceBuffer({ columns });
   gradients.upload(values);
   const contenders = [
-    contender("norms", () => perExampleNorms(gradients)),
-    contender("clip", () => clip(gradients, sum)),
+    callContender("norms", () => perExampleNorms(gradients)),
+    callContender("clip", () => clip(gradients, sum)),
   ];
   const rate = gigabytes(values.byteLength);
   await runSuite(
@@ -49,18 +49,6 @@ function clip(gradients: DeviceBuffer, sum: DeviceBuffer): void {
   synchronize();
 }
 
-function contender(name: string, work: () => unknown): Contender {
-  return {
-    name,
-    run: async (steps) =>
-      Array.from({ length: steps }, () => {
-        const start = performance.now();
-        work();
-        return performance.now() - start;
-      }),
-  };
-}
-
 /** Nothing is timed before it is right. */
 function requireClips(): void {
   const [examples, columns] = [13, 1037];
@@ -69,5 +57,5 @@ function requireClips(): void {
   using sum = deviceBuffer({ columns });
   gradients.upload(values);
   clip(gradients, sum);
-  requireCloseTo("cuda", sum.download() as Float32Array, values, examples, columns);
+  requireClose("cuda", sum.download() as Float32Array, clippedReference(values, columns).sum);
 }

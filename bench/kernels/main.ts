@@ -1,12 +1,14 @@
-/** `npm run bench:kernels [-- SUITE…]`: single kernels; which suites there are, is said by a wrong name. */
+/** `npm run bench:kernels [-- SUITE…]`: single kernels. */
+import { Argument, Command } from "commander";
+import { failureLine } from "../../src/cli/failure.js";
 import { cudaSuite } from "./cuda.js";
 import { gemmSuite } from "./gemm.js";
 import { layersSuite } from "./layers.js";
 import { memorySuite } from "./memory.js";
-import { ownGradientsSuite } from "./own-gradients.js";
+import { type OwnGradientsOutput, ownGradientsSuite } from "./own-gradients.js";
 import { updateSuite } from "./update.js";
 
-const suites: Readonly<Record<string, () => Promise<void>>> = {
+const suites: Readonly<Record<string, (output: OwnGradientsOutput) => Promise<void>>> = {
   memory: memorySuite,
   own: ownGradientsSuite,
   gemm: gemmSuite,
@@ -14,10 +16,26 @@ const suites: Readonly<Record<string, () => Promise<void>>> = {
   layers: layersSuite,
   cuda: cudaSuite,
 };
+const names = Object.keys(suites);
 
-const names = process.argv.slice(2);
-for (const name of names.length > 0 ? names : Object.keys(suites)) {
-  const run = Object.hasOwn(suites, name) ? suites[name] : undefined;
-  if (run === undefined) throw new RangeError(`suite: got ${name}, expected one of ${Object.keys(suites).join(", ")}`);
-  await run();
+async function main(wanted: readonly string[], output: OwnGradientsOutput, command: Command): Promise<void> {
+  const chosen = wanted.length > 0 ? wanted : names;
+  if ((output.json || output.html) && !chosen.includes("own")) {
+    command.error("error: --json and --html tell what the suite own measures: name it too");
+  }
+  for (const name of chosen) await suites[name]?.(output);
+}
+
+try {
+  await new Command("npm run bench:kernels --")
+    .description("time single kernels: all suites, or those named")
+    .addArgument(new Argument("[suites...]", "what to time").choices(names))
+    .option("--json <file>", "write what `own` (ready gradients) measures as JSON")
+    .option("--html <file>", "write its charts as a page")
+    .showHelpAfterError("(--help lists the options)")
+    .action(main)
+    .parseAsync();
+} catch (error) {
+  process.stderr.write(`${failureLine(error)}\n`);
+  process.exitCode = 1;
 }

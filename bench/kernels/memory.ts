@@ -1,6 +1,7 @@
 /** Clipping of gradients that lie in memory, beside plain reading of the same memory. */
+import { clipContender, readContender } from "../../src/bench/gradient-kernels.js";
 import { type Contender, interleave } from "../../src/bench/interleave.js";
-import { beyondCache, clipContender, readContender } from "../lib/kernels.js";
+import { beyondCache } from "../lib/kernels.js";
 import { gigabytes, runSuite } from "./run-suite.js";
 
 const COLUMNS = [2 ** 10, 2 ** 12, 2 ** 14, 2 ** 16, 2 ** 18, 2 ** 20, 2 ** 22];

@@ -1,70 +1,40 @@
-/** Kernels over the caller's own gradients, from 1 KB to 1 GB: separate passes ↔ one read, as shares of plain reading. */
-import { totalmem } from "node:os";
-import { type Contender, interleave } from "../../src/bench/interleave.js";
-import { table } from "../../src/cli/format.js";
-import { clipAndSumSync, perExampleNormsSync } from "../../src/kernels/index.js";
-import { clipContender, randomFloats, readContender, requireClipped } from "../lib/kernels.js";
+/**
+ * Kernels over the caller's own gradients, from 1 KB to 1 GB: separate passes ↔ one read, norms, plain reading. First
+ * a benny suite a size, each contender by itself; then, what counts, all of them in turn, as `npm run bench` does it.
+ */
+import { writeFileSync } from "node:fs";
+import { type GradientRun, runGradientKernels } from "../../src/bench/gradient-run.js";
+import { gradientTable, shapeName } from "../../src/bench/gradient-text.js";
+import { describeMachine } from "../../src/bench/machine.js";
+import { benchmarkPage } from "../../src/bench/page.js";
+import { gradientContenders, hasMemoryFor, sizes } from "../../src/bench/ready-gradients.js";
+import { skippedLine } from "../../src/bench/table.js";
+import { gigabytes, runSuite } from "./run-suite.js";
 
-const SHAPES: readonly (readonly [bytes: number, columns: number])[] = [
-  [2 ** 10, 64],
-  [2 ** 14, 256],
-  [2 ** 18, 2 ** 10],
-  [2 ** 22, 2 ** 12],
-  ...[10, 12, 14, 16, 18, 20, 22].map((log) => [2 ** 26, 2 ** log] as const),
-  [2 ** 30, 2 ** 16],
-];
-const PACE = { rounds: 15, slotMs: 20, budgetMs: 20_000 };
+export interface OwnGradientsOutput {
+  /** Gets machine, kernels and what was left out. */
+  readonly json?: string | undefined;
+  /** Gets a page with charts. */
+  readonly html?: string | undefined;
+}
 
-export async function ownGradientsSuite(): Promise<void> {
-  const rows: string[][] = [];
-  for (const [bytes, columns] of SHAPES) {
-    if (bytes <= totalmem() / 8) rows.push(await measure(bytes, columns));
+export async function ownGradientsSuite({ json, html }: OwnGradientsOutput): Promise<void> {
+  const machine = describeMachine();
+  for (const shape of sizes.filter((one) => hasMemoryFor(one))) {
+    const rate = gigabytes(shape.bytes);
+    await runSuite(
+      shapeName(shape),
+      gradientContenders(shape).map((contender) => ({ contender, rate })),
+    );
   }
-  const titles = ["gradients", "a row", "naive", "one read", "naive/one read", "share of reading", "norms"];
-  const columns = titles.map((title, i) => ({ title, right: i > 0 }));
-  process.stdout.write(`\n${table(columns, rows)}\n\n`);
+  const run = await runGradientKernels((line) => process.stderr.write(`${line}\n`));
+  print(run);
+  const result = { machine, rows: [], ...run };
+  if (json) writeFileSync(json, `${JSON.stringify(result, null, 2)}\n`);
+  if (html) writeFileSync(html, await benchmarkPage(result));
 }
 
-async function measure(bytes: number, columns: number): Promise<string[]> {
-  const gradients = randomFloats(bytes / 4);
-  const examples = gradients.length / columns;
-  const options = { examples, threshold: 1, output: new Float32Array(columns) };
-  requireClipped("clipAndSum", (given, rows) => clipAndSumSync(given, { examples: rows, threshold: 1 }).sum);
-  const read = readContender(gradients);
-  const naive = clipContender("separate", gradients.slice(), columns);
-  const clip = repeated("clip", () => clipAndSumSync(gradients, options));
-  const norms = repeated("norms", () => perExampleNormsSync(gradients, { examples }));
-  const measured = await interleave([read, naive, clip, norms], PACE);
-  const share = (name: string) => `${(100 / (measured.ratio(name, read.name) ?? Number.NaN)).toFixed(0)} %`;
-  return [
-    size(bytes),
-    `${columns}`,
-    milliseconds(measured.ms(naive.name)),
-    milliseconds(measured.ms(clip.name)),
-    (measured.ratio(naive.name, clip.name) ?? Number.NaN).toFixed(1),
-    share(clip.name),
-    share(norms.name),
-  ];
-}
-
-function repeated(name: string, work: () => unknown): Contender {
-  const run = async (steps: number) => {
-    const times: number[] = [];
-    for (let step = 0; step < steps; step++) {
-      const start = performance.now();
-      work();
-      times.push(performance.now() - start);
-    }
-    return times;
-  };
-  return { name, run };
-}
-
-function size(bytes: number): string {
-  if (bytes < 2 ** 20) return `${bytes / 2 ** 10} KB`;
-  return bytes < 2 ** 30 ? `${bytes / 2 ** 20} MB` : `${bytes / 2 ** 30} GB`;
-}
-
-function milliseconds(ms: number): string {
-  return `${ms.toPrecision(3)} ms`;
+function print({ kernels, skipped }: GradientRun): void {
+  const lines = skipped.map((row) => `${skippedLine(row)}\n`);
+  process.stdout.write(`\n${gradientTable(kernels)}\n\n${lines.join("")}`);
 }

@@ -1,11 +1,12 @@
 /** Whole training steps: per workload, every strategy and peer in a process of its own, measured in turn. */
 import type { StrategyName } from "../native/binding.js";
+import { runGradientKernels } from "./gradient-run.js";
 import { type Contender, interleave, type Measurements, type Pace } from "./interleave.js";
 import { type LineChild, SkippedError } from "./line-child.js";
 import { describeMachine } from "./machine.js";
 import { startOwnChild } from "./own-child.js";
 import { type Peer, peerScript, startPeer } from "./peers.js";
-import type { BenchResult, BenchRow, SkippedRow } from "./results.js";
+import type { BenchResult, BenchRow, Log, SkippedRow } from "./results.js";
 import { mismatch, TOLERANCE } from "./verify.js";
 import { type Workload, workloadByName } from "./workloads.js";
 
@@ -19,10 +20,9 @@ export interface BenchOptions {
   readonly peers: readonly Peer[];
   /** The Python that has them. */
   readonly python: string;
+  /** Whether to measure clipping of ready gradients too. */
+  readonly kernels: boolean;
 }
-
-/** Told what is under way, line by line. */
-export type Log = (line: string) => void;
 
 const OWN = "hushgrad";
 
@@ -37,7 +37,9 @@ export async function runBenchmark(options: BenchOptions, log: Log): Promise<Ben
     rows.push(...(await run.measure()));
     skipped.push(...run.skipped);
   }
-  return { machine, rows, skipped };
+  if (!options.kernels) return { machine, rows, kernels: [], skipped };
+  const gradients = await runGradientKernels(log);
+  return { machine, rows, kernels: gradients.kernels, skipped: [...skipped, ...gradients.skipped] };
 }
 
 interface Entrant extends Contender {

@@ -1,6 +1,8 @@
-/** The benchmark as a page: bars of time and memory per workload, and the figures. */
+/** The benchmark as a page: bars of time and memory per workload, lines of kernels over ready gradients. */
 import { barChartSvg } from "../report/bar-chart.js";
 import { chartCard, escapeHtml, type LegendEntry, renderPage } from "../report/page.js";
+import { gradientCards } from "./gradient-cards.js";
+import { GRADIENTS_NOTE } from "./gradient-text.js";
 import type { BenchResult, BenchRow } from "./results.js";
 import { libraries, megabytes, milliseconds, NOTE, ratio, skippedLine } from "./table.js";
 
@@ -17,13 +19,13 @@ const GROUPS: readonly LegendEntry[] = [OWN, OWN_PLAIN, PEER, PEER_PLAIN];
 export async function benchmarkPage(result: BenchResult): Promise<string> {
   const workloads = [...new Set(result.rows.map(({ workload }) => workload))];
   const cards = await Promise.all(workloads.map((workload) => workloadCards(workload, result)));
-  const { machine } = result;
+  const { machine, kernels } = result;
   return renderPage({
-    title: "Cost of private training steps",
+    title: result.rows.length > 0 ? "Cost of private training steps" : "Clipping of ready gradients",
     badge: { text: `${machine.cores} cores`, tone: "good" },
     subtitle: `${machine.cpu}, Node.js ${machine.node}, ${libraries(result)}`,
-    body: cards.join("") + skipped(result),
-    footer: NOTE,
+    body: cards.join("") + (await gradientCards(kernels)) + skipped(result),
+    footer: [...(result.rows.length > 0 ? [NOTE] : []), ...(kernels.length > 0 ? [GRADIENTS_NOTE] : [])].join(" "),
   });
 }
 

@@ -1,6 +1,9 @@
 /** What a benchmark run finds: written as JSON, shown as a table and as a page. */
 import type { MachineDescription } from "./machine.js";
 
+/** Told what is under way, line by line. */
+export type Log = (line: string) => void;
+
 /** One engine on one workload under one strategy. Times are medians over rounds of the medians of a round's steps. */
 export interface BenchRow {
   readonly engine: string;
@@ -33,8 +36,35 @@ export interface SkippedRow {
   readonly missing: boolean;
 }
 
+/**
+ * `read`, `naive` (separate passes: norms, scaling, sum) and `fused` (one read) are kernels on every core, timed
+ * natively; `clipAndSum` (the fused kernel) and `perExampleNorms` are the library's functions, timed from JavaScript.
+ */
+export const gradientImplementations = ["read", "naive", "fused", "clipAndSum", "perExampleNorms"] as const;
+export type GradientImplementation = (typeof gradientImplementations)[number];
+
+/** One implementation over ready gradients [examples, columns] in float32. Times are medians as in BenchRow. */
+export interface KernelRow {
+  readonly implementation: GradientImplementation;
+  /** Of the gradients: 4 · examples · columns. */
+  readonly bytes: number;
+  readonly examples: number;
+  readonly columns: number;
+  readonly msPerCall: number;
+  readonly msQuartiles: readonly [number, number];
+  /** `bytes` over the time, however often they were read: 10⁹ bytes a second. */
+  readonly gigabytesPerSecond: number;
+  /** Time of plain reading of the same gradients over this one's: median over rounds of the ratio within the round. */
+  readonly ofReading: number;
+  /** This one's time over that of `fused`, likewise. */
+  readonly overFused: number;
+  readonly rounds: number;
+}
+
 export interface BenchResult {
   readonly machine: MachineDescription;
   readonly rows: readonly BenchRow[];
+  /** Over ready gradients; empty where they were not measured. */
+  readonly kernels: readonly KernelRow[];
   readonly skipped: readonly SkippedRow[];
 }

@@ -1,5 +1,6 @@
 /** The figures as a terminal shows them. */
 import { type TableColumn, table } from "../cli/format.js";
+import { gradientTable } from "./gradient-text.js";
 import type { BenchResult, BenchRow, SkippedRow } from "./results.js";
 
 interface Column extends TableColumn {
@@ -33,9 +34,10 @@ export function resultText(result: BenchResult): string {
     `${machine.cpu}, ${machine.cores} cores (${machine.features.join(", ")}), Node.js ${machine.node}, ${libraries(result)}`,
     "",
     table(columns, rows),
-    ...(result.skipped.length > 0 ? ["", ...result.skipped.map(skippedLine)] : []),
     "",
     NOTE,
+    ...(result.kernels.length > 0 ? ["", gradientTable(result.kernels)] : []),
+    ...(result.skipped.length > 0 ? ["", ...result.skipped.map(skippedLine)] : []),
   ].join("\n");
 }
 

@@ -1,13 +1,15 @@
 /** `hushgrad train CONFIG.json`: trains and leaves a folder with everything about the run. */
 import { basename, dirname, join } from "node:path";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { applyOverrides, parseConfig, readConfigJson } from "../training/config.js";
 import { loadData } from "../training/data-config.js";
 import type { TrainingResult } from "../training/events.js";
 import { freshRunPath, runPaths } from "../training/run-directory.js";
+import { optionRanges } from "../training/session-options.js";
 import { Trainer } from "../training/trainer.js";
 import { bytes, duration, short } from "./format.js";
 import { interruptSignal } from "./interrupt.js";
+import { numberFlag } from "./number-flag.js";
 import { showProgress } from "./progress.js";
 
 interface TrainOptions {
@@ -22,6 +24,12 @@ interface TrainOptions {
 
 const INTERRUPTED = 130;
 
+const whole = { max: Number.MAX_SAFE_INTEGER, integer: true };
+const epochsFlag = numberFlag({ min: 0, max: Number.MAX_VALUE, openMin: true });
+const stepsFlag = numberFlag({ min: 1, ...whole });
+const seedFlag = numberFlag({ min: 0, ...whole });
+const threadsFlag = numberFlag(optionRanges.threads);
+
 export function register(program: Command): void {
   program
     .command("train")
@@ -29,12 +37,10 @@ export function register(program: Command): void {
     .argument("<config>", "configuration, JSON")
     .option("-o, --out <dir>", "folder of the run (default: runs/NAME-001, -002, …)")
     .option("--resume", "go on with the run in --out: its spent privacy counts on")
-    .addOption(
-      new Option("--epochs <n>", "instead of the configuration's").argParser(positiveNumber).conflicts("steps"),
-    )
-    .addOption(new Option("--steps <n>", "instead of the configuration's").argParser(wholeNumber))
-    .addOption(new Option("--seed <n>", "make the run reproducible, and not private").argParser(wholeNumber))
-    .addOption(new Option("--threads <n>", "instead of one a core").argParser(wholeNumber))
+    .addOption(new Option("--epochs <n>", "instead of the configuration's").argParser(epochsFlag).conflicts("steps"))
+    .addOption(new Option("--steps <n>", "instead of the configuration's").argParser(stepsFlag))
+    .addOption(new Option("--seed <n>", "make the run reproducible, and not private").argParser(seedFlag))
+    .addOption(new Option("--threads <n>", "0: one a core").argParser(threadsFlag))
     .option("--json", "print the outcome as JSON on stdout")
     .action(train);
 }
@@ -125,16 +131,4 @@ function outcome(result: TrainingResult, out: string): Record<string, unknown> {
     peakBytes: result.peakBytes,
     files: { directory: join(out), metrics, privacy, checkpoint, report },
   };
-}
-
-function positiveNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError(`got ${text}; allowed: a number above 0`);
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isSafeInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError(`got ${text}; allowed: a whole number, at least 0`);
 }

@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
+import { whyUnreadable } from "../training/files.js";
 import { DataError } from "./dataset.js";
 import { ByteDataset, type Normalization } from "./memory.js";
 
@@ -73,7 +74,7 @@ export function readIdx(path: string): IdxArray {
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    throw new IdxError("unreadable", `${path}: ${(error as Error).message}`);
+    throw new IdxError("unreadable", `${path}: ${whyUnreadable(error)}`);
   }
   return parseIdx(bytes, path);
 }

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { writeAtomically } from "../training/files.js";
+import { whyUnreadable, writeAtomically } from "../training/files.js";
 import { DataError } from "./dataset.js";
 import { type DType, decodeElements, elementBytes } from "./safetensors-dtypes.js";
 
@@ -57,7 +57,7 @@ export function readSafetensors(path: string): TensorFile {
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    throw new DataError(`${path}: cannot be read (${(error as Error).message})`);
+    throw new DataError(`${path}: cannot be read: ${whyUnreadable(error)}`);
   }
   return decodeSafetensors(bytes, path);
 }

@@ -89,7 +89,14 @@ export function strictObject<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, 
 
 function describeIssue(what: string, issue: z.core.$ZodIssue): string {
   const place = [what, ...issue.path.map(String)].join(".");
-  const value = issue.input;
-  if (typeof value === "object" && !Array.isArray(value)) return `${place}: ${issue.message}`;
-  return `${place}: ${issue.message} (got ${typeof value === "number" ? value : (JSON.stringify(value) ?? "nothing")})`;
+  if (issue.code === "unrecognized_keys") return `${place}: ${issue.message}`;
+  return `${place}: ${issue.message} (got ${shown(issue.input)})`;
+}
+
+const MOST_SHOWN = 60;
+
+function shown(value: unknown): string {
+  if (typeof value === "number") return String(value); // JSON has no NaN
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN - 1)}…` : text;
 }

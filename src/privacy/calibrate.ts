@@ -5,7 +5,7 @@
  * calibrateNoise({ samplingRate: 256 / 60_000, steps: 3516, epsilon: 2, delta: 1e-5 }); // 0.79…
  */
 import { type Accountant, makeAccountant } from "./accountant.js";
-import { checkNumber, ranges } from "./check.js";
+import { checkNumber, type NumberRange, ranges } from "./check.js";
 import { roundUp } from "./rounding.js";
 
 export interface CalibrationTarget {
@@ -23,10 +23,12 @@ export interface CalibrationTarget {
 
 /** Steps whose noise multiplier is `factor` × the base. */
 export interface NoisePiece {
-  /** Finite, > 0. */
+  /** In `noiseFactorRange`. */
   readonly factor: number;
   readonly steps: number;
 }
+
+export const noiseFactorRange: NumberRange = { min: 0, max: 1e9, openMin: true };
 
 const LARGEST_NOISE = 2 ** 20;
 const SMALLEST_NOISE = 2 ** -10;
@@ -101,7 +103,7 @@ function checkTarget({ samplingRate, steps, epsilon, delta, pieces = [] }: Calib
   checkNumber("steps", steps, { ...ranges.steps, min: 1 });
   checkNumber("epsilon", epsilon, ranges.epsilon);
   checkNumber("delta", delta, ranges.delta);
-  for (const piece of pieces) checkNumber("pieces: factor", piece.factor, { min: 0, max: 1e9, openMin: true });
+  for (const piece of pieces) checkNumber("pieces: factor", piece.factor, noiseFactorRange);
   const planned = pieces.reduce((sum, piece) => sum + piece.steps, 0);
   if (pieces.length > 0 && planned !== steps) throw new RangeError(`pieces: got ${planned} steps, expected ${steps}`);
 }

@@ -17,7 +17,7 @@ import { clipAttributes } from "./clip-functions.js";
 import { type ClippingConfig, sensitivity } from "./sensitivity.js";
 
 export interface PrivacyFacts {
-  readonly status: "running" | "interrupted" | "finished";
+  readonly status: keyof typeof statusMeanings;
   readonly software: { readonly name: string; readonly version: string };
   /** Holds every step that was taken or reserved. */
   readonly accountant: Accountant;
@@ -56,6 +56,7 @@ export interface PrivacyStatement {
   readonly format: 1;
   readonly software: { readonly name: string; readonly version: string };
   readonly status: PrivacyFacts["status"];
+  readonly statusMeaning: string;
   readonly private: boolean;
   /** One line for people. */
   readonly guarantee: string;
@@ -112,6 +113,13 @@ export interface AdaptiveStatement extends AdaptiveRule {
 
 export type Relation = "add/remove" | "zero-out";
 
+const statusMeanings = {
+  running: "under way, or its process died: the steps that were reserved are counted",
+  interrupted: "stopped by its owner before its last step; it can be resumed",
+  finished: "all planned steps were taken",
+  budget: "stopped before its last step: one more would have exceeded targetEpsilon",
+} as const;
+
 const unitMeanings: Readonly<Record<PrivacyFacts["unit"], string>> = {
   example: "one record of the training data; who has several records is protected less",
   user: "one user, of whom the training data holds exactly one record, as its owner declares",
@@ -158,6 +166,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     format: 1,
     software: facts.software,
     status: facts.status,
+    statusMeaning: statusMeanings[facts.status],
     private: isPrivate,
     guarantee: isPrivate ? guaranteeLine(facts, epsilon, relation) : reasons.join("; "),
     notPrivateBecause: reasons,

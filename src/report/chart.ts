@@ -10,6 +10,8 @@ export interface Series {
   /** Drawn thin and pale, as what is noisy should be. */
   readonly faint?: boolean;
   readonly dashed?: boolean;
+  /** Every point is shown: of series of few, whose lines between points are not measured. */
+  readonly dotted?: boolean;
 }
 
 export interface LineChart {
@@ -20,6 +22,9 @@ export interface LineChart {
   readonly series: readonly Series[];
   /** Format of the y axis in d3's language, such as `.0%`. */
   readonly yFormat?: string;
+  /** Places on the x axis and what is written there, instead of round numbers. */
+  readonly xTicks?: readonly { readonly value: number; readonly label: string }[];
+  readonly xScale?: { readonly type?: "linear" | "log" };
   readonly yScale?: {
     readonly type?: "linear" | "log";
     readonly zero?: boolean;
@@ -71,23 +76,21 @@ export async function svgOf(specification: TopLevelSpec, description: string): P
 }
 
 function specification(chart: LineChart): TopLevelSpec {
-  const log = chart.yScale?.type === "log";
+  const drawn = drawable(chart);
   return {
     ...themed,
     width: chart.width ?? 560,
     height: chart.height ?? 240,
     layer: chart.series.map((series) => ({
-      data: {
-        values: thin(series.points.filter(({ x, y }) => Number.isFinite(x) && Number.isFinite(y) && (!log || y > 0))),
-      },
+      data: { values: thin(series.points.filter(drawn)) },
       mark: mark(series),
       encoding: {
         x: {
           field: "x",
           type: "quantitative" as const,
           title: chart.xTitle,
-          scale: { nice: false },
-          axis: { format: "~r", tickCount: 8 },
+          scale: { nice: false, type: chart.xScale?.type ?? "linear" },
+          axis: xAxis(chart),
         },
         y: {
           field: "y",
@@ -98,6 +101,21 @@ function specification(chart: LineChart): TopLevelSpec {
         },
       },
     })),
+  };
+}
+
+function drawable({ xScale, yScale }: LineChart): (point: { x: number; y: number }) => boolean {
+  const fits = (value: number, type = "linear") => Number.isFinite(value) && (type !== "log" || value > 0);
+  return ({ x, y }) => fits(x, xScale?.type) && fits(y, yScale?.type);
+}
+
+function xAxis({ xTicks }: LineChart) {
+  if (!xTicks) return { format: "~r", tickCount: 8 };
+  const labels = Object.fromEntries(xTicks.map(({ value, label }) => [value, label]));
+  return {
+    values: xTicks.map(({ value }) => value),
+    labelExpr: `${JSON.stringify(labels)}[datum.value]`,
+    labelOverlap: false,
   };
 }
 
@@ -114,7 +132,7 @@ function mark(series: Series) {
     strokeWidth: series.faint ? 1 : 2.25,
     strokeOpacity: series.faint ? 0.55 : 1,
     ...(series.dashed ? { strokeDash: [5, 4] } : {}),
-    ...(series.points.length === 1 ? { point: { fill: series.color, size: 40 } } : {}),
+    ...(series.dotted || series.points.length === 1 ? { point: { fill: series.color, size: 40 } } : {}),
   };
 }
 

@@ -14,7 +14,8 @@ export interface StepThresholds {
   readonly threshold: number;
 }
 
-const factors: NumberRange = { min: 0, max: 1e15, openMin: true };
+/** Of a schedule's factor. */
+export const thresholdFactorRange: NumberRange = { min: 0, max: 1e15, openMin: true };
 const positive: NumberRange = { min: 0, max: Number.MAX_VALUE, openMin: true };
 
 export class ClippingState {
@@ -45,7 +46,7 @@ export class ClippingState {
 
   /** Of a step whose schedule says `factor`. @throws RangeError where adaptive thresholds are scheduled too. */
   at(factor = 1): StepThresholds {
-    checkNumber("thresholdFactor", factor, factors);
+    checkNumber("thresholdFactor", factor, thresholdFactorRange);
     if (factor !== 1 && this.rule) {
       throw new RangeError(`thresholdFactor: got ${factor}, expected 1: adaptive thresholds follow no schedule`);
     }

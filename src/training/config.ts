@@ -21,10 +21,13 @@ import { lossSchema } from "../losses/index.js";
 import { modelByName, modelNames } from "../models/index.js";
 import { optimizerSchema } from "../optimizers/index.js";
 import { scheduleSchema } from "../optimizers/schedules/index.js";
+import { ranges } from "../privacy/check.js";
 import { clipFunctions, clipParameterNames } from "../privacy/clip-functions.js";
 import { type ClippingConfig, clippingConflict, clippingStyles } from "../privacy/sensitivity.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { ConfigError, configObject, nearest, parseConfigValue } from "./config-errors.js";
+import { whyUnreadable } from "./files.js";
+import { optionRanges } from "./session-options.js";
 import { sparsificationStructures } from "./sparsification.js";
 
 const allowed = (what: string) => `allowed: ${what}`;
@@ -70,7 +73,7 @@ const privacy = configObject({
   /** Target, and with it a hard stop. σ is calibrated from it unless noiseMultiplier is given. */
   epsilon: positive().optional(),
   delta: z.number(allowed(openUnit)).gt(0, allowed(openUnit)).lt(1, allowed(openUnit)),
-  noiseMultiplier: positive().optional(),
+  noiseMultiplier: positive().max(ranges.noiseMultiplier.max, allowed("a number above 0, at most 1e15")).optional(),
   /** Multiplies σ from step to step; every step is accounted for with its own. */
   noiseSchedule: scheduleSchema.optional(),
   /** Declares the number of training examples public; without it, it is taken from the data and the relation is zero-out. */
@@ -153,7 +156,10 @@ export const configSchema = configObject({
   strategy: choice(strategies).default("auto"),
   /** Examples executed together; 0 or absent: chosen from cache and memory sizes. */
   chunkSize: whole(0).default(0),
-  threads: whole(0).default(0),
+  /** 0: one a core. */
+  threads: whole(0)
+    .max(optionRanges.threads.max, allowed(`a whole number from 0 to ${optionRanges.threads.max}`))
+    .default(0),
   deterministic: flag.default(false),
   /** Makes the run reproducible, and not private. */
   seed: whole(0).optional(),
@@ -171,12 +177,16 @@ export function parseConfig(value: unknown, source = "config"): TrainingConfig {
 
 /** Reads a configuration file's JSON, unchecked. Throws a ConfigError. */
 export function readConfigJson(path: string): unknown {
+  let text: string;
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    text = readFileSync(path, "utf8");
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    const reason = missing ? "there is no such file; give the path of a JSON configuration" : (error as Error).message;
-    throw new ConfigError(`${path}: ${reason}`);
+    throw new ConfigError(`${path}: ${whyUnreadable(error)}; give the path of a JSON configuration`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`${path}: ${(error as Error).message}`);
   }
 }
 

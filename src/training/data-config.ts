@@ -20,7 +20,7 @@ export function loadData(data: TrainingConfig["data"], base: string = process.cw
 
 function readWeights(path: string): Float32Array {
   const list = readJson(path);
-  if (list === undefined) throw new DataError(`${path}: no such file`);
+  if (list === undefined) throw new DataError(`${path}: there is no such file`);
   if (!Array.isArray(list) || !list.every((weight) => typeof weight === "number")) {
     throw new DataError(`${path}: expected a JSON list of numbers, one a training example`);
   }

@@ -1,6 +1,6 @@
 /** Files that are either the old ones or the new ones, whole, whatever moment the process or the machine dies. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 
 /** Replaces `path` by `content`: a temporary file beside it, flushed to disk, then renamed over it. */
 export function writeAtomically(path: string, content: string | Uint8Array): void {
@@ -17,16 +17,62 @@ export function writeAtomically(path: string, content: string | Uint8Array): voi
   flushFolder(dirname(path));
 }
 
-/** Creates `folder` and its parents. */
+/**
+ * Creates `folder` and its parents. Not by mkdir's own `recursive`: where the system answers "no such file" although
+ * the parent is there, as in /proc, that of Node.js 20 tries for ever.
+ * @throws Error naming the folder that cannot be made, and why.
+ */
 export function makeFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true });
+  const path = resolve(folder);
+  if (isFolder(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (isFolder(path)) return; // another process was quicker
+    throw new Error(`${path}: cannot be made: ${whyNoFolder(error)}; give a folder that can be written to`);
+  }
 }
 
-/** The file's JSON, or undefined if there is no such file. Throws an error naming the file if it is not JSON. */
-export function readJson(path: string): unknown {
-  if (!existsSync(path)) return undefined;
+function isFolder(path: string): boolean {
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // making it will tell why
+  }
+}
+
+function whyNoFolder(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "EEXIST" || code === "ENOTDIR") return "there is a file of that name";
+  if (code === "ENOENT") return `no folders can be made in ${dirname((error as NodeJS.ErrnoException).path ?? "it")}`;
+  return whyDenied(code) ?? message;
+}
+
+/** Why a file could not be read, in words that go after its name: `there is no such file`. */
+export function whyUnreadable(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT" || code === "ENOTDIR") return "there is no such file";
+  if (code === "EISDIR") return "it is a folder, not a file";
+  return whyDenied(code) ?? message;
+}
+
+function whyDenied(code: string | undefined): string | undefined {
+  return code === "EACCES" || code === "EPERM" ? "this user has no permission" : undefined;
+}
+
+/** The file's JSON, or undefined if there is no such file. Throws an error naming the file and what is wrong with it. */
+export function readJson(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new Error(`${path}: ${whyUnreadable(error)}`);
+  }
+  try {
+    return JSON.parse(text);
   } catch (error) {
     throw new Error(`${path}: not JSON (${(error as Error).message})`);
   }

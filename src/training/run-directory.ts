@@ -14,11 +14,13 @@ export class RunDirectoryError extends Error {
   override readonly name = "RunDirectoryError";
 }
 
-export type RunStatus = "running" | "interrupted" | "finished";
+const statuses = ["running", "interrupted", "finished", "budget"] as const;
+/** `budget`: ended because another step would have exceeded ε; over for good, as `finished` is. */
+export type RunStatus = (typeof statuses)[number];
 
 const recordSchema = z.object({
   format: z.literal(1),
-  status: z.enum(["running", "interrupted", "finished"]),
+  status: z.enum(statuses),
   /** Fingerprint of all that must not change between a run and its continuation. */
   fingerprint: z.string(),
   /** How often the run has been resumed. */
@@ -118,8 +120,9 @@ export class RunDirectory {
     lock(path);
     try {
       const record = readRecord(path);
-      if (record.status === "finished") {
-        throw new RunDirectoryError(`${path} holds a finished run: another --out starts a new one`);
+      if (record.status === "finished" || record.status === "budget") {
+        const how = record.status === "budget" ? "run that its privacy budget ended" : "finished run";
+        throw new RunDirectoryError(`${path} holds a ${how}: another --out starts a new one`);
       }
       if (record.fingerprint !== fingerprint) {
         throw new RunDirectoryError(

@@ -79,9 +79,9 @@ export class RunFiles {
   async finish(session: Session, result: TrainingResult): Promise<void> {
     const { directory } = this.options;
     this.checkpoint(session, result);
-    const status = result.stopped === "interrupted" ? "interrupted" : "finished";
-    const statement = this.writePrivacy(status, result.accountedSteps);
-    directory.close(status, result.accountedSteps);
+    const { stopped, accountedSteps } = result;
+    const statement = this.writePrivacy(stopped, accountedSteps);
+    directory.close(stopped, accountedSteps);
     writeAtomically(directory.files.report, await this.report(result, statement));
   }
 

@@ -67,7 +67,8 @@ const known = [
   "deterministic",
 ];
 
-const limits = {
+/** Of the options that are numbers. */
+export const optionRanges = {
   chunkSize: { min: 0, max: 2 ** 24, integer: true },
   threads: { min: 0, max: 4096, integer: true },
   noiseMultiplier: { min: 0, max: 1e15 },
@@ -143,13 +144,13 @@ function checkPrivacy(privacy: PrivacyOptions | undefined, strategy: StrategyNam
   if (typeof privacy !== "object" || privacy === null) {
     throw new TypeError(`privacy: got ${describe(privacy)}, expected {noiseMultiplier, expectedBatchSize}`);
   }
-  checkNumber("privacy.expectedBatchSize", privacy.expectedBatchSize, limits.expectedBatchSize);
+  checkNumber("privacy.expectedBatchSize", privacy.expectedBatchSize, optionRanges.expectedBatchSize);
   checkNoise(privacy.noiseMultiplier, strategy, "privacy.noiseMultiplier");
 }
 
 /** @throws RangeError that names the option; noise where nothing is clipped would feign privacy. */
 export function checkNoise(noiseMultiplier: number, strategy: StrategyName, name = "noiseMultiplier"): void {
-  checkNumber(name, noiseMultiplier, limits.noiseMultiplier);
+  checkNumber(name, noiseMultiplier, optionRanges.noiseMultiplier);
   if (strategy !== "none" || noiseMultiplier === 0) return;
   throw new RangeError(
     `${name}: got ${noiseMultiplier} with strategy 'none', which does not clip: no noise makes ` +
@@ -174,7 +175,7 @@ function adaptiveOf(
 }
 
 function count(name: "chunkSize" | "threads", value: number): number {
-  checkNumber(name, value, limits[name]);
+  checkNumber(name, value, optionRanges[name]);
   return value;
 }
 

@@ -35,12 +35,13 @@ import {
   isSliced,
   slices,
 } from "./batch.js";
+import { CallQueue } from "./call-queue.js";
 import { ClippingState, type StepThresholds } from "./clipping-state.js";
 import { type OptimizerState, readOptimizerState, writeOptimizerState } from "./optimizer-state.js";
 import { type CheckedOptions, checkNoise, checkOptions, type SessionOptions } from "./session-options.js";
 import { planSession, type SessionPlan } from "./session-plan.js";
 import { SessionMask, type SparsificationRefresh, type SparsificationState } from "./sparsification.js";
-import { checkNames, checkTensor, type Tensor, type Tensors } from "./tensors.js";
+import { checkNames, checkTensor, joined, type Tensor, type Tensors } from "./tensors.js";
 import { checkMoved } from "./unmoved.js";
 
 /** Statistics of one logical batch: diagnostics, outside the guarantee. */
@@ -113,8 +114,7 @@ export class Session {
   private readonly mask: SessionMask | undefined;
   private stepsTaken = 0;
   private disposed = false;
-  private calls = 0;
-  private tail: Promise<unknown> = Promise.resolve();
+  private readonly queue = new CallQueue();
 
   /** Made by `createSession`. */
   constructor(
@@ -358,10 +358,10 @@ export class Session {
     }
   }
 
-  /** Runs a call after those before it: at once, up to its first wait, where the session is idle. */
+  /** Runs a call after those before it; one that fails leaves nothing behind. */
   private exclusive<T>({ signal }: CallOptions, work: () => Promise<T>): Promise<T> {
     const stop = (): void => this.native.cancel();
-    const call = async (): Promise<T> => {
+    return this.queue.run(async () => {
       try {
         this.requireLive();
         signal?.throwIfAborted();
@@ -372,21 +372,9 @@ export class Session {
         if (!this.disposed) this.native.clear();
         throw signal?.aborted && (error as Error | null)?.name === "AbortError" ? signal.reason : error;
       } finally {
-        this.calls -= 1;
         signal?.removeEventListener?.("abort", stop);
       }
-    };
-    const before = this.calls === 0 ? undefined : this.tail;
-    this.calls += 1;
-    // In place before the call begins: a batch's iterable may call this session from within, and must wait too. Two
-    // steps at once would add into the same sums and count as one.
-    let end = (): void => {};
-    this.tail = new Promise<void>((resolve) => {
-      end = resolve;
     });
-    const result = before ? before.then(call) : call();
-    result.then(end, end);
-    return result;
   }
 
   private requireLive(): void {
@@ -395,7 +383,7 @@ export class Session {
 
   private requireIdle(call: string): void {
     this.requireLive();
-    if (this.calls > 0) throw new Error(`${call}: the session is at work; await the call under way first`);
+    if (this.queue.busy) throw new Error(`${call}: the session is at work; await the call under way first`);
   }
 
   private named(values: (index: number) => Float32Array, trainable = false, leading: readonly number[] = []): Tensors {
@@ -406,15 +394,4 @@ export class Session {
     });
     return Object.fromEntries(entries);
   }
-}
-
-function joined<T extends Float32Array | Float64Array>(parts: readonly T[], type: new (length: number) => T): T {
-  if (parts.length === 1) return parts[0] as T;
-  const whole = new type(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

@@ -2,9 +2,11 @@
 import { scheduleFromJSON } from "../optimizers/schedules/index.js";
 import { makeAccountant } from "../privacy/accountant.js";
 import { adaptiveRule, gradientNoiseMultiplier } from "../privacy/adaptive-threshold.js";
-import { calibrateNoise, type NoisePiece } from "../privacy/calibrate.js";
+import { calibrateNoise, type NoisePiece, noiseFactorRange } from "../privacy/calibrate.js";
+import { checkNumber, ranges } from "../privacy/check.js";
 import type { MechanismSteps } from "../privacy/mechanism.js";
 import { clippingGroups } from "./clipping-groups.js";
+import { thresholdFactorRange } from "./clipping-state.js";
 import { buildModel, clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
 import { noisePieces, positiveFactor } from "./noise-plan.js";
@@ -65,11 +67,10 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   const noiseMultiplier =
     config.privacy.noiseMultiplier ??
     calibrateNoise({ samplingRate, steps, epsilon: epsilon as number, delta, pieces });
-  const mechanisms = pieces.map((piece) => ({
-    samplingRate,
-    noiseMultiplier: noiseMultiplier * piece.factor,
-    steps: piece.steps,
-  }));
+  const mechanisms = pieces.map(({ factor, steps: count }) => {
+    checkScheduledNoise(noiseMultiplier, factor);
+    return { samplingRate, noiseMultiplier: noiseMultiplier * factor, steps: count };
+  });
   // Noise that proves nothing must not train under the name of privacy.
   if (makeAccountant("rdp").epsilonWith(mechanisms, delta) === Number.POSITIVE_INFINITY) {
     throw new ConfigError(
@@ -83,17 +84,31 @@ export function planTraining(config: TrainingConfig, examples: number): Training
 
 type Steps = Pick<TrainingPlan, "steps" | "stepsPerEpoch">;
 
+function checkScheduledNoise(noiseMultiplier: number, factor: number): void {
+  const { max } = ranges.noiseMultiplier;
+  if (noiseMultiplier * factor <= max) return;
+  throw new ConfigError(
+    `privacy.noiseSchedule: got the factor ${factor} of noise multiplier ${noiseMultiplier}; allowed: at most ${max} together`,
+  );
+}
+
 function plannedNoise({ privacy }: TrainingConfig, { steps, stepsPerEpoch }: Steps): NoisePiece[] {
   if (!privacy?.noiseSchedule) return [{ factor: 1, steps }];
   const schedule = scheduleFromJSON(privacy.noiseSchedule);
-  return aboutKey("privacy.noiseSchedule", () => noisePieces(schedule, steps, stepsPerEpoch));
+  return aboutKey("privacy.noiseSchedule", () => {
+    const pieces = noisePieces(schedule, steps, stepsPerEpoch);
+    for (const { factor } of pieces) checkNumber("factor", factor, noiseFactorRange);
+    return pieces;
+  });
 }
 
 function checkThresholdSchedule({ clipping }: TrainingConfig, { steps, stepsPerEpoch }: Steps): void {
   if (!clipping.schedule) return;
   const schedule = scheduleFromJSON(clipping.schedule);
   aboutKey("clipping.schedule", () => {
-    for (let step = 0; step < steps; step++) positiveFactor(schedule, step, steps, stepsPerEpoch);
+    for (let step = 0; step < steps; step++) {
+      checkNumber("factor", positiveFactor(schedule, step, steps, stepsPerEpoch), thresholdFactorRange);
+    }
   });
 }
 

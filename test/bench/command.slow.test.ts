@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
-import type { BenchResult } from "../../src/bench/results.js";
+import { type BenchResult, gradientImplementations } from "../../src/bench/results.js";
 
 const folder = mkdtempSync(join(tmpdir(), "hushgrad-bench-"));
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
@@ -14,7 +14,7 @@ const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function bench(...args: string[]) {
-  const quick = ["--rounds", "1", "--slot", "1"];
+  const quick = ["--rounds", "1", "--slot", "1", "--no-kernels"];
   return spawnSync(process.execPath, ["--import", tsx, "src/cli/main.ts", "bench", ...quick, ...args], {
     encoding: "utf8",
   });
@@ -39,6 +39,7 @@ describe("hushgrad bench", () => {
     }
     expect(result.rows.find(({ strategy }) => strategy === "none")?.overhead).toBe(1);
     expect(result.skipped).toEqual([]);
+    expect(result.kernels).toEqual([]);
   });
 
   test("counts the parameters of mlp in its memory", () => {
@@ -59,6 +60,18 @@ describe("hushgrad bench", () => {
     expect(page.match(/<svg /g)).toHaveLength(4);
     expect(page).not.toMatch(/<script|(src|href)="http/);
   });
+});
+
+test("measures clipping of ready gradients too, within half a minute or so, and draws it", () => {
+  const [json, html] = [join(folder, "kernels.json"), join(folder, "kernels.html")];
+  const args = ["--workloads", "mnist-cnn", "--strategies", "auto", "--rounds", "1", "--json", json, "--html", html];
+  const run = spawnSync(process.execPath, ["--import", tsx, "src/cli/main.ts", "bench", ...args], { encoding: "utf8" });
+  expect(run.status).toBe(0);
+  const { rows, kernels } = JSON.parse(readFileSync(json, "utf8")) as BenchResult;
+  expect(rows).toHaveLength(1);
+  expect(new Set(kernels.map(({ implementation }) => implementation))).toEqual(new Set(gradientImplementations));
+  expect(run.stdout).toContain("clipping ready gradients: naive ↔ fused");
+  expect(readFileSync(html, "utf8").match(/<svg /g)).toHaveLength(4);
 });
 
 test("large logical batches are handed over slice by slice", () => {

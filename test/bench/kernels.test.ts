@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { clipContender, gemmContender, randomFloats, readContender } from "../../bench/lib/kernels.js";
+import { gemmContender } from "../../bench/lib/kernels.js";
+import { clipContender, randomFloats, readContender } from "../../src/bench/gradient-kernels.js";
 import { loadBinding } from "../../src/native/load.js";
 
 const { kernels } = loadBinding();

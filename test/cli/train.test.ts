@@ -162,6 +162,10 @@ describe("hushgrad train", () => {
       code: 1,
       stderr: "hushgrad: nowhere.json: there is no such file; give the path of a JSON configuration\n",
     });
+    expect(await inProcess(["train", folder])).toMatchObject({
+      code: 1,
+      stderr: `hushgrad: ${folder}: it is a folder, not a file; give the path of a JSON configuration\n`,
+    });
     expect((await inProcess(["train", config, "--out", out, "--steps", "1"])).code).toBe(0);
     const taken = await inProcess(["train", config, "--out", out]);
     expect(taken).toMatchObject({ code: 1, stdout: "" });
@@ -212,8 +216,12 @@ describe("hushgrad", () => {
 
   it.each([
     [["train"], /missing required argument 'config'/],
-    [["train", "x.json", "--epochs", "0"], /--epochs.*got 0; allowed: a number above 0/],
+    [["train", "x.json", "--epochs", "0"], /'--epochs <n>' argument '0' is invalid\. Allowed: a number > 0\./],
     [["train", "x.json", "--steps", "1", "--epochs", "1"], /--epochs.*cannot be used with.*--steps/],
+    [
+      ["train", "x.json", "--threads", "-1"],
+      /'--threads <n>' argument '-1' is invalid\. Allowed: an integer in \[0, 4096\]\./,
+    ],
     [["train", "x.json", "--resume"], /--resume needs --out DIR/],
     [["train", "x.json", "--epoch", "1"], /unknown option '--epoch'[\s\S]*--epochs/],
     [["trian", "x.json"], /unknown command 'trian'[\s\S]*train/],

@@ -50,6 +50,8 @@ describe("parseIdx", () => {
   it("names the file", () => {
     expect(() => parseIdx(good.subarray(0, 10), "pictures.idx")).toThrow(/^pictures\.idx: /);
     expect(codeOf(() => readIdx("/nowhere/at/all"))).toBe("unreadable");
+    expect(() => readIdx("/nowhere/at/all")).toThrow(/^\/nowhere\/at\/all: there is no such file$/);
+    expect(() => readIdx("test")).toThrow(/^test: it is a folder, not a file$/);
   });
 
   it("survives any corruption: the elements, or an IdxError", () => {

@@ -160,7 +160,8 @@ describe("safetensors", () => {
 
   it("names the file that it cannot read", () => {
     const path = join(folder, "missing.safetensors");
-    expect(() => readSafetensors(path)).toThrow(/missing\.safetensors: cannot be read/);
+    expect(() => readSafetensors(path)).toThrow(/missing\.safetensors: cannot be read: there is no such file$/);
+    expect(() => readSafetensors(folder)).toThrow(`${folder}: cannot be read: it is a folder, not a file`);
     writeFileSync(path, "{}");
     expect(() => readSafetensors(path)).toThrow(/missing\.safetensors: has 2 bytes/);
   });

@@ -189,6 +189,11 @@ describe("options name themselves, what came and what is allowed", () => {
       () => conv2d(2, [3, 3, 3] as never),
       /conv2d\.kernelSize: expected a whole number >= 1 or \[height, width\] \(got \[3,3,3\]\)/,
     ],
+    [
+      "options in the place of the kernel's size",
+      () => conv2d(16, { padding: 1 } as never),
+      /^conv2d\.kernelSize: expected a whole number >= 1 or \[height, width\] \(got \{"padding":1\}\)$/,
+    ],
     ["conv2d padding", () => conv2d(2, 3, { padding: -1 }), /conv2d\.padding: .*\(got -1\)/],
     ["conv2d stride", () => conv2d(2, 3, { stride: 1.5 }), /conv2d\.stride: .*\(got 1\.5\)/],
     [

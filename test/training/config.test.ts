@@ -109,6 +109,13 @@ describe("parseConfig", () => {
     ],
     ["samplingRate", 0.1, /batchSize: got 512; allowed: exactly one of/],
     ["epochs", undefined, /epochs: got nothing; allowed: exactly one of epochs and steps/],
+    [
+      "privacy.noiseMultiplier",
+      1e300,
+      /^[^:]*: privacy\.noiseMultiplier: got 1e\+300; allowed: a number above 0, at most 1e15$/,
+    ],
+    ["threads", -1, /threads: got -1; allowed: a whole number, at least 0/],
+    ["threads", 99_999, /threads: got 99999; allowed: a whole number from 0 to 4096/],
     ["epochs", 0, /epochs: got 0; allowed: a number above 0/],
     ["steps", 10, /epochs: got 15; allowed: exactly one of/],
     ["strategy", "none", /strategy: got "none"; allowed: none only without privacy/],

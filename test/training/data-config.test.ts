@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { DataError } from "../../src/data/dataset.js";
@@ -40,8 +40,16 @@ it.each([
   ["[1, 2]", "weights.json", /weights: 2 given, but there are 3 examples/],
   ['[1, "2", 3]', "weights.json", /weights\.json: expected a JSON list of numbers/],
   ["{}", "weights.json", /weights\.json: expected a JSON list of numbers/],
-  ["[]", "other.json", /other\.json: no such file/],
+  ["[]", "other.json", /other\.json: there is no such file/],
 ])("refuses %s in %s", (weights, name, message) => {
   expect(() => load(weights, name)).toThrow(DataError);
   expect(() => load(weights, name)).toThrow(message);
+});
+
+it("says so where the list of weights is a folder", () => {
+  const path = folder("[1, 1, 1]");
+  mkdirSync(join(path, "weights-folder"));
+  const files = { images: "images", labels: "labels" };
+  const { data } = tinyConfig({ data: { format: "idx", train: files, weights: "weights-folder" } });
+  expect(() => loadData(data, path)).toThrow(`${join(path, "weights-folder")}: it is a folder, not a file`);
 });

@@ -133,15 +133,32 @@ describe("schedules of noise", () => {
   });
 
   it.each([
-    [{ type: "step", every: 10, factor: 0 }, /privacy\.noiseSchedule: factor 0 at step 11 of 30/],
-    [{ type: "step", every: 1, factor: 1e-4 }, /privacy\.noiseMultiplier: got 1; allowed: .* finite epsilon/],
-  ])("refuse %j", async (schedule, message) => {
-    const privacy = { noiseMultiplier: 1, delta, datasetSize: 200, noiseSchedule: schedule };
+    [1, { type: "step", every: 10, factor: 0 }, /privacy\.noiseSchedule: factor 0 at step 11 of 30/],
+    [
+      1,
+      { type: "linear", final: 1e300 },
+      /^privacy\.noiseSchedule: factor must be a number in \(0, 1000000000\], got /,
+    ],
+    [
+      2e6,
+      { type: "epochs", factors: [1e9] },
+      /^privacy\.noiseSchedule: got the factor 1000000000 of noise multiplier 2000000/,
+    ],
+    [1, { type: "step", every: 1, factor: 1e-4 }, /privacy\.noiseMultiplier: got 1; allowed: .* finite epsilon/],
+  ])("of %d refuse %j", async (noiseMultiplier, schedule, message) => {
+    const privacy = { noiseMultiplier, delta, datasetSize: 200, noiseSchedule: schedule };
     await expect(run({ privacy })).rejects.toThrow(message);
   });
 });
 
 describe("schedules of thresholds", () => {
+  it("refuse a factor out of range before the first step, and name their key", async () => {
+    const clipping = { schedule: { type: "linear", final: 1e300 } };
+    await expect(run({ clipping })).rejects.toThrow(
+      /^clipping\.schedule: factor must be a number in \(0, 1000000000000000\], got /,
+    );
+  });
+
   it("change C and leave ε alone", async () => {
     const out = join(temporaryFolder(), "run");
     const schedule = { type: "linear", final: 0.1 };

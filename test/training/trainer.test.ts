@@ -113,7 +113,15 @@ describe("Trainer", () => {
     const { result } = await run(make(config, { out }));
     expect(result).toMatchObject({ stopped: "budget", step: 12, accountedSteps: 12 });
     expect(result.epsilon).toBeLessThanOrEqual(3);
-    expect(json(join(out, "run.json"))).toMatchObject({ status: "finished", accountedSteps: 12 });
+    expect(json(join(out, "run.json"))).toMatchObject({ status: "budget", accountedSteps: 12 });
+    expect(json(join(out, "privacy.json"))).toMatchObject({
+      status: "budget",
+      statusMeaning: "stopped before its last step: one more would have exceeded targetEpsilon",
+      steps: { taken: 12, reserved: 12 },
+    });
+    await expect(make(config, { out, resume: true }).run()).rejects.toThrow(
+      /holds a run that its privacy budget ended/,
+    );
   });
 
   it("repeats to the bit with a seed, marked as not private; differs without", async () => {

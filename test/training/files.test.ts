@@ -1,0 +1,65 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { beforeEach, describe, expect, it } from "vitest";
+import { makeFolder, readJson, whyUnreadable } from "../../src/training/files.js";
+import { temporaryFolder } from "./tiny.js";
+
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+let folder: string;
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+
+describe("makeFolder", () => {
+  it("makes parents too, takes what is there, and follows links", () => {
+    makeFolder(join(folder, "a", "b", "c"));
+    makeFolder(join(folder, "a", "b", "c"));
+    symlinkSync(join(folder, "a"), join(folder, "link"));
+    makeFolder(join(folder, "link", "d", "..", "e"));
+    expect(existsSync(join(folder, "a", "b", "c"))).toBe(true);
+    expect(existsSync(join(folder, "a", "e"))).toBe(true);
+  });
+
+  it("names the file in its way", () => {
+    const file = join(folder, "file");
+    writeFileSync(file, "");
+    for (const path of [file, join(file, "below"), join(file, "far", "below")]) {
+      expect(() => makeFolder(path)).toThrow(`${file}: cannot be made: there is a file of that name`);
+    }
+  });
+
+  // In a process of its own: a call that never returns would take the tests with it.
+  it.skipIf(!existsSync("/proc/self"))("fails at once where no folders can be made, as in /proc", () => {
+    const script = `import("./src/training/files.ts").then(({ makeFolder }) => makeFolder("/proc/x/y"))`;
+    const { status, stderr } = spawnSync(process.execPath, ["--import", tsx, "-e", script], {
+      timeout: 60_000,
+      encoding: "utf8",
+    });
+    expect(stderr).toContain("/proc/x: cannot be made: no folders can be made in /proc; give a folder");
+    expect(status).toBe(1);
+  });
+});
+
+describe("readJson", () => {
+  it("knows a file that is missing from one that is a folder or no JSON", () => {
+    expect(readJson(join(folder, "missing.json"))).toBeUndefined();
+    const path = join(folder, "list.json");
+    writeFileSync(path, "[1,");
+    expect(() => readJson(path)).toThrow(/list\.json: not JSON \(/);
+    mkdirSync(join(folder, "folder"));
+    expect(() => readJson(join(folder, "folder"))).toThrow(`${join(folder, "folder")}: it is a folder, not a file`);
+  });
+});
+
+it.each([
+  ["ENOENT", "there is no such file"],
+  ["ENOTDIR", "there is no such file"],
+  ["EISDIR", "it is a folder, not a file"],
+  ["EACCES", "this user has no permission"],
+  ["EIO", "EIO: i/o error, read"],
+])("%s reads: %s", (code, words) => {
+  expect(whyUnreadable(Object.assign(new Error("EIO: i/o error, read"), { code }))).toBe(words);
+});
