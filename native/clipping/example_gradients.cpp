@@ -14,12 +14,9 @@
 namespace hushgrad {
 namespace {
 
-constexpr int64_t kLanes = 16;
-// Rows up to this are short: threads would meet too often for what they share. Longer ones where there are many, beside
-// which the lanes' own sums are little.
-constexpr int64_t shortColumns(int64_t examples) {
-  return examples >= 1024 ? 1 << 14 : 1 << 12;
-}
+constexpr int64_t kMostLanes = 16;
+constexpr int64_t kRowsALane = 32;            // fewer, and the lanes' own sums cost more than what they add
+constexpr int64_t kLaneColumns = 1 << 14;     // so that a lane's rows and sums stay in the second-level cache
 constexpr int64_t kBytesAThread = 64 * 1024;  // less is not worth waking a thread for
 
 struct Task {
@@ -80,8 +77,7 @@ void clearSums(const Task& task, TileRange range) {
 }
 
 void runColumns(const Task& task) {
-  const bool isShort = task.cut.columns <= shortColumns(task.gradients.examples);
-  const int threads = usefulThreads(task, isShort ? 1 : static_cast<int64_t>(task.cut.tiles.size()));
+  const int threads = usefulThreads(task, static_cast<int64_t>(task.cut.tiles.size()));
   ColumnSums target(task);
   RowTeam team(task.cut.tiles.size());
   std::vector<RowPasses> passes(static_cast<size_t>(threads), RowPasses(task.cut, task.clipping, task.squaredNorms));
@@ -135,9 +131,16 @@ void deliverLanes(const Task& task, TileRange range, Lanes& lanes) {
   deliver(task, range, blockPointers(task.gradients, total));
 }
 
-void runLanes(const Task& task, int64_t slabRows) {
+// Slabs of whole groups of rows, as even as can be.
+int64_t slabRowsFor(int64_t examples, int64_t lanes) {
+  constexpr int64_t group = cpu::kMostRowsAtOnce;
+  const int64_t even = (examples + lanes - 1) / lanes;
+  return std::min((even + group - 1) / group * group, kSlabRows);
+}
+
+void runLanes(const Task& task, int64_t count) {
   const int64_t examples = task.gradients.examples;
-  const int64_t slabs = (examples + slabRows - 1) / slabRows, count = std::min(kLanes, slabs);
+  const int64_t slabRows = slabRowsFor(examples, count), slabs = (examples + slabRows - 1) / slabRows;
   const int threads = usefulThreads(task, count);
   const int rows = cpu::rowsAGroup(task.cut.columns, task.gradients.type);
   Lanes lanes(task, count, threads);
@@ -157,18 +160,17 @@ void runLanes(const Task& task, int64_t slabRows) {
   }
 }
 
-// A slab of few examples where there are few, so that all lanes have some; whole groups of rows.
-int64_t slabRowsFor(int64_t examples) {
-  constexpr int64_t group = cpu::kMostRowsAtOnce;
-  const int64_t even = (examples + kLanes - 1) / kLanes;
-  return std::clamp((even + group - 1) / group * group, group, kSlabRows);
+// Rows of one tile have no columns to share; longer ones go to lanes where all of them have enough to do.
+int64_t laneCount(const Task& task) {
+  const int64_t lanes = std::min(kMostLanes, task.gradients.examples / kRowsALane);
+  const bool oneTile = task.cut.tiles.size() == 1;
+  return oneTile || (lanes == kMostLanes && task.cut.columns <= kLaneColumns) ? lanes : 1;
 }
 
 void run(const Task& task) {
-  const int64_t slabRows = slabRowsFor(task.gradients.examples);
-  if (task.cut.columns > shortColumns(task.gradients.examples) || task.gradients.examples <= slabRows)
-    return runColumns(task);
-  runLanes(task, slabRows);
+  const int64_t lanes = laneCount(task);
+  if (lanes <= 1) return runColumns(task);
+  runLanes(task, lanes);
 }
 
 // Tiles of one row after another, so that one long row occupies all threads too.
