@@ -38,7 +38,7 @@ int64_t extentOfPhase(int64_t phase, int64_t extent, int64_t stride) {
 
 // Enough rows for products at full speed, few enough that blocks of both Gram matrices meet in the second-level cache.
 int64_t chooseBlockRows(int64_t positions) {
-  return positions <= 512 ? std::min<int64_t>(positions, 48) : 32;
+  return positions <= 512 ? std::min<int64_t>(positions, 24) : 32;
 }
 
 void clearEnds(float* gram, int64_t rows, int64_t columns, int64_t used) {
@@ -104,9 +104,15 @@ void PixelGhostNorm::shape(Phase& phase) const {
 }
 
 int64_t PixelGhostNorm::scratchFloats() const {
-  int64_t floats = Scratch::sizeOf({end() * window.outChannels, blockRows * outputColumns()});
+  int64_t floats = Scratch::sizeOf({gatheredFloats(), end() * window.outChannels, blockRows * outputColumns()});
   for (const Phase& phase : phases)
     floats += Scratch::sizeOf({phase.pixels() * window.inChannels, phase.rows * phase.columns});
+  return floats;
+}
+
+int64_t PixelGhostNorm::gatheredFloats() const {
+  int64_t floats = end() * window.outChannels;
+  for (const Phase& phase : phases) floats = std::max(floats, phase.pixels() * window.inChannels);
   return floats;
 }
 
@@ -153,23 +159,29 @@ std::optional<double> PixelGhostNorm::squared(const float* x, const float* e, fl
 
 void PixelGhostNorm::layOut(const float* x, const float* e, float* scratch) {
   Scratch parts(scratch);
+  gathered = parts.take(gatheredFloats());
   gradients = parts.take(end() * window.outChannels);
   outputGram = parts.take(blockRows * outputColumns());
-  backend.unfold(embed, e, gradients);
+  gather(embed, e, gradients);
   clearEnds(outputGram, blockRows, outputColumns(), end());
   for (Phase& phase : phases) {
     phase.picture = parts.take(phase.pixels() * window.inChannels);
     phase.gram = parts.take(phase.rows * phase.columns);
-    backend.unfold(phase.cut, x, phase.picture);
+    gather(phase.cut, x, phase.picture);
     clearEnds(phase.gram, phase.rows, phase.columns, phase.pixels());
   }
+}
+
+void PixelGhostNorm::gather(const Window& cut, const float* x, float* picture) {
+  backend.unfold(cut, x, gathered);
+  backend.transpose(1, cut.positions(), cut.inChannels, gathered, picture);
 }
 
 void PixelGhostNorm::addGroup(int64_t group, GramSum& sum) {
   for (Phase& phase : phases) phase.computed = 0;
   for (int64_t first = 0; first < end(); first += blockRows) {
     int64_t rows = std::min(blockRows, end() - first);
-    multiplyRows(gradients, window.outChannels, group, first, rows, end(), outputColumns(), outputGram);
+    multiplyRows(gradients, end(), window.outChannels, group, first, rows, outputColumns(), outputGram);
     // Both matrices are symmetric: twice what lies above the diagonal, and the diagonal once.
     for (int64_t row = 0; row < rows; ++row) outputGram[row * outputColumns() + first + row] *= 0.5f;
     GramSum half;
@@ -186,7 +198,7 @@ void PixelGhostNorm::extend(Phase& phase, int64_t group, int64_t until) const {
   for (; phase.computed < std::min(until, phase.pixels()); phase.computed += blockRows) {
     int64_t rows = std::min(blockRows, phase.pixels() - phase.computed);
     float* place = phase.gram + phase.computed % phase.rows * phase.columns;
-    multiplyRows(phase.picture, window.inChannels, group, phase.computed, rows, phase.pixels(), phase.columns, place);
+    multiplyRows(phase.picture, phase.pixels(), window.inChannels, group, phase.computed, rows, phase.columns, place);
   }
 }
 
@@ -205,18 +217,18 @@ void PixelGhostNorm::addPosition(const Phase& phase, int64_t position, const flo
                         shifted.data(), &sum.total, &sum.magnitude);
 }
 
-// product[row …, row … count) of x·xᵀ, one group's channels: from the block's corner on the diagonal to the right.
-void PixelGhostNorm::multiplyRows(const float* x, int64_t channels, int64_t group, int64_t row, int64_t rows,
-                                  int64_t count, int64_t leading, float* product) const {
+// product[row …, row … pixels) of xᵀ·x, one group's channels: from the block's corner on the diagonal to the right.
+void PixelGhostNorm::multiplyRows(const float* x, int64_t pixels, int64_t channels, int64_t group, int64_t row,
+                                  int64_t rows, int64_t leading, float* product) const {
   Gemm gemm;
-  gemm.transposeB = true;
+  gemm.transposeA = true;
   gemm.m = rows;
-  gemm.n = count - row;
+  gemm.n = pixels - row;
   gemm.k = channels / window.groups;
-  gemm.a = x + row * channels + group * gemm.k;
-  gemm.lda = channels;
+  gemm.a = x + group * gemm.k * pixels + row;
+  gemm.lda = pixels;
   gemm.b = gemm.a;
-  gemm.ldb = channels;
+  gemm.ldb = pixels;
   gemm.c = product + row;
   gemm.ldc = leading;
   backend.gemm(gemm);

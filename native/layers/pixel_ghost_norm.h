@@ -39,7 +39,7 @@ class PixelGhostNorm {
     int64_t least = 0, most = 0;  // offsets of its taps
     int64_t columns = 0;          // of its Gram matrix in memory: its pixels, and zeros that taps run into
     int64_t rows = 0;             // kept of it, as many as one block of positions meets; in a ring
-    float* picture = nullptr;     // [pixels, inChannels]
+    float* picture = nullptr;     // [inChannels, pixels]: products of transposed pictures run faster
     float* gram = nullptr;        // [rows, columns], from the diagonal on
     int64_t computed = 0;         // rows of the Gram matrix so far
     int64_t pixels() const { return cut.positions(); }
@@ -49,11 +49,13 @@ class PixelGhostNorm {
   void shape(Phase& phase) const;
   int64_t end() const { return window.outHeight * pitch; }  // of the positions, in pitch
   int64_t outputColumns() const;
+  int64_t gatheredFloats() const;
   void layOut(const float* x, const float* e, float* scratch);
   void addGroup(int64_t group, GramSum& sum);
   void extend(Phase& phase, int64_t group, int64_t until) const;
   void addPosition(const Phase& phase, int64_t position, const float* outputRow, GramSum& sum);
-  void multiplyRows(const float* x, int64_t channels, int64_t group, int64_t row, int64_t rows, int64_t count,
+  void gather(const Window& cut, const float* x, float* picture);
+  void multiplyRows(const float* x, int64_t pixels, int64_t channels, int64_t group, int64_t row, int64_t rows,
                     int64_t leading, float* product) const;
 
   Backend& backend;
@@ -62,7 +64,8 @@ class PixelGhostNorm {
   int64_t blockRows;
   std::vector<Phase> phases;
   Window embed;                       // puts e into the pitch
-  float* gradients = nullptr;         // [end(), outChannels]
+  float* gradients = nullptr;         // [outChannels, end()]
+  float* gathered = nullptr;          // room for the largest picture before it is transposed
   float* outputGram = nullptr;        // [blockRows, outputColumns()], from the diagonal on
   std::vector<const float*> shifted;  // the Gram rows that one position's taps meet
 };
