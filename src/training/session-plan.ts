@@ -27,7 +27,7 @@ export interface SessionPlan extends NativePlan {
  */
 const RUNTIME_BYTES = 9.8 * 2 ** 20;
 /** Likewise of every kernel that the library generates for a convolution, in every worker. */
-const CONVOLUTION_KERNEL_BYTES = 0.15 * 2 ** 20;
+const CONVOLUTION_KERNEL_BYTES = 0.5 * 2 ** 20;
 
 /** At most what a worker's products pack their weights into, again as measured: smaller weights take their own size. */
 const PACKED_PRODUCT_BYTES = 0.75 * 2 ** 20;
