@@ -45,7 +45,8 @@ async function train(file: string, options: TrainOptions, command: Command): Pro
   const config = parseConfig(applyOverrides(readConfigJson(file), options), file);
   const name = config.name ?? basename(file).replace(/\.json$/, "");
   const out = options.out ?? freshRunPath("runs", name);
-  const { train, test } = loadData(config.data, dirname(file));
+  const { train, test, skipped = [] } = await loadData(config.data, dirname(file));
+  for (const reason of skipped) process.stderr.write(`left out: ${reason}\n`);
   const trainer = new Trainer({ config, train, test, out, resume: options.resume, title: name });
   const interrupt = interruptSignal();
   const progress = showProgress(trainer);

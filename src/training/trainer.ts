@@ -107,7 +107,7 @@ class TrainingLoop {
 
   private async trainUntilStopped(signal: AbortSignal | undefined): Promise<StopReason> {
     if (this.step >= this.plan.steps) return "finished";
-    const batches = prefetch(this.options.train, this.prepared.sampler);
+    const batches = prefetch(this.prepared.train, this.prepared.sampler);
     while (this.step < this.plan.steps) {
       if (signal?.aborted) return "interrupted";
       if (!this.meter.allowsStep()) return "budget";
