@@ -1,5 +1,5 @@
 /** `hushgrad train CONFIG.json`: trains and leaves a folder with everything about the run. */
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { applyOverrides, parseConfig, readConfigJson } from "../training/config.js";
 import { loadData } from "../training/data-config.js";
@@ -17,6 +17,7 @@ interface TrainOptions {
   readonly steps?: number;
   readonly seed?: number;
   readonly threads?: number;
+  readonly data?: string;
   readonly json?: boolean;
 }
 
@@ -35,6 +36,7 @@ export function register(program: Command): void {
     .addOption(new Option("--steps <n>", "instead of the configuration's").argParser(wholeNumber))
     .addOption(new Option("--seed <n>", "make the run reproducible, and not private").argParser(wholeNumber))
     .addOption(new Option("--threads <n>", "instead of one a core").argParser(wholeNumber))
+    .option("--data <dir>", "folder with the data, instead of the configuration's", (path) => resolve(path))
     .option("--json", "print the outcome as JSON on stdout")
     .action(train);
 }

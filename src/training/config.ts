@@ -161,10 +161,12 @@ export interface ConfigOverrides {
   readonly steps?: number | undefined;
   readonly seed?: number | undefined;
   readonly threads?: number | undefined;
+  /** The folder with the data; an absolute path. */
+  readonly data?: string | undefined;
 }
 
 /** The configuration's JSON with what the command line says instead; `epochs` replaces `steps` and the reverse. */
-export function applyOverrides(json: unknown, { epochs, steps, seed, threads }: ConfigOverrides): unknown {
+export function applyOverrides(json: unknown, { epochs, steps, seed, threads, data }: ConfigOverrides): unknown {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return json;
   const config: Record<string, unknown> = { ...json };
   if (epochs !== undefined || steps !== undefined) {
@@ -174,6 +176,7 @@ export function applyOverrides(json: unknown, { epochs, steps, seed, threads }: 
   for (const [key, value] of Object.entries({ epochs, steps, seed, threads })) {
     if (value !== undefined) config[key] = value;
   }
+  if (data !== undefined) config.data = { ...(config.data as object | undefined), folder: data };
   return config;
 }
 
