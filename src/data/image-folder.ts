@@ -10,6 +10,7 @@
 import { constants } from "node:buffer";
 import { elementCount } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
+import { checkNumber } from "../privacy/check.js";
 import { checkIndex, checkRoom, DataError, type Dataset } from "./dataset.js";
 import { type DecodePicture, type PictureFormat, pictureDecoder, type resizeModes } from "./decode-picture.js";
 import { ByteDataset } from "./memory.js";
@@ -44,6 +45,7 @@ export interface ImageFolder {
   readonly skipped: readonly string[];
 }
 
+export const MOST_SIDE = 16_384;
 const DEFAULT_MEMORY_BYTES = 2 ** 30;
 /** Pictures under way at once: more than libuv has threads, so that reading files and decoding overlap. */
 const LANES = 8;
@@ -120,6 +122,7 @@ class PictureFiles implements Dataset {
 
 function formatOf({ size, channels = 3, resize = "crop" }: ImageFolderOptions): PictureFormat {
   const [height, width] = typeof size === "number" ? [size, size] : size;
+  for (const side of [height, width]) checkNumber("size", side, { min: 1, max: MOST_SIDE, integer: true });
   return { channels, height, width, resize };
 }
 

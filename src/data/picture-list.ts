@@ -68,5 +68,9 @@ function entriesOf(folder: string): Dirent[] {
 
 function isFolder(parent: string, entry: Dirent): boolean {
   if (!entry.isSymbolicLink()) return entry.isDirectory();
-  return statSync(join(parent, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false;
+  try {
+    return statSync(join(parent, entry.name)).isDirectory();
+  } catch {
+    return false; // a link to nothing or to itself: whoever reads it is told
+  }
 }

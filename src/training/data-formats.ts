@@ -6,7 +6,7 @@ import { cifarLabels, loadCifar10, loadCifar100 } from "../data/cifar.js";
 import type { Dataset } from "../data/dataset.js";
 import { resizeModes } from "../data/decode-picture.js";
 import { idxDataset } from "../data/idx.js";
-import { corruptModes, loadImageFolder } from "../data/image-folder.js";
+import { corruptModes, loadImageFolder, MOST_SIDE } from "../data/image-folder.js";
 import { loadMnist } from "../data/mnist.js";
 import { type Normalization, publishedNormalizations } from "../data/normalization.js";
 import { configObject } from "./config-errors.js";
@@ -65,7 +65,7 @@ const weights = text.optional();
 const common = { normalization, augmentation, weights };
 
 const filePair = configObject({ images: text, labels: text });
-const side = whole(1, 16_384);
+const side = whole(1, MOST_SIDE);
 
 const formats = {
   mnist: defineFormat({
