@@ -23,8 +23,8 @@ export interface StepEvent {
   /** Since the run began, interruptions not counted. */
   readonly seconds: number;
   /**
-   * How long this process has been reading training data, beside the engine's work. Where it grows as fast as `seconds`,
-   * steps wait for data. Outside ε.
+   * How long this process has been reading data, beside the engine's work. Where it grows as fast as `seconds`, the run
+   * waits for data. Outside ε.
    */
   readonly readingSeconds: number;
 }

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { readSafetensors } from "../../src/data/safetensors.js";
 import { calibrateNoise } from "../../src/privacy/calibrate.js";
+import { RandomKeys } from "../../src/privacy/random.js";
 import type { TrainingConfig } from "../../src/training/config.js";
 import type { StepEvent, TrainingResult } from "../../src/training/events.js";
 import { readMetrics } from "../../src/training/metrics.js";
@@ -267,7 +268,11 @@ describe("Trainer, stopped and resumed", () => {
       return { test: result.test?.loss, first: steps[0]?.statistics };
     };
     const plain = await losses();
+    const streams = vi.spyOn(RandomKeys.prototype, "stream");
     const shifted = await losses({ crop: { padding: 2 } });
+    expect(streams.mock.calls.filter(([purpose]) => purpose === "sampling")).toHaveLength(1);
+    expect(streams.mock.calls.filter(([purpose]) => purpose === "augmentation")).toHaveLength(1);
+    streams.mockRestore();
     expect(shifted.first?.examples).toBe(plain.first?.examples);
     expect(shifted.first?.meanLoss).not.toBe(plain.first?.meanLoss);
     expect(await losses({ crop: { padding: 0 }, flip: false })).toEqual(plain);
