@@ -16,10 +16,14 @@
  */
 
 // ---- Data
+export { type Augmentation, AugmentedDataset } from "./data/augment.js";
+export { type Cifar100Options, type CifarOptions, loadCifar10, loadCifar100 } from "./data/cifar.js";
 export { DataError, type Dataset, type TargetKind, withWeights } from "./data/dataset.js";
 export { type IdxArray, IdxError, type IdxErrorCode, idxDataset, parseIdx, readIdx } from "./data/idx.js";
-export { ByteDataset, type ByteDatasetOptions, type Normalization } from "./data/memory.js";
+export { type ImageFolder, type ImageFolderOptions, loadImageFolder } from "./data/image-folder.js";
+export { ByteDataset, type ByteDatasetOptions } from "./data/memory.js";
 export { loadMnist, type MnistOptions, mnistNormalization } from "./data/mnist.js";
+export { type Normalization, publishedNormalizations } from "./data/normalization.js";
 export { PoissonSampler, type PoissonSamplerOptions } from "./data/poisson.js";
 export { prefetch } from "./data/prefetch.js";
 export {
@@ -65,7 +69,8 @@ export {
   type TrainingConfigInput,
 } from "./training/config.js";
 export { ConfigError } from "./training/config-errors.js";
-export { loadData, type TrainingData } from "./training/data-config.js";
+export { loadData } from "./training/data-config.js";
+export type { DataConfig, TrainingData } from "./training/data-formats.js";
 export { type EvaluationResult, evaluateDataset } from "./training/evaluate.js";
 export type { EpochEvent, StepEvent, StopReason, TrainerEvents, TrainingResult } from "./training/events.js";
 export type { OptimizerState } from "./training/optimizer-state.js";

@@ -7,6 +7,8 @@ import { duration, short } from "./format.js";
 const SMOOTHING = 0.05;
 const REDRAW_MS = 100;
 const LINE_SECONDS = 30;
+/** From here on it is the data that steps wait for, and not the engine. */
+const SLOW_READING = 0.9;
 
 /** Shows the trainer's progress on stderr until `stop()`. */
 export interface Progress {
@@ -25,21 +27,29 @@ export function showProgress(trainer: Trainer, stream: NodeJS.WriteStream = proc
 
 /** Examples a second and mean loss, both as moving averages. */
 class Pace {
-  private last: number | undefined;
+  private last: StepEvent | undefined;
   private secondsAStep: number | undefined;
+  private readingAStep: number | undefined;
   private examplesAStep = 0;
   loss: number | undefined;
 
   add(event: StepEvent): void {
     const { examples, meanLoss } = event.statistics;
-    if (this.last !== undefined) this.secondsAStep = blend(this.secondsAStep, event.seconds - this.last);
-    this.last = event.seconds;
+    if (this.last !== undefined) {
+      this.secondsAStep = blend(this.secondsAStep, event.seconds - this.last.seconds);
+      this.readingAStep = blend(this.readingAStep, event.readingSeconds - this.last.readingSeconds);
+    }
+    this.last = event;
     this.examplesAStep = blend(this.examplesAStep || undefined, examples);
     if (Number.isFinite(meanLoss)) this.loss = blend(this.loss, meanLoss);
   }
 
-  get examplesPerSecond(): string {
-    return this.secondsAStep ? String(Math.round(this.examplesAStep / this.secondsAStep)) : "–";
+  /** `391 examples/s`, and where reading is what takes the time, that. */
+  get speed(): string {
+    const { secondsAStep, readingAStep = 0 } = this;
+    if (!secondsAStep) return "– examples/s";
+    const waiting = readingAStep > SLOW_READING * secondsAStep ? " (waiting for data)" : "";
+    return `${Math.round(this.examplesAStep / secondsAStep)} examples/s${waiting}`;
   }
 
   timeLeft(steps: number): string {
@@ -62,7 +72,7 @@ class ProgressBar implements Progress {
     this.bar = new cliProgress.SingleBar({
       stream,
       format:
-        "epoch {epoch} │{bar}│ {percentage}% │ {rate} examples/s │ loss {loss}{accuracy} (outside ε) │ {epsilon} │ {left} left",
+        "epoch {epoch} │{bar}│ {percentage}% │ {speed} │ loss {loss}{accuracy} (outside ε) │ {epsilon} │ {left} left",
       barCompleteChar: "█",
       barIncompleteChar: "·",
       barsize: 20,
@@ -98,7 +108,7 @@ class ProgressBar implements Progress {
     return {
       epoch,
       accuracy,
-      rate: this.pace.examplesPerSecond,
+      speed: this.pace.speed,
       loss: this.pace.loss?.toFixed(3) ?? "–",
       epsilon: this.isPrivate ? `ε ${event?.epsilon?.toFixed(3) ?? "–"}${this.privacy}` : "not private",
       left: event ? this.pace.timeLeft(event.steps - event.step) : "–",
@@ -148,7 +158,7 @@ class ProgressLines implements Progress {
 
   private figures(epsilon: number | undefined, note: string): string {
     const spent = epsilon === undefined ? "not private" : `ε ${short(epsilon)}${note}`;
-    return `${spent}, ${this.pace.examplesPerSecond} examples/s, loss ${this.pace.loss?.toFixed(4) ?? "–"}`;
+    return `${spent}, ${this.pace.speed}, loss ${this.pace.loss?.toFixed(4) ?? "–"}`;
   }
 
   private write(line: string): void {

@@ -1,5 +1,5 @@
 /** `hushgrad train CONFIG.json`: trains and leaves a folder with everything about the run. */
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { applyOverrides, parseConfig, readConfigJson } from "../training/config.js";
 import { loadData } from "../training/data-config.js";
@@ -19,6 +19,7 @@ interface TrainOptions {
   readonly steps?: number;
   readonly seed?: number;
   readonly threads?: number;
+  readonly data?: string;
   readonly json?: boolean;
 }
 
@@ -41,6 +42,7 @@ export function register(program: Command): void {
     .addOption(new Option("--steps <n>", "instead of the configuration's").argParser(stepsFlag))
     .addOption(new Option("--seed <n>", "make the run reproducible, and not private").argParser(seedFlag))
     .addOption(new Option("--threads <n>", "0: one a core").argParser(threadsFlag))
+    .option("--data <dir>", "folder with the data, instead of the configuration's", (path) => resolve(path))
     .option("--json", "print the outcome as JSON on stdout")
     .action(train);
 }
@@ -51,7 +53,8 @@ async function train(file: string, options: TrainOptions, command: Command): Pro
   const config = parseConfig(applyOverrides(readConfigJson(file), options), file);
   const name = config.name ?? basename(file).replace(/\.json$/, "");
   const out = options.out ?? freshRunPath("runs", name);
-  const { train, test } = loadData(config.data, dirname(file));
+  const { train, test, skipped = [] } = await loadData(config.data, dirname(file));
+  for (const reason of skipped) process.stderr.write(`left out: ${reason}\n`);
   const trainer = new Trainer({ config, train, test, out, resume: options.resume, title: name });
   const interrupt = interruptSignal();
   const progress = showProgress(trainer);

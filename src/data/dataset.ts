@@ -26,6 +26,8 @@ export interface Dataset {
    * must not be taken from the private data. All 1 where absent.
    */
   readonly weights?: Float32Array | undefined;
+  /** [C] of pictures: what a black pixel is in `read`'s floats, which padding is made of. All 0 where absent. */
+  readonly blank?: readonly number[] | undefined;
   /**
    * Writes example `indices[i]` to row i of `inputs` ([indices.length, ...inputShape]) and of `targets`
    * ([indices.length, targetElements]). The arrays may be longer than that; what lies behind is left alone.
@@ -39,15 +41,21 @@ export function withWeights(dataset: Dataset, weights: Float32Array): Dataset {
   if (weights.length !== dataset.size) {
     throw new DataError(`weights: ${weights.length} given, but there are ${dataset.size} examples`);
   }
-  const { size, inputShape, targetKind, targetElements } = dataset;
+  const { size, inputShape, targetKind, targetElements, blank } = dataset;
   const read: Dataset["read"] = (indices, inputs, targets) => dataset.read(indices, inputs, targets);
-  return { size, inputShape, targetKind, targetElements, weights, read };
+  return { size, inputShape, targetKind, targetElements, blank, weights, read };
 }
 
 /** A targets array of the kind that the dataset wants, for `examples` examples. */
 export function makeTargets(dataset: Pick<Dataset, "targetKind" | "targetElements">, examples: number): Targets {
   const length = examples * dataset.targetElements;
   return dataset.targetKind === "classes" ? new Int32Array(length) : new Float32Array(length);
+}
+
+/** Throws a DataError unless the dataset has an example `index`. */
+export function checkIndex({ size }: Pick<Dataset, "size">, index: number): void {
+  if (Number.isInteger(index) && index >= 0 && index < size) return;
+  throw new DataError(`indices: ${index} given, 0 … ${size - 1} allowed`);
 }
 
 /** Throws a DataError unless `inputs` and `targets` hold `examples` examples of the dataset. */

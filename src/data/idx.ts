@@ -8,7 +8,8 @@ import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { whyUnreadable } from "../training/files.js";
 import { DataError } from "./dataset.js";
-import { ByteDataset, type Normalization } from "./memory.js";
+import { ByteDataset } from "./memory.js";
+import type { Normalization } from "./normalization.js";
 
 export type IdxErrorCode =
   | "unreadable"

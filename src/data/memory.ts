@@ -1,42 +1,32 @@
-/**
- * Pictures kept in memory as bytes and normalised when they are read: a quarter of the memory of float32, and the
- * 256 possible results come from a table.
- */
+/** Pictures kept in memory as bytes and normalised when they are read: a quarter of the memory of float32. */
 import { elementCount } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
-import { checkRoom, DataError, type Dataset } from "./dataset.js";
-
-/** x ↦ (x / 255 − mean) / std. Public constants: taken from private data they would lie outside ε. */
-export interface Normalization {
-  readonly mean: number;
-  readonly std: number;
-}
-
-/** Leaves pixels in 0 … 1. */
-export const unitRange: Normalization = { mean: 0, std: 1 };
+import { checkIndex, checkRoom, DataError, type Dataset } from "./dataset.js";
+import { type Normalization, Normalizer, unitRange } from "./normalization.js";
 
 export interface ByteDatasetOptions {
   /** `[size, ...inputShape]`, row-major. Kept, not copied. */
   readonly inputs: Uint8Array;
   readonly inputShape: readonly number[];
   /** One class index an example. */
-  readonly labels: Uint8Array;
+  readonly labels: Uint8Array | Int32Array;
   readonly normalization?: Normalization;
 }
 
 /**
  * A dataset of byte pictures with one class each. Throws a DataError if the counts of pictures and labels differ, a
- * shape is not made of positive integers, or the deviation is not positive.
+ * shape is not made of positive integers, or the normalisation does not fit.
  */
 export class ByteDataset implements Dataset {
   readonly size: number;
   readonly inputShape: readonly number[];
   readonly targetKind = "classes";
   readonly targetElements = 1;
+  readonly blank: readonly number[];
   private readonly inputs: Uint8Array;
-  private readonly labels: Uint8Array;
+  private readonly labels: Uint8Array | Int32Array;
   private readonly stride: number;
-  private readonly table: Float32Array;
+  private readonly normalizer: Normalizer;
 
   constructor(options: ByteDatasetOptions) {
     const { inputs, inputShape, labels, normalization = unitRange } = options;
@@ -54,7 +44,8 @@ export class ByteDataset implements Dataset {
     this.inputShape = inputShape;
     this.inputs = inputs;
     this.labels = labels;
-    this.table = normalizationTable(normalization);
+    this.normalizer = new Normalizer(normalization, inputShape);
+    this.blank = this.normalizer.blank;
   }
 
   /** Number of classes: the largest label plus one; 0 for an empty dataset. */
@@ -70,29 +61,8 @@ export class ByteDataset implements Dataset {
   }
 
   private readOne(index: number, row: number, inputs: Float32Array, targets: Targets): void {
-    if (!(Number.isInteger(index) && index >= 0 && index < this.size)) {
-      throw new DataError(`indices: ${index} given, 0 … ${this.size - 1} allowed`);
-    }
-    translate(this.inputs, index * this.stride, this.table, inputs, row * this.stride, this.stride);
+    checkIndex(this, index);
+    this.normalizer.write(this.inputs, index * this.stride, inputs, row * this.stride);
     targets[row] = this.labels[index] as number;
   }
-}
-
-function normalizationTable({ mean, std }: Normalization): Float32Array {
-  if (!Number.isFinite(mean)) throw new DataError(`normalization.mean: ${mean} given, a finite number allowed`);
-  if (!(Number.isFinite(std) && std > 0))
-    throw new DataError(`normalization.std: ${std} given, a number above 0 allowed`);
-  return Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / std);
-}
-
-/** to[i] = table[from[i]] over a range; a function of its own because engines then keep all of it in registers. */
-function translate(
-  from: Uint8Array,
-  fromStart: number,
-  table: Float32Array,
-  to: Float32Array,
-  toStart: number,
-  count: number,
-): void {
-  for (let i = 0; i < count; i++) to[toStart + i] = table[from[fromStart + i] as number] as number;
 }

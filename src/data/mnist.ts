@@ -4,10 +4,11 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { DataError } from "./dataset.js";
 import { idxDataset } from "./idx.js";
-import type { ByteDataset, Normalization } from "./memory.js";
+import type { ByteDataset } from "./memory.js";
+import { type Normalization, publishedNormalizations } from "./normalization.js";
 
 /** Mean and deviation that the field uses for MNIST: published constants, so that they cost no privacy. */
-export const mnistNormalization: Normalization = { mean: 0.1307, std: 0.3081 };
+export const mnistNormalization: Normalization = publishedNormalizations.mnist;
 
 export interface MnistOptions {
   /** Folder with the four files under their usual names, gzipped (`.gz`) or not; the npm package's by default. */

@@ -42,13 +42,16 @@ export function sliceExamples(dataset: Pick<Dataset, "inputShape">): number {
  * Yields one logical batch after another. As soon as a slice has been handed out, the next one, of the same batch or
  * of the batch after it, is read on the event loop's next turn: by then the engine is at work on the first. All slices
  * of a batch must be read before the next batch is asked for. Errors of `batches` and of the dataset reject.
+ * @param onRead told how many seconds each slice took to read. Reading waits while a slice lies ready: only where the
+ *   data are slower than the engine do these seconds add up to all the time there is.
  */
 export async function* prefetch(
   dataset: Dataset,
   batches: Iterable<Indices>,
   perSlice: number = sliceExamples(dataset),
+  onRead?: (seconds: number) => void,
 ): AsyncGenerator<LogicalBatch, void, void> {
-  const ahead = new ReadAhead(readSlices(dataset, batches, perSlice));
+  const ahead = new ReadAhead(readSlices(dataset, batches, perSlice), onRead);
   for (let first = await ahead.take(); first; first = await ahead.take()) {
     const source = first.last ? first : rest(first, ahead);
     yield { size: first.batchSize, source };
@@ -68,7 +71,10 @@ async function* rest(first: Part, ahead: ReadAhead): AsyncGenerator<Slice, void,
 class ReadAhead {
   private next: Promise<Part | undefined>;
 
-  constructor(private readonly parts: Iterator<Part | Promise<Part>, void>) {
+  constructor(
+    private readonly parts: Iterator<Part | Promise<Part>, void>,
+    private readonly onRead: ((seconds: number) => void) | undefined,
+  ) {
     this.next = this.read();
   }
 
@@ -80,8 +86,10 @@ class ReadAhead {
   }
 
   private async read(): Promise<Part | undefined> {
-    const { value } = this.parts.next();
-    return value ?? undefined;
+    const start = performance.now();
+    const part = await this.parts.next().value;
+    this.onRead?.((performance.now() - start) / 1000);
+    return part ?? undefined;
   }
 }
 

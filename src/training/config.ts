@@ -26,47 +26,17 @@ import { clipFunctions, clipParameterNames } from "../privacy/clip-functions.js"
 import { type ClippingConfig, clippingConflict, clippingStyles } from "../privacy/sensitivity.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { ConfigError, configObject, nearest, parseConfigValue } from "./config-errors.js";
+import { allowed, choice, flag, positive, text, whole } from "./config-values.js";
+import { dataSchema } from "./data-formats.js";
 import { whyUnreadable } from "./files.js";
 import { optionRanges } from "./session-options.js";
 import { sparsificationStructures } from "./sparsification.js";
-
-const allowed = (what: string) => `allowed: ${what}`;
-const positive = (what = "a number above 0") => z.number(allowed(what)).gt(0, allowed(what));
-const whole = (least: number) =>
-  z.int(allowed(`a whole number, at least ${least}`)).min(least, allowed(`a whole number, at least ${least}`));
-const text = z.string(allowed("a string")).min(1, allowed("a string that is not empty"));
-const flag = z.boolean(allowed("true or false"));
-const choice = <const T extends readonly string[]>(values: T) =>
-  z.enum(values, { error: () => allowed(values.join(", ")) });
 
 const modelForms = `${modelNames.join(", ")}, or an object with inputShape and layers`;
 const model = z
   .unknown()
   .superRefine(checkModel)
   .transform((value) => value as string | z.input<typeof modelSchema>);
-
-const normalization = configObject({ mean: z.number(allowed("a number")), std: positive() });
-const filePair = configObject({ images: text, labels: text });
-const data = z.discriminatedUnion(
-  "format",
-  [
-    configObject({
-      format: z.literal("mnist"),
-      folder: text.optional(),
-      normalization: normalization.optional(),
-      /** A JSON file: a list of public weights, one a training example. */
-      weights: text.optional(),
-    }),
-    configObject({
-      format: z.literal("idx"),
-      train: filePair,
-      test: filePair.optional(),
-      normalization: normalization.optional(),
-      weights: text.optional(),
-    }),
-  ],
-  { error: () => allowed('an object with "format" mnist or idx') },
-);
 
 const openUnit = "a number above 0 and below 1";
 const privacy = configObject({
@@ -140,7 +110,7 @@ export const configSchema = configObject({
     .regex(/^[\w.-]+$/, allowed("letters, digits, '.', '_' and '-'"))
     .optional(),
   model,
-  data,
+  data: dataSchema,
   loss: lossSchema.default({ type: "crossEntropy", ignoreIndex: -100, labelSmoothing: 0 }),
   optimizer: optimizerSchema,
   schedule: scheduleSchema.default({ type: "constant" }),
@@ -201,10 +171,12 @@ export interface ConfigOverrides {
   readonly steps?: number | undefined;
   readonly seed?: number | undefined;
   readonly threads?: number | undefined;
+  /** The folder with the data; an absolute path. */
+  readonly data?: string | undefined;
 }
 
 /** The configuration's JSON with what the command line says instead; `epochs` replaces `steps` and the reverse. */
-export function applyOverrides(json: unknown, { epochs, steps, seed, threads }: ConfigOverrides): unknown {
+export function applyOverrides(json: unknown, { epochs, steps, seed, threads, data }: ConfigOverrides): unknown {
   if (typeof json !== "object" || json === null || Array.isArray(json)) return json;
   const config: Record<string, unknown> = { ...json };
   if (epochs !== undefined || steps !== undefined) {
@@ -214,6 +186,7 @@ export function applyOverrides(json: unknown, { epochs, steps, seed, threads }: 
   for (const [key, value] of Object.entries({ epochs, steps, seed, threads })) {
     if (value !== undefined) config[key] = value;
   }
+  if (data !== undefined) config.data = { ...(config.data as object | undefined), folder: data };
   return config;
 }
 
@@ -267,6 +240,7 @@ type Checked = {
   readonly epochs?: number | undefined;
   readonly steps?: number | undefined;
   readonly strategy: string;
+  readonly data: TrainingConfig["data"];
   readonly privacy?: { readonly datasetSize?: number | undefined } | undefined;
 };
 
@@ -295,6 +269,14 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
     context.addIssue({ code: "custom", path: ["clipping"], message: (error as Error).message });
   }
   const declared = config.privacy?.datasetSize;
+  // What is left after damaged records is a count of private data: no guarantee may rest on it.
+  if ("corrupt" in config.data && config.data.corrupt === "skip" && config.privacy && declared === undefined) {
+    context.addIssue({
+      code: "custom",
+      path: ["privacy", "datasetSize"],
+      message: allowed('the public number of training examples, because data.corrupt "skip" leaves some out'),
+    });
+  }
   if (declared !== undefined && config.batchSize !== undefined && config.batchSize > declared) {
     refuse("batchSize", `at most privacy.datasetSize, ${declared}`);
   }

@@ -22,6 +22,11 @@ export interface StepEvent {
   readonly statistics: StepStatistics;
   /** Since the run began, interruptions not counted. */
   readonly seconds: number;
+  /**
+   * How long this process has been reading data, beside the engine's work. Where it grows as fast as `seconds`, the run
+   * waits for data. Outside ε.
+   */
+  readonly readingSeconds: number;
 }
 
 export interface EpochEvent {

@@ -1,4 +1,6 @@
 /** Puts a run together: plan, folder, session, sampler, what was spent before. */
+import { AugmentedDataset } from "../data/augment.js";
+import type { Dataset } from "../data/dataset.js";
 import { PoissonSampler } from "../data/poisson.js";
 import type { Model } from "../graph/model.js";
 import { elementCount, showShape } from "../graph/shape.js";
@@ -25,6 +27,8 @@ export interface PreparedRun {
   readonly session: Session;
   readonly meter: PrivacyMeter;
   readonly files: RunFiles | undefined;
+  /** The training data as steps read them, augmented where the configuration says so. */
+  readonly train: Dataset;
   /** Logical batches without end. */
   readonly sampler: Iterable<Uint32Array>;
   /** Of the step after `stepsTaken` steps. */
@@ -80,7 +84,7 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
       meter,
       files,
       start,
-      sampler: makeSampler(config, plan, train.size, start.step),
+      ...drawFrom(options, plan, start.step),
       refresh: (stepsTaken) => config.sparsification && refreshAt(config.sparsification, stepsTaken, plan),
       learningRate: (stepsTaken) => base * learningRate(stepsTaken),
       thresholdFactor: factorOf(config.clipping.schedule ?? { type: "constant" }, plan),
@@ -110,12 +114,24 @@ function restore(directory: RunDirectory, session: Session): RunState {
   return restoreCheckpoint(directory.files.state, session);
 }
 
-/** Fresh keys for every process; a seeded run goes on in its stream where it stopped, so that it repeats to the bit. */
-function makeSampler(config: TrainingConfig, plan: TrainingPlan, examples: number, stepsTaken: number): PoissonSampler {
-  const random = new RandomKeys(config.seed).stream("sampling");
-  const sampler = new PoissonSampler({ datasetSize: examples, samplingRate: plan.samplingRate, random });
-  if (config.seed !== undefined) for (let step = 0; step < stepsTaken; step++) sampler.next();
-  return sampler;
+/** Fresh keys for every process; a seeded run goes on in its streams where it stopped, so that it repeats to the bit. */
+function drawFrom(
+  { config, train }: TrainerOptions,
+  plan: TrainingPlan,
+  stepsTaken: number,
+): Pick<PreparedRun, "train" | "sampler"> {
+  const keys = new RandomKeys(config.seed);
+  const { samplingRate } = plan;
+  const sampler = new PoissonSampler({ datasetSize: train.size, samplingRate, random: keys.stream("sampling") });
+  const { augmentation } = config.data;
+  const augmented = augmentation && new AugmentedDataset(train, augmentation, keys.stream("augmentation"));
+  if (config.seed !== undefined) {
+    for (let step = 0; step < stepsTaken; step++) {
+      const { length } = sampler.next();
+      augmented?.skip(length);
+    }
+  }
+  return { train: augmented ?? train, sampler };
 }
 
 /** Weights are public: better refused now than in the step that happens to draw one. */

@@ -77,6 +77,10 @@ class TrainingLoop {
   private readonly secondsBefore: number;
   private readonly startedAt = performance.now();
   private step: number;
+  private readingSeconds = 0;
+  private readonly onRead = (seconds: number) => {
+    this.readingSeconds += seconds;
+  };
   private epochLoss = { sum: 0, examples: 0 };
   private test: EvaluationResult | undefined;
   private lastEvaluated = -1;
@@ -107,7 +111,7 @@ class TrainingLoop {
 
   private async trainUntilStopped(signal: AbortSignal | undefined): Promise<StopReason> {
     if (this.step >= this.plan.steps) return "finished";
-    const batches = prefetch(this.options.train, this.prepared.sampler);
+    const batches = prefetch(this.prepared.train, this.prepared.sampler, undefined, this.onRead);
     while (this.step < this.plan.steps) {
       if (signal?.aborted) return "interrupted";
       if (!this.meter.allowsStep()) return "budget";
@@ -143,6 +147,7 @@ class TrainingLoop {
       sparsificationRate: refresh?.rate,
       statistics,
       seconds: this.seconds(),
+      readingSeconds: this.readingSeconds,
     };
     const endsEpoch = this.step % this.plan.stepsPerEpoch === 0 || this.step === this.plan.steps;
     if (endsEpoch) await this.evaluate();
@@ -191,7 +196,7 @@ class TrainingLoop {
 
   private async evaluate(): Promise<void> {
     if (!this.options.test || this.lastEvaluated === this.step) return;
-    this.test = await evaluateDataset(this.session, this.options.test);
+    this.test = await evaluateDataset(this.session, this.options.test, undefined, this.onRead);
     this.lastEvaluated = this.step;
   }
 

@@ -1,8 +1,25 @@
 import { expect, it } from "vitest";
 import { showProgress } from "../../src/cli/progress.js";
+import type { StepEvent } from "../../src/training/events.js";
 import { Trainer } from "../../src/training/trainer.js";
 import { planTraining } from "../../src/training/training-plan.js";
 import { tinyConfig, tinyData } from "../training/tiny.js";
+
+it.each([
+  [0.95, "20 examples/s (waiting for data), loss"],
+  [0.5, "20 examples/s, loss"],
+])("says so where reading takes %d of the time", (share, expected) => {
+  const trainer = new Trainer({ config: tinyConfig(), train: tinyData(8) });
+  const written: string[] = [];
+  showProgress(trainer, { write: (text: string) => written.push(text) > 0 } as unknown as NodeJS.WriteStream);
+  trainer.emit("start", { plan: planTraining(tinyConfig(), 200), step: 0, seeded: false, lostSteps: 0 });
+  for (let step = 1; step <= 40; step++) {
+    const statistics = { examples: 20, meanLoss: 1 } as StepEvent["statistics"];
+    const times = { seconds: step, readingSeconds: 3 + share * step };
+    trainer.emit("step", { step, steps: 40, epoch: 1, learningRate: 1, statistics, ...times });
+  }
+  expect(written.at(-1)).toContain(expected);
+});
 
 it.each([
   [6, "6 steps after step 4 were reserved by a process that ended: they are in no model, but count as spent\n"],

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import sharp from "sharp";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { encodeIdx } from "../data/encode-idx.js";
 import { temporaryFolder, tinyModel } from "../training/tiny.js";
@@ -176,6 +177,79 @@ describe("hushgrad train", () => {
     const { code, stderr } = await inProcess(["train", config, "--out", join(folder, "other")]);
     expect(stderr).toMatch(/^hushgrad: .*images holds 200 pictures, .*labels holds 3 labels\n$/);
     expect(code).toBe(1);
+  });
+});
+
+describe("hushgrad train on a folder of pictures", () => {
+  /** Sixty 8×6 pictures of two classes, one dark, one bright, and a file that is none. */
+  async function pictureFolder(): Promise<string> {
+    const folder = temporaryFolder();
+    for (const split of ["train", "test"]) {
+      for (const [name, level] of [
+        ["bright", 190],
+        ["dark", 20],
+      ] as const) {
+        mkdirSync(join(folder, split, name), { recursive: true });
+        for (let i = 0; i < 30; i++) {
+          const pixels = Uint8Array.from({ length: 8 * 6 * 3 }, (_, at) => level + ((at * 7 + i * 13) % 60));
+          const picture = sharp(pixels, { raw: { width: 8, height: 6, channels: 3 } });
+          await picture.toFile(join(folder, split, name, `${i}.${i % 2 ? "png" : "webp"}`));
+        }
+      }
+    }
+    writeFileSync(join(folder, "train", "dark", "broken.jpg"), "no picture");
+    return folder;
+  }
+
+  function config(folder: string, data: object): string {
+    const path = join(folder, "pictures.json");
+    const content = {
+      model: tinyModel,
+      data: { format: "image-folder", folder: ".", size: 4, channels: 1, ...data },
+      optimizer: { type: "sgd", learningRate: 0.5, momentum: 0.9 },
+      privacy: { epsilon: 20, delta: 1e-5, datasetSize: 60 },
+      samplingRate: 0.2,
+      epochs: 4,
+      threads: 1,
+    };
+    writeFileSync(path, JSON.stringify(content));
+    return path;
+  }
+
+  it.each([1024, 0])(
+    "learns, with %i MB of decoded pictures in memory, and names what it left out",
+    async (memoryMegabytes) => {
+      const folder = await pictureFolder();
+      const file = config(folder, {
+        corrupt: "skip",
+        memoryMegabytes,
+        augmentation: { crop: { padding: 1 }, flip: true },
+      });
+      const { code, stdout, stderr } = await hushgrad(["train", file, "--out", join(folder, "run"), "--json"]);
+      expect(stderr).toMatch(/^left out: .*dark.broken\.jpg: not a JPEG, PNG, .* file\ntraining: 20 steps, 5 an epoch/);
+      expect(code).toBe(0);
+      const outcome = JSON.parse(stdout) as { accuracy: number; epsilon: number; samplingRate: number };
+      expect(outcome.accuracy).toBeGreaterThan(0.9);
+      expect(outcome.epsilon).toBeLessThanOrEqual(20);
+      expect(outcome.samplingRate).toBe(0.2);
+      const { relation } = JSON.parse(readFileSync(join(folder, "run", "privacy.json"), "utf8")) as {
+        relation: string;
+      };
+      expect(relation).toBe("add/remove");
+    },
+    PROCESS_TIMEOUT,
+  );
+
+  it("refuses a damaged file unless told to leave it out, and reads from --data", async () => {
+    const folder = await pictureFolder();
+    const file = config(folder, { folder: "elsewhere" });
+    const failed = await inProcess(["train", file, "--data", folder]);
+    expect(failed.stderr).toMatch(
+      /^hushgrad: a picture cannot be read; "corrupt": "skip" leaves such out:\n.*broken\.jpg/,
+    );
+    expect(failed.code).toBe(1);
+    const missing = await inProcess(["train", file]);
+    expect(missing.stderr).toMatch(/^hushgrad: .*elsewhere.train: ENOENT/);
   });
 });
 

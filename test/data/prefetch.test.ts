@@ -93,6 +93,24 @@ describe("prefetch", () => {
     await expect(collect(slow, [[size]])).rejects.toThrow(DataError);
   });
 
+  it("tells how long reading takes: all the time where it is slow, little where it waits for its reader", async () => {
+    const share = async (readMs: number, workMs: number) => {
+      const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+      const read: Dataset["read"] = async (indices, inputs, targets) => {
+        await pause(readMs);
+        bytes.read(indices, inputs, targets);
+      };
+      const slow: Dataset = { size, inputShape: [2], targetKind: "classes", targetElements: 1, read };
+      let seconds = 0;
+      const start = performance.now();
+      for await (const _ of prefetch(slow, [[1], [2], [3], [4], [5]], 1, (more) => (seconds += more)))
+        await pause(workMs);
+      return (1000 * seconds) / (performance.now() - start);
+    };
+    expect(await share(40, 2)).toBeGreaterThan(0.8);
+    expect(await share(2, 40)).toBeLessThan(0.5);
+  });
+
   it("bounds a slice by bytes", () => {
     expect(sliceExamples({ inputShape: [1, 28, 28] })).toBe(4096);
     expect(sliceExamples({ inputShape: [3, 224, 224] })).toBe(27);

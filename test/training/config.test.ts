@@ -15,6 +15,8 @@ const good = {
   epochs: 15,
 };
 
+const folder = { format: "image-folder", folder: "x", size: 32 };
+
 /** The configuration with the value at a dotted path replaced; undefined takes the key away. */
 function changed(path: string, value: unknown): unknown {
   const copy = structuredClone(good) as Record<string, unknown>;
@@ -124,10 +126,36 @@ describe("parseConfig", () => {
     ["optimizer.learningRate", 0, /optimizer\.learningRate: got 0; must be a finite number > 0/],
     ["optimizer.momentun", 0.9, /optimizer: unknown key 'momentun'.*momentum/],
     ["optimizer", undefined, /optimizer: got nothing/],
-    ["data.format", "csv", /data\.format: got "csv"; allowed: an object with "format" mnist or idx/],
+    [
+      "data.format",
+      "csv",
+      /data\.format: got "csv"; allowed: an object with "format" mnist, idx, cifar10, cifar100, image-folder/,
+    ],
     ["data.path", "x", /data: unknown key 'path'; allowed: format, folder, normalization/],
     ["data", { format: "idx" }, /data\.train: got nothing; allowed: an object/],
     ["data.normalization", { mean: 0, std: 0 }, /data\.normalization\.std: got 0; allowed: a number above 0/],
+    ["data.normalization", "mnsit", /data\.normalization: got "mnsit"; allowed: mnist, cifar10, .*, or an object/],
+    ["data.normalization.std", 1, /data\.normalization\.mean: got nothing; allowed: a number, or a list/],
+    [
+      "data.normalization",
+      { mean: [0, "x"], std: 1 },
+      /data\.normalization\.mean: got \[0,"x"\]; allowed: a number, or/,
+    ],
+    ["data.augmentation", { crop: 4 }, /data\.augmentation\.crop: got 4; allowed: an object/],
+    ["data.augmentation", { flop: true }, /data\.augmentation: unknown key 'flop', did you mean 'flip'\?/],
+    ["data.augmentation", { crop: { padding: 0.5 } }, /padding: got 0\.5; allowed: a whole number from 0 to 1,024/],
+    ["data", { format: "cifar10" }, /data\.folder: got nothing; allowed: a string/],
+    ["data", { format: "cifar100", folder: "x", labels: "both" }, /data\.labels: got "both"; allowed: fine, coarse/],
+    ["data", { ...folder, size: undefined }, /data\.size: got nothing; allowed: a whole number from 1 to 16,384, or/],
+    ["data", { ...folder, size: [32] }, /data\.size: got \[32\]; allowed: a whole number from 1 to 16,384, or/],
+    ["data", { ...folder, channels: 4 }, /data\.channels: got 4; allowed: 1 or 3/],
+    ["data", { ...folder, corrupt: "ignore" }, /data\.corrupt: got "ignore"; allowed: fail, skip/],
+    ["data", { ...folder, memoryMegabytes: -1 }, /data\.memoryMegabytes: got -1; allowed: a number, at least 0/],
+    [
+      "data",
+      { ...folder, corrupt: "skip" },
+      /privacy\.datasetSize: got nothing; allowed: the public number of training/,
+    ],
     ["loss", { type: "crossEntropy", labelSmoothing: 2 }, /loss\.labelSmoothing: got 2/],
     ["seed", -1, /seed: got -1; allowed: a whole number, at least 0/],
     ["threads", 1.5, /threads: got 1\.5; allowed/],
@@ -174,6 +202,22 @@ describe("parseConfig", () => {
     expect(complaint(value)).toMatch(/^run\.json: the configuration: got /);
   });
 
+  it("takes pictures in folders, and damaged ones where the number of examples is public or nothing is", () => {
+    const data = { ...folder, normalization: "cifar10", augmentation: { crop: { padding: 4 }, flip: true } };
+    expect(parseConfig(changed("data", data)).data).toEqual({
+      ...data,
+      normalization: { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
+      train: "train",
+      channels: 3,
+      resize: "crop",
+      corrupt: "fail",
+      memoryMegabytes: 1024,
+    });
+    const skipping = changed("data", { ...folder, corrupt: "skip" }) as { privacy: object };
+    expect(complaint({ ...skipping, privacy: { ...skipping.privacy, datasetSize: 600 } })).toBe("");
+    expect(complaint({ ...skipping, privacy: undefined, strategy: "none" })).toBe("");
+  });
+
   it("trains without privacy only when told so", () => {
     const config = parseConfig({ ...(changed("privacy", undefined) as object), strategy: "none" });
     expect(config.privacy).toBeUndefined();
@@ -212,6 +256,15 @@ describe("readConfig", () => {
 });
 
 describe("applyOverrides", () => {
+  it("lets the command line say where the data lie", () => {
+    const json = { data: { format: "mnist", folder: "a" } };
+    expect(applyOverrides(json, { data: "/b" })).toEqual({ data: { format: "mnist", folder: "/b" } });
+    expect(applyOverrides({ data: { format: "mnist" } }, { data: "/b" })).toEqual({
+      data: { format: "mnist", folder: "/b" },
+    });
+    expect(json.data.folder).toBe("a");
+  });
+
   it("lets steps and epochs replace each other", () => {
     expect(applyOverrides({ steps: 3 }, { epochs: 2 })).toEqual({ epochs: 2 });
     expect(applyOverrides({ epochs: 3, a: 1 }, { steps: 2, seed: 0 })).toEqual({ a: 1, steps: 2, seed: 0 });

@@ -20,14 +20,14 @@ function folder(weights: string): string {
   return path;
 }
 
-const load = (weights: string, name = "weights.json") =>
-  loadData(
-    tinyConfig({ data: { format: "idx", train: { images: "images", labels: "labels" }, weights: name } }).data,
-    folder(weights),
-  ).train;
+const load = async (weights: string, name = "weights.json") => {
+  const files = { images: "images", labels: "labels" };
+  const { data } = tinyConfig({ data: { format: "idx", train: files, weights: name } });
+  return (await loadData(data, folder(weights))).train;
+};
 
-it("weights come from a JSON list beside the data", () => {
-  const train = load("[1, 0.1, 0]");
+it("weights come from a JSON list beside the data", async () => {
+  const train = await load("[1, 0.1, 0]");
   expect(train.weights).toEqual(Float32Array.from([1, 0.1, 0]));
   const inputs = new Float32Array(4);
   const targets = new Int32Array(1);
@@ -41,15 +41,15 @@ it.each([
   ['[1, "2", 3]', "weights.json", /weights\.json: expected a JSON list of numbers/],
   ["{}", "weights.json", /weights\.json: expected a JSON list of numbers/],
   ["[]", "other.json", /other\.json: there is no such file/],
-])("refuses %s in %s", (weights, name, message) => {
-  expect(() => load(weights, name)).toThrow(DataError);
-  expect(() => load(weights, name)).toThrow(message);
+])("refuses %s in %s", async (weights, name, message) => {
+  await expect(load(weights, name)).rejects.toThrow(DataError);
+  await expect(load(weights, name)).rejects.toThrow(message);
 });
 
-it("says so where the list of weights is a folder", () => {
+it("says so where the list of weights is a folder", async () => {
   const path = folder("[1, 1, 1]");
   mkdirSync(join(path, "weights-folder"));
   const files = { images: "images", labels: "labels" };
   const { data } = tinyConfig({ data: { format: "idx", train: files, weights: "weights-folder" } });
-  expect(() => loadData(data, path)).toThrow(`${join(path, "weights-folder")}: it is a folder, not a file`);
+  await expect(loadData(data, path)).rejects.toThrow(`${join(path, "weights-folder")}: it is a folder, not a file`);
 });

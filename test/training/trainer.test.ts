@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { readSafetensors } from "../../src/data/safetensors.js";
 import { calibrateNoise } from "../../src/privacy/calibrate.js";
+import { RandomKeys } from "../../src/privacy/random.js";
 import type { TrainingConfig } from "../../src/training/config.js";
 import type { StepEvent, TrainingResult } from "../../src/training/events.js";
 import { readMetrics } from "../../src/training/metrics.js";
@@ -252,9 +253,13 @@ describe("Trainer, stopped and resumed", () => {
     expect((await make(seeded, { out, resume: true }).run()).step).toBe(24);
   });
 
-  it("goes on to the bits of a run that was never stopped", async () => {
+  it.each([
+    ["as they are", {}],
+    ["cropped and mirrored", { data: { ...seeded.data, augmentation: { crop: { padding: 1 }, flip: true } } }],
+  ])("goes on to the bits of a run that was never stopped, pictures %s", async (_, changes) => {
     const folder = temporaryFolder();
     const [whole, parted] = [join(folder, "whole"), join(folder, "parted")];
+    const seeded = tinyConfig({ seed: 3, steps: 24, ...changes });
     await make(seeded, { out: whole }).run();
     await run(make(seeded, { out: parted }), 7);
     const { result } = await run(make(seeded, { out: parted, resume: true }));
@@ -262,6 +267,23 @@ describe("Trainer, stopped and resumed", () => {
     expect(weights(parted)).toEqual(weights(whole));
     const withoutTime = (out: string) => readMetrics(join(out, "metrics.csv")).map(({ seconds, ...row }) => row);
     expect(withoutTime(parted)).toEqual(withoutTime(whole));
+  });
+
+  it("augments training pictures, never test pictures, from a key of its own", async () => {
+    const losses = async (augmentation?: object) => {
+      const data = { ...seeded.data, ...(augmentation ? { augmentation } : {}) };
+      const { result, steps } = await run(make(tinyConfig({ seed: 3, steps: 1, data })));
+      return { test: result.test?.loss, first: steps[0]?.statistics };
+    };
+    const plain = await losses();
+    const streams = vi.spyOn(RandomKeys.prototype, "stream");
+    const shifted = await losses({ crop: { padding: 2 } });
+    expect(streams.mock.calls.filter(([purpose]) => purpose === "sampling")).toHaveLength(1);
+    expect(streams.mock.calls.filter(([purpose]) => purpose === "augmentation")).toHaveLength(1);
+    streams.mockRestore();
+    expect(shifted.first?.examples).toBe(plain.first?.examples);
+    expect(shifted.first?.meanLoss).not.toBe(plain.first?.meanLoss);
+    expect(await losses({ crop: { padding: 0 }, flip: false })).toEqual(plain);
   });
 
   it("accounts on from what was spent, and draws other samples", async () => {

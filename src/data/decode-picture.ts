@@ -1,0 +1,137 @@
+/**
+ * Decodes pictures of any size to bytes [C, H, W] of one size, off the main thread, with sharp (libvips). A file is
+ * not trusted: what it is, how long and how large is checked before the decoder sees it.
+ *
+ * As torchvision's loader: 8 bits a channel, no colour management, transparency dropped, one channel by ITU-R 601's
+ * luma. Unlike it: turned upright as EXIF says, and of 16 bits the higher 8 are kept.
+ */
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import type { Sharp, SharpOptions } from "sharp";
+import { DataError } from "./dataset.js";
+
+export const resizeModes = ["crop", "stretch"] as const;
+
+export interface PictureFormat {
+  readonly channels: 1 | 3;
+  readonly height: number;
+  readonly width: number;
+  /** crop: the shorter side fits, the longer is cut evenly; stretch: both fit, proportions change. Bilinear. */
+  readonly resize: (typeof resizeModes)[number];
+}
+
+/** Writes one picture as bytes [C, H, W] from `start` on. Rejects with a DataError that names the file and the reason. */
+export type DecodePicture = (path: string, into: Uint8Array, start: number) => Promise<void>;
+
+/** Larger pictures are refused: 300 MB a picture in memory while it is decoded. */
+const MOST_PIXELS = 100_000_000;
+const MOST_FILE_BYTES = 256 * 2 ** 20;
+
+const options: SharpOptions = {
+  limitInputPixels: MOST_PIXELS,
+  // Decoders warn where data are damaged and go on with grey; a picture that is half noise is better named.
+  failOn: "warning",
+  ignoreIcc: true,
+  autoOrient: true,
+};
+
+type SharpFactory = (input: Uint8Array, options: SharpOptions) => Sharp;
+
+/** Loads the decoder. Rejects with a DataError where it is not installed for this platform. */
+export async function pictureDecoder(format: PictureFormat): Promise<DecodePicture> {
+  const sharp = await loadSharp();
+  return async (path, into, start) => {
+    try {
+      const bytes = await readPicture(path);
+      const { data, info } = await (await prepare(sharp, bytes, format)).raw().toBuffer({ resolveWithObject: true });
+      if (info.width !== format.width || info.height !== format.height) {
+        throw new Error(`${info.width}×${info.height} pixels came out of the decoder`);
+      }
+      unpack(data, info.channels, format, into, start);
+    } catch (error) {
+      throw new DataError(`${path}: ${oneLine((error as Error).message)}`);
+    }
+  };
+}
+
+async function loadSharp(): Promise<SharpFactory> {
+  try {
+    return (await import("sharp")).default;
+  } catch (error) {
+    throw new DataError(`pictures need the npm package sharp, which does not load: ${(error as Error).message}`);
+  }
+}
+
+async function prepare(sharp: SharpFactory, bytes: Uint8Array, format: PictureFormat): Promise<Sharp> {
+  const picture = await withoutAlpha(sharp, bytes);
+  return picture
+    .toColourspace("srgb")
+    .resize(format.width, format.height, { fit: format.resize === "crop" ? "cover" : "fill", kernel: "linear" });
+}
+
+/** Resizing weighs colours by opacity, which loses those of transparent pixels; so opacity is dropped before. */
+async function withoutAlpha(sharp: SharpFactory, bytes: Uint8Array): Promise<Sharp> {
+  const picture = sharp(bytes, options);
+  if (isJpeg(bytes) || !(await picture.metadata()).hasAlpha) return picture;
+  const { data, info } = await picture.removeAlpha().toColourspace("srgb").raw().toBuffer({ resolveWithObject: true });
+  return sharp(data, { raw: { width: info.width, height: info.height, channels: info.channels } });
+}
+
+/** Interleaved pixels to planes. */
+function unpack(pixels: Uint8Array, found: number, format: PictureFormat, into: Uint8Array, start: number): void {
+  if (found !== 1 && found !== 3) throw new Error(`${found} channels came out of the decoder`);
+  const plane = format.height * format.width;
+  const [green, blue] = found === 3 ? [1, 2] : [0, 0];
+  for (let i = 0; i < plane; i++) {
+    const r = pixels[i * found] as number;
+    const g = pixels[i * found + green] as number;
+    const b = pixels[i * found + blue] as number;
+    if (format.channels === 1) {
+      into[start + i] = (19595 * r + 38470 * g + 7471 * b + 32768) >>> 16;
+      continue;
+    }
+    into[start + i] = r;
+    into[start + plane + i] = g;
+    into[start + 2 * plane + i] = b;
+  }
+}
+
+/** The file's bytes, if it is a regular file of a format that is read. Opening never waits, as on a named pipe. */
+async function readPicture(path: string): Promise<Uint8Array> {
+  const file = await open(path, NON_BLOCKING);
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile()) throw new Error("not a regular file");
+    if (stat.size > MOST_FILE_BYTES) throw new Error(`${stat.size} bytes, at most ${MOST_FILE_BYTES} are read`);
+    const bytes = await file.readFile();
+    if (bytes.length === 0) throw new Error("an empty file");
+    if (!signatures.some((fits) => fits(bytes))) throw new Error("not a JPEG, PNG, WebP, TIFF, GIF or AVIF file");
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
+const NON_BLOCKING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+const startsWith =
+  (text: string, at = 0) =>
+  (bytes: Uint8Array) =>
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1", at, at + text.length) === text;
+const isJpeg = startsWith("\xff\xd8\xff");
+
+/** By content, so that no file reaches the decoders of scripts and drawings (SVG, PDF), whatever it is called. */
+const signatures: readonly ((bytes: Uint8Array) => boolean)[] = [
+  isJpeg,
+  startsWith("\x89PNG\r\n\x1a\n"),
+  startsWith("GIF8"),
+  startsWith("WEBP", 8),
+  startsWith("II*\0"),
+  startsWith("MM\0*"),
+  startsWith("ftypavif", 4),
+];
+
+/** libvips reports on several lines, some of them twice. */
+function oneLine(message: string): string {
+  return [...new Set(message.split("\n").map((line) => line.trim()))].filter((line) => line !== "").join("; ");
+}

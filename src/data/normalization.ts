@@ -1,0 +1,79 @@
+/** From bytes to the floats a network sees: 256 possible results a channel, which come from a table. */
+import { elementCount } from "../graph/shape.js";
+import { DataError } from "./dataset.js";
+
+/**
+ * x ↦ (x / 255 − mean) / std, the same for all channels or a list with one a channel. Public constants: taken from
+ * private data they would lie outside ε.
+ */
+export interface Normalization {
+  readonly mean: number | readonly number[];
+  readonly std: number | readonly number[];
+}
+
+/** Leaves pixels in 0 … 1. */
+export const unitRange: Normalization = { mean: 0, std: 1 };
+
+/**
+ * Constants that the field publishes and uses, by the name that a configuration may give. Each was once counted in the
+ * training pictures of its data set; where those very pictures are the private data, `{ mean: 0.5, std: 0.5 }` owes
+ * them nothing.
+ */
+export const publishedNormalizations = {
+  mnist: { mean: 0.1307, std: 0.3081 },
+  cifar10: { mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
+  cifar100: { mean: [0.5071, 0.4865, 0.4409], std: [0.2673, 0.2564, 0.2762] },
+  imagenet: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+} as const satisfies Record<string, Normalization>;
+
+/** Normalises examples of one shape: `[C, H, W]`, or any other, which has one channel. */
+export class Normalizer {
+  /** [channels] what a byte of 0 becomes. */
+  readonly blank: readonly number[];
+  private readonly tables: readonly Float32Array[];
+  private readonly plane: number;
+
+  /** Throws a DataError for a list of another length than there are channels, or a deviation that is not positive. */
+  constructor({ mean, std }: Normalization, inputShape: readonly number[]) {
+    const channels = inputShape.length === 3 ? (inputShape[0] as number) : 1;
+    const means = perChannel("mean", mean, channels);
+    const deviations = perChannel("std", std, channels);
+    this.tables = means.map((value, channel) => table(value, deviations[channel] as number));
+    this.blank = this.tables.map((values) => values[0] as number);
+    this.plane = elementCount(inputShape) / channels;
+  }
+
+  /** Writes the example of bytes that starts at `fromStart` to the floats from `toStart` on. */
+  write(from: Uint8Array, fromStart: number, to: Float32Array, toStart: number): void {
+    let done = 0;
+    for (const values of this.tables) {
+      translate(from, fromStart + done, values, to, toStart + done, this.plane);
+      done += this.plane;
+    }
+  }
+}
+
+function perChannel(name: keyof Normalization, given: number | readonly number[], channels: number): readonly number[] {
+  if (typeof given === "number") return Array.from({ length: channels }, () => given);
+  if (given.length === channels) return given;
+  throw new DataError(`normalization.${name}: ${given.length} numbers given, 1 or one a channel (${channels}) allowed`);
+}
+
+function table(mean: number, std: number): Float32Array {
+  if (!Number.isFinite(mean)) throw new DataError(`normalization.mean: ${mean} given, a finite number allowed`);
+  if (!(Number.isFinite(std) && std > 0))
+    throw new DataError(`normalization.std: ${std} given, a number above 0 allowed`);
+  return Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / std);
+}
+
+/** to[i] = table[from[i]] over a range; a function of its own because engines then keep all of it in registers. */
+function translate(
+  from: Uint8Array,
+  fromStart: number,
+  values: Float32Array,
+  to: Float32Array,
+  toStart: number,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) to[toStart + i] = values[from[fromStart + i] as number] as number;
+}

@@ -1,0 +1,156 @@
+/** The formats that a configuration's `data` may name: what each says in JSON, and how it is read. One row a format. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { cifarLabels, loadCifar10, loadCifar100 } from "../data/cifar.js";
+import type { Dataset } from "../data/dataset.js";
+import { resizeModes } from "../data/decode-picture.js";
+import { idxDataset } from "../data/idx.js";
+import { corruptModes, loadImageFolder, MOST_SIDE } from "../data/image-folder.js";
+import { loadMnist } from "../data/mnist.js";
+import { type Normalization, publishedNormalizations } from "../data/normalization.js";
+import { configObject } from "./config-errors.js";
+import { allowed, choice, flag, positive, text, whole } from "./config-values.js";
+
+/** What reading gives. */
+export interface TrainingData {
+  readonly train: Dataset;
+  readonly test?: Dataset | undefined;
+  /** Files left out, as configured: path and reason of each. */
+  readonly skipped?: readonly string[] | undefined;
+}
+
+interface Format<S extends z.ZodType> {
+  readonly schema: S;
+  /** Relative paths start at `base`. */
+  load(data: z.output<S>, base: string): TrainingData | Promise<TrainingData>;
+}
+
+const defineFormat = <S extends z.ZodType>(format: Format<S>): Format<S> => format;
+
+const names = Object.keys(publishedNormalizations) as [keyof typeof publishedNormalizations];
+const perChannel = <V extends z.ZodNumber>(value: V, what: string) =>
+  z.union([value, z.array(value).min(1)], { error: () => allowed(`${what}, or a list with one a channel`) });
+const constants = configObject({
+  mean: perChannel(z.number(), "a number"),
+  std: perChannel(positive(), "a number above 0"),
+});
+const normalization = z
+  .unknown()
+  .transform((value, context): Normalization => {
+    if (typeof value === "string" && Object.hasOwn(publishedNormalizations, value)) {
+      return publishedNormalizations[value as (typeof names)[number]];
+    }
+    if (typeof value === "object" && value !== null) {
+      const parsed = constants.safeParse(value);
+      if (parsed.success) return parsed.data;
+      context.issues.push(...(parsed.error.issues as unknown as z.core.$ZodRawIssue[]));
+      return z.NEVER;
+    }
+    context.addIssue({ code: "custom", message: allowed(`${names.join(", ")}, or an object with mean and std`) });
+    return z.NEVER;
+  })
+  .optional();
+
+const padding = whole(0, 1024);
+/** Of training pictures, drawn anew whenever one is read. */
+const augmentation = configObject({
+  /** Shifts each picture by up to so many pixels; black moves in. */
+  crop: configObject({ padding }).optional(),
+  /** Mirrors left and right, half of the time. */
+  flip: flag.optional(),
+}).optional();
+/** A JSON file: a list of public weights, one a training example. */
+const weights = text.optional();
+const common = { normalization, augmentation, weights };
+
+const filePair = configObject({ images: text, labels: text });
+const side = whole(1, MOST_SIDE);
+
+const formats = {
+  mnist: defineFormat({
+    schema: configObject({ format: z.literal("mnist"), folder: text.optional(), ...common }),
+    load({ folder, normalization }, base) {
+      const options = { ...(folder ? { folder: resolve(base, folder) } : {}), ...(normalization && { normalization }) };
+      return { train: loadMnist("train", options), test: loadMnist("test", options) };
+    },
+  }),
+
+  idx: defineFormat({
+    schema: configObject({ format: z.literal("idx"), train: filePair, test: filePair.optional(), ...common }),
+    load({ train, test, normalization }, base) {
+      const load = (pair: typeof train) =>
+        idxDataset(resolve(base, pair.images), resolve(base, pair.labels), normalization);
+      return { train: load(train), test: test && load(test) };
+    },
+  }),
+
+  cifar10: defineFormat({
+    schema: configObject({ format: z.literal("cifar10"), folder: text, ...common }),
+    load({ folder, normalization }, base) {
+      const options = { folder: resolve(base, folder), normalization };
+      return { train: loadCifar10("train", options), test: loadCifar10("test", options) };
+    },
+  }),
+
+  cifar100: defineFormat({
+    schema: configObject({
+      format: z.literal("cifar100"),
+      folder: text,
+      labels: choice(cifarLabels).default("fine"),
+      ...common,
+    }),
+    load({ folder, labels, normalization }, base) {
+      const options = { folder: resolve(base, folder), labels, normalization };
+      return { train: loadCifar100("train", options), test: loadCifar100("test", options) };
+    },
+  }),
+
+  "image-folder": defineFormat({
+    schema: configObject({
+      format: z.literal("image-folder"),
+      folder: text,
+      /** Folders in it; without `test`, a folder of that name is read where there is one. */
+      train: text.default("train"),
+      test: text.optional(),
+      /** Height and width, or one number for both. */
+      size: z.union([side, z.tuple([side, side])], {
+        error: () => allowed("a whole number from 1 to 16,384, or a list of two: height, width"),
+      }),
+      channels: z.union([z.literal(1), z.literal(3)], { error: () => allowed("1 or 3") }).default(3),
+      resize: choice(resizeModes).default("crop"),
+      corrupt: choice(corruptModes).default("fail"),
+      /** Decoded pictures of a split stay in memory up to this. */
+      memoryMegabytes: z.number(allowed("a number, at least 0")).min(0, allowed("a number, at least 0")).default(1024),
+      ...common,
+    }),
+    async load(data, base) {
+      const root = resolve(base, data.folder);
+      const options = { ...data, memoryBytes: data.memoryMegabytes * 2 ** 20 };
+      const train = await loadImageFolder({ ...options, folder: resolve(root, data.train) });
+      const testFolder = resolve(root, data.test ?? "test");
+      if (data.test === undefined && !existsSync(testFolder)) return { train: train.dataset, skipped: train.skipped };
+      const test = await loadImageFolder({ ...options, folder: testFolder, classes: train.classes });
+      return { train: train.dataset, test: test.dataset, skipped: [...train.skipped, ...test.skipped] };
+    },
+  }),
+};
+
+type Formats = typeof formats;
+type Schema = Formats[keyof Formats]["schema"];
+
+/** A configuration's `data`. */
+export type DataConfig = z.output<Schema>;
+
+export const dataSchema = z.discriminatedUnion(
+  "format",
+  Object.values(formats).map(({ schema }) => schema) as unknown as readonly [Schema, ...Schema[]],
+  { error: () => allowed(`an object with "format" ${Object.keys(formats).join(", ")}`) },
+);
+
+/** Reads what the configuration names. Rejects with a DataError that names the file and what is wrong with it. */
+export async function readFormat(data: DataConfig, base: string): Promise<TrainingData> {
+  // The key and the value belong together, which the compiler cannot follow through a union.
+  const format = formats[data.format] as unknown as Format<z.ZodType<DataConfig, DataConfig>>;
+  return format.load(data, base);
+}
