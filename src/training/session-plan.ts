@@ -30,7 +30,7 @@ const RUNTIME_BYTES = 9.8 * 2 ** 20;
 const CONVOLUTION_KERNEL_BYTES = 0.5 * 2 ** 20;
 
 /** At most what a worker's products pack their weights into, again as measured: smaller weights take their own size. */
-const PACKED_PRODUCT_BYTES = 0.75 * 2 ** 20;
+const PACKED_PRODUCT_BYTES = 1.5 * 2 ** 20;
 
 export interface PlannedBatch {
   readonly example: ExampleShape;
