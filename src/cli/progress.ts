@@ -16,7 +16,8 @@ export interface Progress {
 }
 
 export function showProgress(trainer: Trainer, stream: NodeJS.WriteStream = process.stderr): Progress {
-  trainer.on("start", ({ step, lostSteps }) => {
+  trainer.on("start", ({ step, lostSteps, damagedCheckpoint }) => {
+    if (damagedCheckpoint) stream.write(`${damagedCheckpoint}; going on from the checkpoint before it\n`);
     if (lostSteps === 0) return;
     stream.write(
       `${lostSteps} steps after step ${step} were reserved by a process that ended: they are in no model, but count as spent\n`,

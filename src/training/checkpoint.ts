@@ -1,12 +1,16 @@
 /**
  * A run on disk. `state.safetensors` holds everything that resuming needs (parameters under `model.`, the optimizer's
  * buffers under `optimizer.SLOT.`, counters and thresholds as metadata) in one file, so that it is never half of one step and half of
- * another. `checkpoint.safetensors` holds the model alone, under PyTorch's names.
+ * another; the one before it is kept. `checkpoint.safetensors` holds the model alone, under PyTorch's names. Both name
+ * their format, hold a SHA-256 of all else in them, and the ledger's last entry when they were written.
  */
 import { existsSync } from "node:fs";
 import { z } from "zod";
 import { DataError } from "../data/dataset.js";
-import { readSafetensors, type Tensor as StoredTensor, writeSafetensors } from "../data/safetensors.js";
+import { encodeSafetensors, readSafetensors, type Tensor as StoredTensor } from "../data/safetensors.js";
+import type { LedgerMark } from "../privacy/ledger.js";
+import { checkSeal, seal } from "./checkpoint-seal.js";
+import { writeAtomically } from "./files.js";
 import type { OptimizerState } from "./optimizer-state.js";
 import type { Session } from "./session.js";
 import type { SparsificationState } from "./sparsification.js";
@@ -23,11 +27,16 @@ export interface RunState {
 /** What can be told about a checkpoint to whoever opens it elsewhere. */
 export type CheckpointNotes = Readonly<Record<string, string>>;
 
+const STATE_FORMAT = "hushgrad-state-2";
+const MODEL_FORMAT = "hushgrad-model-1";
+
 const metadataSchema = z.object({
-  format: z.literal("hushgrad-state-1"),
+  format: z.literal(STATE_FORMAT),
   step: z.coerce.number().int().min(0),
   seconds: z.coerce.number().min(0),
   slots: z.coerce.number().int().min(0),
+  ledgerSequence: z.coerce.number().int().min(0),
+  ledgerHash: z.string(),
   /** C by group, of adaptive clipping. */
   thresholds: z
     .string()
@@ -48,6 +57,7 @@ export function saveCheckpoint(
   paths: CheckpointPaths,
   session: Session,
   state: RunState,
+  mark: LedgerMark,
   notes: CheckpointNotes,
 ): void {
   const parameters = session.parameters();
@@ -56,15 +66,26 @@ export function saveCheckpoint(
   optimizer.slots.forEach((slot, i) => {
     for (const [name, tensor] of stored(slot, `optimizer.${i}.`)) tensors.set(name, tensor);
   });
-  writeSafetensors(paths.checkpoint, new Map(stored(parameters, "")), { ...notes, step: String(state.step) });
-  writeSafetensors(paths.state, tensors, {
-    format: "hushgrad-state-1",
-    step: String(state.step),
+  const place = { step: String(state.step), ledgerSequence: String(mark.sequence), ledgerHash: mark.hash };
+  write(paths.checkpoint, new Map(stored(parameters, "")), { ...notes, format: MODEL_FORMAT, ...place });
+  const counters = {
+    format: STATE_FORMAT,
+    ...place,
     seconds: String(state.seconds),
     slots: String(optimizer.slots.length),
     thresholds: JSON.stringify(session.thresholds()),
     ...maskMetadata(session.sparsification),
-  });
+  };
+  write(paths.state, tensors, counters, paths.previousState);
+}
+
+function write(
+  path: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: Readonly<Record<string, string>>,
+  previous?: string,
+): void {
+  writeAtomically(path, encodeSafetensors(tensors, seal(tensors, metadata)), previous);
 }
 
 function maskMetadata(state: SparsificationState | undefined): Record<string, string> {
@@ -76,21 +97,57 @@ function maskMetadata(state: SparsificationState | undefined): Record<string, st
 export interface CheckpointPaths {
   readonly checkpoint: string;
   readonly state: string;
+  /** The state before that. */
+  readonly previousState: string;
 }
 
-/** Counters of a state file; undefined if there is none. Throws a DataError if it is damaged. */
-export function readRunState(path: string): RunState | undefined {
-  return existsSync(path) ? parseMetadata(path, readSafetensors(path).metadata) : undefined;
+/** A state file that is whole, and not yet in a session. */
+export interface LoadedState extends RunState {
+  readonly file: string;
+  /** The ledger's last entry when it was written. */
+  readonly mark: LedgerMark;
+  /** Why a later one was passed over: names the file and what is wrong with it. */
+  readonly damaged: string | undefined;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: z.output<typeof metadataSchema>;
 }
 
-/** Puts a state file's tensors into the session. Throws an error naming what is damaged or of another model. */
-export function restoreCheckpoint(path: string, session: Session): RunState {
-  const { tensors, metadata } = readSafetensors(path);
-  const { step, seconds, slots, thresholds, maskKey, maskRefresh, maskRate } = parseMetadata(path, metadata);
-  session.loadParameters(withPrefix(path, tensors, "model."));
+/**
+ * The last state that is whole; undefined if there is none at all. Throws a DataError naming the file where one is there
+ * but none is whole.
+ */
+export function loadLastState({ state, previousState }: CheckpointPaths): LoadedState | undefined {
+  let damaged: string | undefined;
+  for (const file of [state, previousState]) {
+    if (!existsSync(file)) continue;
+    try {
+      return { ...readState(file), damaged };
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      damaged = damaged === undefined ? error.message : `${damaged}; ${error.message}`;
+    }
+  }
+  if (damaged === undefined) return undefined;
+  throw new DataError(
+    `${damaged}; no other checkpoint is there: delete it to start from the beginning, its steps counted`,
+  );
+}
+
+function readState(file: string): Omit<LoadedState, "damaged"> {
+  const read = readSafetensors(file);
+  const metadata = parseMetadata(file, read.metadata);
+  checkSeal(file, read);
+  const { step, seconds, ledgerSequence: sequence, ledgerHash: hash } = metadata;
+  return { file, step, seconds, mark: { sequence, hash }, tensors: read.tensors, metadata };
+}
+
+/** Puts a state's tensors into the session. Throws an error naming what is of another model. */
+export function restoreState({ file, tensors, metadata }: LoadedState, session: Session): void {
+  const { step, slots, thresholds, maskKey, maskRefresh, maskRate } = metadata;
+  session.loadParameters(withPrefix(file, tensors, "model."));
   const state: OptimizerState = {
     step,
-    slots: Array.from({ length: slots }, (_, i) => withPrefix(path, tensors, `optimizer.${i}.`)),
+    slots: Array.from({ length: slots }, (_, i) => withPrefix(file, tensors, `optimizer.${i}.`)),
   };
   session.loadOptimizerState(state);
   if (thresholds) session.loadThresholds(thresholds);
@@ -101,7 +158,6 @@ export function restoreCheckpoint(path: string, session: Session): RunState {
       rate: maskRate,
     });
   }
-  return { step, seconds };
 }
 
 function parseMetadata(path: string, metadata: Readonly<Record<string, string>>): z.output<typeof metadataSchema> {

@@ -56,8 +56,17 @@ export interface TrainingResult {
 }
 
 export interface TrainerEvents {
-  /** `lostSteps`: counted, but in no model: reserved by a process that died. */
-  start: [{ readonly plan: TrainingPlan; readonly step: number; readonly seeded: boolean; readonly lostSteps: number }];
+  start: [
+    {
+      readonly plan: TrainingPlan;
+      readonly step: number;
+      readonly seeded: boolean;
+      /** Counted, but in no model: reserved by a process that died. */
+      readonly lostSteps: number;
+      /** Names the last checkpoint and what is wrong with it, where the run goes on from the one before. */
+      readonly damagedCheckpoint?: string | undefined;
+    },
+  ];
   step: [StepEvent];
   epoch: [EpochEvent];
   checkpoint: [{ readonly step: number; readonly path: string }];

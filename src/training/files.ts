@@ -1,20 +1,44 @@
 /** Files that are either the old ones or the new ones, whole, whatever moment the process or the machine dies. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { dirname, resolve } from "node:path";
 
-/** Replaces `path` by `content`: a temporary file beside it, flushed to disk, then renamed over it. */
-export function writeAtomically(path: string, content: string | Uint8Array): void {
+/**
+ * Replaces `path` by `content`: a temporary file beside it, flushed to disk, then renamed over it. What was there is kept
+ * as `previous`, if given. Where that fails, as on a full disk, nothing is left but what was there.
+ */
+export function writeAtomically(path: string, content: string | Uint8Array, previous?: string): void {
   const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
   const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, "w");
+  try {
+    writeFlushed(temporary, bytes);
+    if (previous !== undefined && existsSync(path)) renameSync(path, previous);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  flushFolder(dirname(path));
+}
+
+function writeFlushed(path: string, bytes: Uint8Array): void {
+  const file = openSync(path, "w");
   try {
     for (let from = 0; from < bytes.length; ) from += writeSync(file, bytes, from);
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
-  renameSync(temporary, path);
-  flushFolder(dirname(path));
 }
 
 /**

@@ -5,7 +5,6 @@
  */
 import type { Schedule } from "../optimizers/schedules/index.js";
 import type { NoisePiece } from "../privacy/calibrate.js";
-import type { MechanismSteps } from "../privacy/mechanism.js";
 
 const MOST_PIECES = 64;
 
@@ -35,25 +34,4 @@ function extend(pieces: NoisePiece[], factor: number): void {
   const last = pieces.at(-1);
   if (last?.factor === factor) pieces[pieces.length - 1] = { factor, steps: last.steps + 1 };
   else pieces.push({ factor, steps: 1 });
-}
-
-/** Rows of `plan` from step `from` (counted from 0) up to step `to`, in order. */
-export function stepsBetween(plan: readonly MechanismSteps[], from: number, to: number): MechanismSteps[] {
-  let first = 0;
-  return plan.flatMap((row) => {
-    const start = Math.max(from, first);
-    first += row.steps;
-    const steps = Math.min(to, first) - start;
-    return steps > 0 ? [{ ...row, steps }] : [];
-  });
-}
-
-/**
- * What accounting counts of a run that is `accounted` steps in all, of which `lost` died with their process: the plan's
- * first steps, and the lost ones at its smallest noise, since nothing tells any more which they were.
- */
-export function accountedSteps(plan: readonly MechanismSteps[], accounted: number, lost: number): MechanismSteps[] {
-  const taken = stepsBetween(plan, 0, accounted - lost);
-  const worst = plan.reduce((least, row) => (row.noiseMultiplier < least.noiseMultiplier ? row : least));
-  return lost > 0 ? [...taken, { ...worst, steps: lost }] : taken;
 }

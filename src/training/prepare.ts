@@ -1,4 +1,5 @@
 /** Puts a run together: plan, folder, session, sampler, what was spent before. */
+import { renameSync } from "node:fs";
 import { AugmentedDataset } from "../data/augment.js";
 import type { Dataset } from "../data/dataset.js";
 import { PoissonSampler } from "../data/poisson.js";
@@ -7,20 +8,22 @@ import { elementCount, showShape } from "../graph/shape.js";
 import { lossFromJSON } from "../losses/index.js";
 import { optimizerFromJSON } from "../optimizers/index.js";
 import { scheduleFromJSON } from "../optimizers/schedules/index.js";
+import { adaptiveRule } from "../privacy/adaptive-threshold.js";
 import { RandomKeys } from "../privacy/random.js";
-import { weightBound } from "../privacy/sensitivity.js";
-import { type RunState, readRunState, restoreCheckpoint } from "./checkpoint.js";
-import { clippingGroups } from "./clipping-groups.js";
+import { sensitivity, weightBound } from "../privacy/sensitivity.js";
+import { type LoadedState, loadLastState, type RunState, restoreState } from "./checkpoint.js";
+import { type ClippingGroups, clippingGroups } from "./clipping-groups.js";
 import { buildModel, clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
 import { fingerprint } from "./fingerprint.js";
 import { PrivacyMeter } from "./privacy-meter.js";
-import { RunDirectory, runPaths } from "./run-directory.js";
+import { largestReservation } from "./reservation-size.js";
+import { RunDirectory, type RunFacts, runPaths } from "./run-directory.js";
 import { RunFiles } from "./run-files.js";
 import { createSession, type Session } from "./session.js";
 import { refreshAt, type SparsificationRefresh } from "./sparsification.js";
 import type { TrainerOptions } from "./trainer.js";
-import { planTraining, type TrainingPlan } from "./training-plan.js";
+import { plannedSteps, planTraining, type TrainingPlan } from "./training-plan.js";
 
 export interface PreparedRun {
   readonly plan: TrainingPlan;
@@ -39,6 +42,8 @@ export interface PreparedRun {
   refresh(stepsTaken: number): SparsificationRefresh | undefined;
   /** Where the model stands. */
   readonly start: RunState;
+  /** Names the last checkpoint and what is wrong with it, where the run goes on from the one before. */
+  readonly damagedCheckpoint: string | undefined;
 }
 
 /** A session as the configuration says; with a plan, ready for `step()`. Without one nothing is adapted: no steps come. */
@@ -68,13 +73,16 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
   const model = buildModel(config);
   checkData(options, model);
   checkWeights(options);
-  const directory = openDirectory(options, plan);
+  const groups = clippingGroups(model.spec, clippingOf(config));
+  const { directory, state } = openDirectory(options, plan, groups);
   let session: Session | undefined;
   try {
     session = makeSession(config, model, plan);
-    const start = directory && options.resume ? restore(directory, session) : { step: 0, seconds: 0 };
-    const meter = new PrivacyMeter(plan, directory?.accountedSteps ?? 0, start.step);
-    const groups = clippingGroups(model.spec, clippingOf(config));
+    if (state) restoreState(state, session);
+    // A run that died before its first checkpoint starts again, its steps counted.
+    const start: RunState = { step: state?.step ?? 0, seconds: state?.seconds ?? 0 };
+    if (state?.damaged) setAside(runPaths(options.out as string).state);
+    const meter = new PrivacyMeter(plan, directory?.spent ?? [], start.step);
     const files = directory && new RunFiles({ ...options, directory, plan, groups, seeded: session.seeded, start });
     const base = optimizerFromJSON(config.optimizer).learningRate;
     const learningRate = factorOf(config.schedule, plan);
@@ -84,6 +92,7 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
       meter,
       files,
       start,
+      damagedCheckpoint: state?.damaged,
       ...drawFrom(options, plan, start.step),
       refresh: (stepsTaken) => config.sparsification && refreshAt(config.sparsification, stepsTaken, plan),
       learningRate: (stepsTaken) => base * learningRate(stepsTaken),
@@ -91,7 +100,7 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
     };
   } catch (error) {
     session?.dispose();
-    directory?.abandon();
+    directory?.release();
     throw error;
   }
 }
@@ -101,17 +110,50 @@ function factorOf(json: unknown, { steps, stepsPerEpoch }: TrainingPlan): (steps
   return (stepsTaken) => schedule.factor(stepsTaken, steps, stepsPerEpoch);
 }
 
-function openDirectory({ config, out, resume }: TrainerOptions, plan: TrainingPlan): RunDirectory | undefined {
-  if (out === undefined) return undefined;
-  const print = fingerprint(config, plan);
-  if (!resume) return RunDirectory.create(out, print);
-  return RunDirectory.resume(out, print, () => readRunState(runPaths(out).state)?.step ?? 0);
+interface Opened {
+  readonly directory?: RunDirectory;
+  /** To be gone on from. */
+  readonly state?: LoadedState | undefined;
 }
 
-/** A run that died before its first checkpoint starts again, its steps counted. */
-function restore(directory: RunDirectory, session: Session): RunState {
-  if (readRunState(directory.files.state) === undefined) return { step: 0, seconds: 0 };
-  return restoreCheckpoint(directory.files.state, session);
+function openDirectory(options: TrainerOptions, plan: TrainingPlan, groups: ClippingGroups): Opened {
+  const { config, out, resume } = options;
+  if (out === undefined) return {};
+  if (!resume) return { directory: RunDirectory.create(out, factsOf(config, plan, groups)) };
+  let state: LoadedState | undefined;
+  const directory = RunDirectory.resume(out, fingerprint(config, plan), () => {
+    state = loadLastState(runPaths(out));
+    return { step: state?.step ?? 0, from: state };
+  });
+  return { directory, state };
+}
+
+/** What the ledger says of the run for good. */
+function factsOf(config: TrainingConfig, plan: TrainingPlan, groups: ClippingGroups): RunFacts {
+  const clipping = clippingOf(config);
+  const { adaptive } = clipping;
+  return {
+    fingerprint: fingerprint(config, plan),
+    seeded: config.seed !== undefined,
+    sampler: "poisson",
+    relation: plan.datasetSizeIsPublic ? "add/remove" : "zero-out",
+    unit: config.privacy?.unit ?? "example",
+    delta: plan.privacy?.delta ?? null,
+    clipping: {
+      function: clipping.function,
+      style: clipping.style,
+      thresholds: [...groups.thresholds],
+      sensitivity: sensitivity(clipping),
+      countNoise: adaptive ? adaptiveRule(adaptive, plan.expectedBatchSize).countNoise : null,
+    },
+    mechanisms: [...plannedSteps(plan)],
+    largestReservation: largestReservation(plan),
+  };
+}
+
+/** So that it does not take the place of the good one when the next is written. */
+function setAside(damaged: string): void {
+  renameSync(damaged, damaged.replace(/\.safetensors$/, ".damaged.safetensors"));
 }
 
 /** Fresh keys for every process; a seeded run goes on in its streams where it stopped, so that it repeats to the bit. */

@@ -1,9 +1,10 @@
 /** The content of privacy.json, from what a run knows of itself. */
 import { makeAccountant } from "../privacy/accountant.js";
+import type { LedgerMark } from "../privacy/ledger.js";
+import type { MechanismSteps } from "../privacy/mechanism.js";
 import { type PrivacyStatement, privacyStatement } from "../privacy/statement.js";
 import type { ClippingGroups } from "./clipping-groups.js";
 import { clippingOf, type TrainingConfig } from "./config.js";
-import { accountedSteps } from "./noise-plan.js";
 import { packageVersion } from "./package-version.js";
 import type { RunStatus } from "./run-directory.js";
 import type { TrainingPlan } from "./training-plan.js";
@@ -15,9 +16,9 @@ export interface StatementFacts {
   readonly seeded: boolean;
   readonly status: RunStatus;
   /** Taken, lost or reserved. */
-  readonly accountedSteps: number;
-  /** Of those, the ones whose results died with their process. */
-  readonly lostSteps: number;
+  readonly spent: readonly MechanismSteps[];
+  /** The ledger's last entry: what `spent` was counted from. */
+  readonly ledger: LedgerMark;
   /** In the model. */
   readonly stepsTaken: number;
 }
@@ -30,17 +31,25 @@ export interface NoPrivacy {
   readonly strategy: string;
 }
 
+/** Where the ledger stood: a ledger that ends earlier has lost entries. */
+export interface Counted {
+  readonly ledger: { readonly file: "ledger.jsonl"; readonly sequence: number; readonly hash: string };
+}
+
 /** The statement of a run at this moment. */
-export function statementOf(facts: StatementFacts): PrivacyStatement | NoPrivacy {
+export function statementOf(facts: StatementFacts): (PrivacyStatement | NoPrivacy) & Counted {
+  const { sequence, hash } = facts.ledger;
+  return { ...guaranteeOf(facts), ledger: { file: "ledger.jsonl", sequence, hash } };
+}
+
+function guaranteeOf(facts: StatementFacts): PrivacyStatement | NoPrivacy {
   const { config, plan, groups, seeded, status, stepsTaken } = facts;
   if (!config.privacy) {
     return { private: false, guarantee: "none: trained without clipping and noise", status, strategy: config.strategy };
   }
   const { datasetSize, datasetSizeIsPublic, expectedBatchSize } = plan;
   const accountant = makeAccountant("rdp");
-  for (const row of accountedSteps(plan.mechanisms, facts.accountedSteps, facts.lostSteps)) {
-    accountant.step(row, row.steps);
-  }
+  for (const row of facts.spent) accountant.step(row, row.steps);
   return privacyStatement({
     status,
     software: { name: "hushgrad", version: packageVersion() },

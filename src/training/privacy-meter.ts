@@ -1,8 +1,8 @@
 /** What a run has spent and may still spend: accountant and budget behind the few questions that the loop asks. */
 import { type Accountant, makeAccountant } from "../privacy/accountant.js";
 import { PrivacyBudget } from "../privacy/budget.js";
-import type { SampledGaussian } from "../privacy/mechanism.js";
-import { accountedSteps, stepsBetween } from "./noise-plan.js";
+import { countSteps, stepsBetween } from "../privacy/ledger-rows.js";
+import type { MechanismSteps, SampledGaussian } from "../privacy/mechanism.js";
 import type { TrainingPlan } from "./training-plan.js";
 
 export class PrivacyMeter {
@@ -12,20 +12,18 @@ export class PrivacyMeter {
   private counted: number;
 
   /**
-   * `alreadyCounted`: steps of earlier parts of the run, lost ones included; `step`: those of them that the model has
-   * taken, after which the plan goes on.
+   * `spent`: by earlier parts of the run, lost steps included; `step`: how many of them the model has taken, after which
+   * the plan goes on.
    */
   constructor(
     private readonly plan: TrainingPlan,
-    alreadyCounted: number,
+    spent: readonly MechanismSteps[],
     private step: number,
   ) {
-    const { mechanisms, privacy } = plan;
-    this.counted = alreadyCounted;
+    const { privacy } = plan;
+    this.counted = countSteps(spent);
     if (!privacy) return;
-    for (const row of accountedSteps(mechanisms, alreadyCounted, alreadyCounted - step)) {
-      this.accountant.step(row, row.steps);
-    }
+    for (const row of spent) this.accountant.step(row, row.steps);
     if (privacy.targetEpsilon === undefined) return;
     this.budget = new PrivacyBudget(this.accountant, privacy.targetEpsilon, privacy.delta);
   }

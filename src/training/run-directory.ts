@@ -1,39 +1,38 @@
 /**
  * A run's folder: whose it is, how far it got, and what it has spent.
  *
- * Steps are counted before they are taken: `reserve(n)` writes n to disk, then up to n steps may run. A run that is
- * killed is therefore resumed with at least what it spent, never less. One process at a time holds `run.lock`.
+ * Steps are counted before they are taken: `reserve` writes them to the ledger, flushed to disk, then they may be taken. A
+ * run that is killed is therefore resumed with at least what it spent, never less. One process at a time holds `run.lock`.
  */
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, unlinkSync, writeSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { makeFolder, readJson, writeAtomically } from "./files.js";
+import {
+  checkHolds,
+  damagedLine,
+  type Ledger,
+  type LedgerBody,
+  type LedgerMark,
+  type LedgerStart,
+  type RunEnd,
+} from "../privacy/ledger.js";
+import { spentOf, statusOf } from "../privacy/ledger-compose.js";
+import { countSteps, stepsBetween } from "../privacy/ledger-rows.js";
+import { type MechanismSteps, StepCounts } from "../privacy/mechanism.js";
+import { makeFolder } from "./files.js";
+import { packageVersion } from "./package-version.js";
+import { RunDirectoryError } from "./run-errors.js";
+import { LedgerWriter, readLedger } from "./run-ledger.js";
+import { RunLock } from "./run-lock.js";
 
-/** The folder holds another run, is in use, or is no run's folder. */
-export class RunDirectoryError extends Error {
-  override readonly name = "RunDirectoryError";
-}
+export { RunDirectoryError } from "./run-errors.js";
 
-const statuses = ["running", "interrupted", "finished", "budget"] as const;
-/** `budget`: ended because another step would have exceeded ε; over for good, as `finished` is. */
-export type RunStatus = (typeof statuses)[number];
-
-const recordSchema = z.object({
-  format: z.literal(1),
-  status: z.enum(statuses),
-  /** Fingerprint of all that must not change between a run and its continuation. */
-  fingerprint: z.string(),
-  /** How often the run has been resumed. */
-  resumed: z.int().min(0),
-  /** Steps that privacy accounting counts: taken, or allowed to be taken before the next entry. */
-  accountedSteps: z.int().min(0),
-  /** Steps counted above whose results died with their process. */
-  lostSteps: z.int().min(0),
-});
-export type RunRecord = Readonly<z.infer<typeof recordSchema>>;
+export type RunStatus = "running" | RunEnd;
 
 export interface RunPaths {
-  readonly record: string;
+  /** What the run may have spent, and its state: docs/ledger.md. */
+  readonly ledger: string;
   readonly lock: string;
   readonly config: string;
   readonly metrics: string;
@@ -42,124 +41,150 @@ export interface RunPaths {
   readonly checkpoint: string;
   /** Everything that resuming needs: one file, so that it is never half of one step and half of another. */
   readonly state: string;
+  /** The state before that, for the case that the last one is damaged. */
+  readonly previousState: string;
   readonly report: string;
 }
 
 /** Where a run's files lie. */
 export function runPaths(path: string): RunPaths {
   return {
-    record: join(path, "run.json"),
+    ledger: join(path, "ledger.jsonl"),
     lock: join(path, "run.lock"),
     config: join(path, "config.json"),
     metrics: join(path, "metrics.csv"),
     privacy: join(path, "privacy.json"),
     checkpoint: join(path, "checkpoint.safetensors"),
     state: join(path, "state.safetensors"),
+    previousState: join(path, "state.previous.safetensors"),
     report: join(path, "report.html"),
   };
 }
 
+/** What a run's ledger says of it for good. */
+export type RunFacts = Omit<LedgerStart, "sequence" | "previous" | "hash" | "kind" | "format" | "run" | "software">;
+
+/** Where a run is gone on from. */
+export interface ResumePoint {
+  /** Steps that the model has taken. */
+  readonly step: number;
+  /** The checkpoint, and the ledger's last entry when it was written; absent: from the beginning. */
+  readonly from?: { readonly file: string; readonly mark: LedgerMark } | undefined;
+}
+
 export class RunDirectory {
   readonly files: RunPaths;
+  private outstanding: MechanismSteps[] = [];
 
   private constructor(
     readonly path: string,
-    private record: RunRecord,
+    private readonly lock: RunLock,
+    private readonly ledger: LedgerWriter,
+    /** Spent before this process, lost steps included. */
+    private readonly before: readonly MechanismSteps[],
   ) {
     this.files = runPaths(path);
   }
 
-  get status(): RunStatus {
-    return this.record.status;
+  /** All that is counted: spent, lost or reserved. */
+  get spent(): readonly MechanismSteps[] {
+    const counts = new StepCounts();
+    for (const row of [...this.before, ...this.outstanding]) counts.add(row, row.steps);
+    return counts.list();
   }
-  get resumed(): number {
-    return this.record.resumed;
-  }
+
   get accountedSteps(): number {
-    return this.record.accountedSteps;
+    return countSteps(this.before) + countSteps(this.outstanding);
   }
-  get lostSteps(): number {
-    return this.record.lostSteps;
+
+  /** The ledger's last entry. */
+  get mark(): LedgerMark {
+    return this.ledger.mark;
   }
 
   /** Starts a run in `path`, made if need be. Throws a RunDirectoryError if a run is there already. */
-  static create(path: string, fingerprint: string): RunDirectory {
+  static create(path: string, facts: RunFacts): RunDirectory {
     makeFolder(path);
-    lock(path);
-    try {
-      if (existsSync(runPaths(path).record)) {
+    return locked(path, (lock) => {
+      const { ledger } = runPaths(path);
+      if (existsSync(ledger)) {
         throw new RunDirectoryError(
           `${path} holds a run already: --resume continues it, another --out starts a new one`,
         );
       }
-      const record: RunRecord = {
+      removeLeftovers(path);
+      const writer = LedgerWriter.create(ledger, {
+        kind: "start",
         format: 1,
-        status: "running",
-        fingerprint,
-        resumed: 0,
-        accountedSteps: 0,
-        lostSteps: 0,
-      };
-      const directory = new RunDirectory(path, record);
-      directory.write(record);
-      return directory;
-    } catch (error) {
-      unlock(path);
-      throw error;
-    }
+        run: randomBytes(16).toString("hex"),
+        software: software(),
+        ...facts,
+      });
+      return new RunDirectory(path, lock, writer, []);
+    });
   }
 
   /**
-   * Opens the run in `path` to go on from a checkpoint after `checkpointStep` steps (read under the lock). Throws a
-   * RunDirectoryError if there is none, it is finished, in use, or was made with settings of another fingerprint.
+   * Opens the run in `path` to go on from the checkpoint that `resumePoint` finds (called under the lock). Throws a
+   * RunDirectoryError if there is none, it is finished, in use, or was made with settings of another fingerprint; a
+   * LedgerError if its ledger is damaged or older than its other files.
    */
-  static resume(path: string, fingerprint: string, checkpointStep: () => number): RunDirectory {
-    if (!existsSync(runPaths(path).record)) {
+  static resume(path: string, fingerprint: string, resumePoint: () => ResumePoint): RunDirectory {
+    const files = runPaths(path);
+    if (!existsSync(files.ledger)) {
       throw new RunDirectoryError(`${path} holds no run to resume: leave --resume out to start one there`);
     }
-    lock(path);
-    try {
-      const record = readRecord(path);
-      if (record.status === "finished" || record.status === "budget") {
-        const how = record.status === "budget" ? "run that its privacy budget ended" : "finished run";
-        throw new RunDirectoryError(`${path} holds a ${how}: another --out starts a new one`);
-      }
-      if (record.fingerprint !== fingerprint) {
+    return locked(path, (lock) => {
+      const ledger = readRunLedger(path);
+      refuseEnded(path, ledger);
+      if (ledger.start.fingerprint !== fingerprint) {
         throw new RunDirectoryError(
-          `${path} was made with another configuration (${runPaths(path).config}): resume with that one, or another --out starts a new run`,
+          `${path} was made with another configuration (${files.config}): resume with that one, or another --out starts a new run`,
         );
       }
-      const lostSteps = record.accountedSteps - checkpointStep();
-      const directory = new RunDirectory(path, record);
-      directory.write({ ...record, status: "running", resumed: record.resumed + 1, lostSteps });
-      return directory;
-    } catch (error) {
-      unlock(path);
-      throw error;
-    }
+      removeLeftovers(path);
+      const { step, from } = resumePoint();
+      if (from) checkHolds(ledger, from.mark, from.file);
+      const damaged = ledger.torn === undefined ? null : damagedLine(ledger.start);
+      const resume: LedgerBody = { kind: "resume", step, software: software(), damaged };
+      return new RunDirectory(path, lock, LedgerWriter.resume(files.ledger, ledger, resume), spentOf(ledger));
+    });
   }
 
-  /** Durably counts `steps` steps in all, before the last of them may be taken. Never lowers the count. */
-  reserve(steps: number): void {
-    if (steps <= this.record.accountedSteps) return;
-    this.write({ ...this.record, accountedSteps: steps });
+  /** Durably counts steps that are to be taken after step `step` of the model, before the first of them may be. */
+  reserve(step: number, mechanisms: readonly MechanismSteps[]): void {
+    this.ledger.append({ kind: "reserve", step, mechanisms: [...mechanisms] });
+    this.outstanding.push(...mechanisms);
   }
 
-  /** Ends this process's part of the run after `taken` steps in all were counted, and lets go of the folder. */
-  close(status: Exclude<RunStatus, "running">, taken: number): void {
-    this.write({ ...this.record, status, accountedSteps: taken });
-    unlock(this.path);
+  /**
+   * Ends this process's part of the run at step `step` of the model, with `accounted` steps taken or lost in all: what it
+   * reserved beyond them is counted no longer.
+   */
+  settle(status: RunEnd, step: number, accounted: number): void {
+    const taken = accounted - countSteps(this.before);
+    this.ledger.append({ kind: "settle", taken }, { kind: "end", status, step });
+    this.outstanding = stepsBetween(this.outstanding, 0, taken);
   }
 
-  /** Lets go of the folder and leaves the record as it is: after a failure, reserved steps stay counted. */
-  abandon(): void {
-    unlock(this.path);
+  /** Lets go of the folder and leaves the ledger as it is: what was reserved and not settled stays counted. Safe to call twice. */
+  release(): void {
+    this.ledger.close();
+    this.lock.release();
   }
+}
 
-  private write(record: RunRecord): void {
-    this.record = record;
-    writeAtomically(this.files.record, `${JSON.stringify(record, null, 2)}\n`);
-  }
+const markSchema = z.object({ ledger: z.object({ sequence: z.int().min(0), hash: z.string() }) });
+
+/**
+ * The ledger of the run in `path`. Throws a LedgerError where it is damaged, or no longer holds what privacy.json counts.
+ */
+export function readRunLedger(path: string): Ledger {
+  const { ledger: file, privacy } = runPaths(path);
+  const ledger = readLedger(file);
+  const counted = existsSync(privacy) ? markSchema.safeParse(parseOrNothing(privacy)) : undefined;
+  if (counted?.success) checkHolds(ledger, counted.data.ledger, privacy);
+  return ledger;
 }
 
 /** The first of `name-001`, `name-002`, … in `parent` that does not exist. */
@@ -170,75 +195,40 @@ export function freshRunPath(parent: string, name: string): string {
   return join(parent, `${name}-${String(next).padStart(3, "0")}`);
 }
 
-function readRecord(path: string): RunRecord {
-  const parsed = recordSchema.safeParse(readJson(runPaths(path).record));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new RunDirectoryError(
-    `${runPaths(path).record}: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not a run's record"}`,
-  );
-}
-
-/** Takes the folder, over from a dead process if need be. Of several that try, one at most succeeds. */
-function lock(path: string): void {
-  const file = runPaths(path).lock;
-  if (createLock(file)) return;
-  refuseLiving(path, file);
-  // Between reading that a holder is dead and deleting its lock, another process may have taken over: one at a time.
-  const takeover = `${file}.takeover`;
-  if (!createLock(takeover)) throw inUse(path, readHolder(takeover), takeover);
+// privacy.json follows from the ledger: a damaged one is written anew.
+function parseOrNothing(file: string): unknown {
   try {
-    refuseLiving(path, file);
-    unlock(path);
-    if (!createLock(file)) throw inUse(path, readHolder(file), file);
-  } finally {
-    unlinkSync(takeover);
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return undefined;
   }
 }
 
-function createLock(file: string): boolean {
+function refuseEnded(path: string, ledger: Ledger): void {
+  const status = statusOf(ledger);
+  if (status !== "finished" && status !== "budget") return;
+  const how = status === "budget" ? "run that its privacy budget ended" : "finished run";
+  throw new RunDirectoryError(`${path} holds a ${how}: another --out starts a new one`);
+}
+
+function locked<T>(path: string, open: (lock: RunLock) => T): T {
+  const lock = RunLock.take(path, runPaths(path).lock);
   try {
-    const handle = openSync(file, "wx");
-    writeSync(handle, String(process.pid));
-    closeSync(handle);
-    return true;
+    return open(lock);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    return false;
+    lock.release();
+    throw error;
   }
 }
 
-/** The process that a lock names; empty where it is just being written, or is gone again. */
-function readHolder(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    return "";
+/** Files that a process was writing when it died: they would fill the disk. */
+function removeLeftovers(path: string): void {
+  for (const name of readdirSync(path)) {
+    const file = join(path, name);
+    if (/\.\d+\.tmp$/.test(name) && statSync(file).isFile()) unlinkSync(file);
   }
 }
 
-function refuseLiving(path: string, file: string): void {
-  const holder = readHolder(file);
-  if (holder === "" || isAlive(Number(holder))) throw inUse(path, holder, file);
-}
-
-function inUse(path: string, holder: string, file: string): RunDirectoryError {
-  const who = holder === "" ? "another process" : `process ${holder}`;
-  return new RunDirectoryError(`${path} is in use by ${who}; if that is none of yours, delete ${file}`);
-}
-
-function unlock(path: string): void {
-  if (existsSync(runPaths(path).lock)) unlinkSync(runPaths(path).lock);
-}
-
-// Signal 0 only asks; EPERM means that the process exists and is another user's.
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+function software(): string {
+  return `hushgrad ${packageVersion()}`;
 }

@@ -1,4 +1,6 @@
-/** Everything that a run writes: run.json, metrics.csv, checkpoints, privacy.json, report.html. */
+/** Everything that a run writes: ledger.jsonl, metrics.csv, checkpoints, privacy.json, report.html. */
+
+import { stepsBetween } from "../privacy/ledger-rows.js";
 import { type CheckpointNotes, type RunState, saveCheckpoint } from "./checkpoint.js";
 import type { ClippingGroups } from "./clipping-groups.js";
 import type { TrainingConfig } from "./config.js";
@@ -7,9 +9,10 @@ import type { StepEvent, TrainingResult } from "./events.js";
 import { writeAtomically } from "./files.js";
 import { MetricsFile, readMetrics } from "./metrics.js";
 import { statementOf } from "./privacy-file.js";
+import { largestReservation, ReservationSize } from "./reservation-size.js";
 import type { RunDirectory, RunStatus } from "./run-directory.js";
 import type { Session } from "./session.js";
-import type { TrainingPlan } from "./training-plan.js";
+import { plannedSteps, type TrainingPlan } from "./training-plan.js";
 
 export interface RunFilesOptions {
   readonly directory: RunDirectory;
@@ -24,10 +27,12 @@ export interface RunFilesOptions {
 
 export class RunFiles {
   private readonly metrics: MetricsFile;
+  private readonly reservation: ReservationSize;
   private stepsTaken: number;
 
   constructor(private readonly options: RunFilesOptions) {
-    const { directory, config, seeded, start } = options;
+    const { directory, config, plan, seeded, start } = options;
+    this.reservation = new ReservationSize(largestReservation(plan));
     this.stepsTaken = start.step;
     this.metrics = new MetricsFile(directory.files.metrics, seeded, start.step);
     writeAtomically(directory.files.config, `${JSON.stringify(config, null, 2)}\n`);
@@ -42,14 +47,22 @@ export class RunFiles {
     return this.options.directory.accountedSteps;
   }
 
-  /** Counts `steps` steps in all, in the folder's record and in privacy.json, before any of the new ones is taken. */
-  reserve(steps: number): void {
-    this.options.directory.reserve(steps);
-    this.writePrivacy("running", steps);
+  /**
+   * Counts the steps after step `step` of the model, `left` at most, in the ledger and in privacy.json, before any of them
+   * is taken.
+   */
+  reserve(step: number, left: number): void {
+    const began = performance.now();
+    const count = Math.min(left, this.reservation.next());
+    this.options.directory.reserve(step, stepsBetween(plannedSteps(this.options.plan), step, step + count));
+    this.writePrivacy("running");
+    this.reservation.cost(performance.now() - began);
   }
 
-  addStep(event: StepEvent, test: EvaluationResult | undefined): void {
+  /** `milliseconds`: what the engine took for it. */
+  addStep(event: StepEvent, milliseconds: number, test: EvaluationResult | undefined): void {
     const { statistics } = event;
+    this.reservation.step(milliseconds);
     const learnt = statistics.examples - statistics.leftOut;
     this.stepsTaken = event.step;
     this.metrics.append({
@@ -72,30 +85,36 @@ export class RunFiles {
 
   checkpoint(session: Session, state: RunState): void {
     this.metrics.flush();
-    saveCheckpoint(this.options.directory.files, session, state, this.notes());
+    const { directory } = this.options;
+    saveCheckpoint(directory.files, session, state, directory.mark, this.notes());
   }
 
   /** Writes everything one last time and lets go of the folder. */
   async finish(session: Session, result: TrainingResult): Promise<void> {
     const { directory } = this.options;
     this.checkpoint(session, result);
-    const { stopped, accountedSteps } = result;
-    const statement = this.writePrivacy(stopped, accountedSteps);
-    directory.close(stopped, accountedSteps);
+    directory.settle(result.stopped, result.step, result.accountedSteps);
+    const statement = this.writePrivacy(result.stopped);
     writeAtomically(directory.files.report, await this.report(result, statement));
+    directory.release();
   }
 
   /** After a failure: what was counted stays counted. */
   abandon(): void {
-    this.metrics.flush();
-    this.options.directory.abandon();
+    try {
+      this.metrics.flush();
+    } catch {
+      // The failure that led here is the one to be told.
+    } finally {
+      this.options.directory.release();
+    }
   }
 
-  private writePrivacy(status: RunStatus, accountedSteps: number): unknown {
+  private writePrivacy(status: RunStatus): unknown {
     const { directory, config, plan, groups, seeded } = this.options;
-    const { lostSteps } = directory;
+    const { spent, mark } = directory;
     const { stepsTaken } = this;
-    const statement = statementOf({ config, plan, groups, seeded, status, accountedSteps, lostSteps, stepsTaken });
+    const statement = statementOf({ config, plan, groups, seeded, status, spent, ledger: mark, stepsTaken });
     writeAtomically(directory.files.privacy, `${JSON.stringify(statement, null, 2)}\n`);
     return statement;
   }

@@ -100,7 +100,9 @@ class TrainingLoop {
 
   async run(signal: AbortSignal | undefined): Promise<TrainingResult> {
     const lostSteps = this.meter.steps - this.step;
-    this.events.emit("start", { plan: this.plan, step: this.step, seeded: this.session.seeded, lostSteps });
+    const { damagedCheckpoint } = this.prepared;
+    const { plan, step, session } = this;
+    this.events.emit("start", { plan, step, seeded: session.seeded, lostSteps, damagedCheckpoint });
     const stopped = await this.trainUntilStopped(signal);
     await this.evaluate();
     const result = this.result(stopped);
@@ -132,7 +134,9 @@ class TrainingLoop {
     const refresh = this.prepared.refresh(this.step);
     this.refresh(refresh);
     const thresholdFactor = this.prepared.thresholdFactor(this.step);
+    const began = performance.now();
     const statistics = await this.session.step(batch.source, { learningRate, thresholdFactor, noiseMultiplier });
+    const milliseconds = performance.now() - began;
     this.step++;
     this.epochLoss.sum += statistics.lossSum;
     this.epochLoss.examples += statistics.examples - statistics.leftOut;
@@ -151,7 +155,7 @@ class TrainingLoop {
     };
     const endsEpoch = this.step % this.plan.stepsPerEpoch === 0 || this.step === this.plan.steps;
     if (endsEpoch) await this.evaluate();
-    this.files?.addStep(event, endsEpoch ? this.test : undefined);
+    this.files?.addStep(event, milliseconds, endsEpoch ? this.test : undefined);
     this.events.emit("step", event);
   }
 
@@ -162,12 +166,10 @@ class TrainingLoop {
     this.session.setSparsification(next);
   }
 
-  /** Counts on disk what may be taken before the next checkpoint, and no more than the budget allows. */
+  /** Counts the next steps on disk where none are left that were, and no more than the budget allows. */
   private reserve(): void {
     if (!this.files || this.meter.steps < this.files.reserved) return;
-    const untilCheckpoint = this.checkpointEvery - (this.step % this.checkpointEvery);
-    const left = Math.min(untilCheckpoint, this.plan.steps - this.step, this.meter.remainingSteps());
-    this.files.reserve(this.meter.steps + left);
+    this.files.reserve(this.step, Math.min(this.plan.steps - this.step, this.meter.remainingSteps()));
   }
 
   private get checkpointEvery(): number {

@@ -131,3 +131,8 @@ function aboutKey<T>(key: string, check: () => T): T {
     throw new ConfigError(key === "" ? error.message : `${key}: ${error.message}`);
   }
 }
+
+/** What each planned step is to the accountant, in order; without privacy, steps without noise. */
+export function plannedSteps({ mechanisms, samplingRate, steps }: TrainingPlan): readonly MechanismSteps[] {
+  return mechanisms.length > 0 ? mechanisms : [{ samplingRate, noiseMultiplier: 0, steps }];
+}

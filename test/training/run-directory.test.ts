@@ -1,10 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { spentOf, statusOf } from "../../src/privacy/ledger-compose.js";
+import { countSteps } from "../../src/privacy/ledger-rows.js";
 import { writeAtomically } from "../../src/training/files.js";
-import { freshRunPath, RunDirectory, RunDirectoryError } from "../../src/training/run-directory.js";
+import { freshRunPath, RunDirectory, RunDirectoryError, readRunLedger } from "../../src/training/run-directory.js";
+import { row, runFacts } from "./ledgers.js";
+
+const facts = runFacts();
+const from = (step: number) => () => ({ step });
 
 describe("RunDirectory", () => {
   let parent: string;
@@ -15,85 +21,196 @@ describe("RunDirectory", () => {
   });
   afterEach(() => rmSync(parent, { recursive: true }));
 
-  const killed = (reserved: number): void => {
-    const run = RunDirectory.create(path, "a");
-    run.reserve(reserved);
-    run.abandon();
+  const lock = () => join(path, "run.lock");
+  const file = () => join(path, "ledger.jsonl");
+  const resume = (step = 0, fingerprint = facts.fingerprint) => RunDirectory.resume(path, fingerprint, from(step));
+  const onDisk = () => {
+    const ledger = readRunLedger(path);
+    return { status: statusOf(ledger), steps: countSteps(spentOf(ledger)) };
+  };
+
+  const killed = (...reserved: number[]): void => {
+    const run = RunDirectory.create(path, facts);
+    for (const steps of reserved) run.reserve(0, [row(steps)]);
+    run.release();
+  };
+
+  const ended = (status: "interrupted" | "finished"): void => {
+    const run = RunDirectory.create(path, facts);
+    run.reserve(0, [row(10)]);
+    run.settle(status, 3, 3);
+    run.release();
   };
 
   it("does not start over a run that is there", () => {
-    RunDirectory.create(path, "a").close("finished", 3);
-    expect(() => RunDirectory.create(path, "a")).toThrow(/holds a run already: --resume continues it, another --out/);
-    expect(() => RunDirectory.resume(path, "a", () => 3)).toThrow(/finished run/);
+    ended("finished");
+    expect(() => RunDirectory.create(path, facts)).toThrow(/holds a run already: --resume continues it, another --out/);
+    expect(() => resume(3)).toThrow(/finished run/);
   });
 
   it("resumes only a run of the same settings", () => {
-    RunDirectory.create(path, "a").close("interrupted", 3);
-    expect(() => RunDirectory.resume(path, "b", () => 3)).toThrow(/another configuration/);
-    expect(() => RunDirectory.resume(join(parent, "none"), "a", () => 0)).toThrow(/no run to resume/);
-    const run = RunDirectory.resume(path, "a", () => 3);
-    expect([run.resumed, run.accountedSteps, run.lostSteps]).toEqual([1, 3, 0]);
-    run.abandon();
+    ended("interrupted");
+    expect(() => resume(3, "b".repeat(64))).toThrow(/another configuration/);
+    expect(() => RunDirectory.resume(join(parent, "none"), facts.fingerprint, from(0))).toThrow(/no run to resume/);
+    const run = resume(3);
+    expect(run.accountedSteps).toBe(3);
+    run.release();
   });
 
   it("counts what was reserved by a process that died, again and again", () => {
     killed(10);
-    const first = RunDirectory.resume(path, "a", () => 4);
-    expect([first.accountedSteps, first.lostSteps]).toEqual([10, 6]);
-    first.reserve(16); // 6 lost, 10 of the model
-    first.abandon();
-    const second = RunDirectory.resume(path, "a", () => 4);
-    expect([second.accountedSteps, second.lostSteps]).toEqual([16, 12]);
-    second.abandon();
+    const first = resume(4);
+    expect(first.accountedSteps).toBe(10);
+    first.reserve(4, [row(6)]); // 6 lost, 10 of the model
+    first.release();
+    const second = resume(4);
+    expect(second.accountedSteps).toBe(16);
+    second.reserve(4, [row(5), row(3, 2)]);
+    second.settle("interrupted", 10, 22);
+    expect(second.spent).toEqual([row(21), row(1, 2)]);
+    second.release();
+    expect(onDisk()).toEqual({ status: "interrupted", steps: 22 });
   });
 
-  it("never lowers the count while running", () => {
-    const run = RunDirectory.create(path, "a");
-    run.reserve(10);
-    run.reserve(5);
-    expect(run.accountedSteps).toBe(10);
-    expect(JSON.parse(readFileSync(join(path, "run.json"), "utf8"))).toMatchObject({ accountedSteps: 10 });
-    run.close("interrupted", 7);
-    expect(JSON.parse(readFileSync(join(path, "run.json"), "utf8"))).toMatchObject({
-      accountedSteps: 7,
-      status: "interrupted",
-    });
+  it("has counted on disk before reserve() returns", () => {
+    const run = RunDirectory.create(path, facts);
+    expect(onDisk()).toEqual({ status: "running", steps: 0 });
+    for (const [steps, total] of [
+      [10, 10],
+      [1, 11],
+      [16, 27],
+    ] as const) {
+      run.reserve(0, [row(steps)]);
+      expect(onDisk()).toEqual({ status: "running", steps: total });
+    }
+    run.release();
   });
 
   it("belongs to one process at a time, until that one is gone", () => {
-    const run = RunDirectory.create(path, "a");
-    expect(() => RunDirectory.resume(path, "a", () => 0)).toThrow(new RegExp(`in use by process ${process.pid}`));
-    run.abandon();
+    const run = RunDirectory.create(path, facts);
+    expect(() => resume()).toThrow(new RegExp(`in use by process ${process.pid};`));
+    run.release();
     const dead = spawnSync(process.execPath, ["-e", ""]).pid;
-    writeFileSync(join(path, "run.lock"), String(dead));
-    RunDirectory.resume(path, "a", () => 0).abandon();
-    expect(existsSync(join(path, "run.lock"))).toBe(false);
+    writeFileSync(lock(), JSON.stringify({ pid: dead, host: hostname() }));
+    resume().release();
+    expect(existsSync(lock())).toBe(false);
   });
 
-  it("is not taken from a process that is just writing its lock, nor over while another takes it over", () => {
-    RunDirectory.create(path, "a").abandon();
-    writeFileSync(join(path, "run.lock"), "");
-    expect(() => RunDirectory.resume(path, "a", () => 0)).toThrow(/in use by another process; .*run\.lock/);
-    writeFileSync(join(path, "run.lock"), String(spawnSync(process.execPath, ["-e", ""]).pid));
-    writeFileSync(join(path, "run.lock.takeover"), String(process.pid));
-    expect(() => RunDirectory.resume(path, "a", () => 0)).toThrow(/delete .*run\.lock\.takeover/);
-    rmSync(join(path, "run.lock.takeover"));
-    RunDirectory.resume(path, "a", () => 0).abandon();
-    expect(existsSync(join(path, "run.lock.takeover"))).toBe(false);
+  it("is not taken from a process of another machine, of which nobody knows whether it lives", () => {
+    killed();
+    const dead = spawnSync(process.execPath, ["-e", ""]).pid;
+    writeFileSync(lock(), JSON.stringify({ pid: dead, host: "elsewhere" }));
+    expect(() => resume()).toThrow(
+      `in use by process ${dead} on elsewhere; if that is none of yours, delete ${lock()}`,
+    );
   });
 
-  it.each(["", "{}", '{"format":1,"status":"running","accountedSteps":-1}', "[]"])(
-    "refuses a damaged record: %s",
-    (content) => {
-      killed(1);
-      writeFileSync(join(path, "run.json"), content);
-      expect(() => RunDirectory.resume(path, "a", () => 0)).toThrow(/run\.json/);
-      expect(existsSync(join(path, "run.lock"))).toBe(false);
-    },
-  );
+  it.each(["", "{", "[]", '{"pid":-1,"host":"h"}', "123"])("is not taken where the lock says %j", (content) => {
+    killed();
+    writeFileSync(lock(), content);
+    expect(() => resume()).toThrow(/in use by another process; .*run\.lock/);
+  });
+
+  it("is not taken over while another takes it over", () => {
+    killed();
+    const { pid } = spawnSync(process.execPath, ["-e", ""]);
+    writeFileSync(lock(), JSON.stringify({ pid, host: hostname() }));
+    writeFileSync(`${lock()}.takeover`, JSON.stringify({ pid: process.pid, host: hostname() }));
+    expect(() => resume()).toThrow(/delete .*run\.lock\.takeover/);
+    rmSync(`${lock()}.takeover`);
+    resume().release();
+    expect(existsSync(`${lock()}.takeover`)).toBe(false);
+  });
+
+  it("stops the first of two processes in one folder, whose lock was deleted, before it takes a step not counted", () => {
+    const first = RunDirectory.create(path, facts);
+    first.reserve(0, [row(5)]);
+    rmSync(lock());
+    const second = resume();
+    expect(second.accountedSteps).toBe(5);
+    expect(() => first.reserve(5, [row(5)])).toThrow(/ledger\.jsonl: was written to, moved or replaced/);
+    expect(() => first.settle("interrupted", 5, 5)).toThrow(RunDirectoryError);
+    first.release();
+    expect(existsSync(lock())).toBe(true); // the second's
+    second.reserve(0, [row(7)]);
+    second.release();
+    expect(onDisk()).toEqual({ status: "running", steps: 12 });
+  });
+
+  it("stops where its ledger was replaced", () => {
+    const run = RunDirectory.create(path, facts);
+    writeAtomically(file(), readFileSync(file()));
+    expect(() => run.reserve(0, [row(5)])).toThrow(/moved or replaced/);
+    run.release();
+  });
+
+  it("counts a last line that is damaged as the largest reservation, and goes on", () => {
+    killed(3, 2);
+    const whole = readFileSync(file(), "utf8");
+    writeFileSync(file(), whole.slice(0, -20));
+    expect(onDisk()).toEqual({ status: "running", steps: 3 + facts.largestReservation });
+    const run = resume();
+    expect(run.accountedSteps).toBe(3 + facts.largestReservation);
+    run.reserve(0, [row(4)]);
+    run.release();
+    expect(onDisk()).toEqual({ status: "running", steps: 7 + facts.largestReservation });
+  });
+
+  it("names a line that is damaged and not the last, and what was lost", () => {
+    killed(3, 2, 1);
+    const lines = readFileSync(file(), "utf8").split("\n");
+    const put = (changed: string[]) => writeFileSync(file(), changed.join("\n"));
+    put(lines.map((line, i) => (i === 1 ? line.replace('"steps":3', '"steps":2') : line)));
+    expect(() => resume()).toThrow(/ledger\.jsonl: line 2 is damaged: its SHA-256/);
+    expect(existsSync(lock())).toBe(false);
+    put(lines.filter((_, i) => i !== 2));
+    expect(() => resume()).toThrow(/ledger\.jsonl: line 3 is entry 3, not 2/);
+  });
+
+  it("does not go on with a ledger that is older than the checkpoint or privacy.json", () => {
+    const run = RunDirectory.create(path, facts);
+    run.reserve(0, [row(3)]);
+    const older = readFileSync(file());
+    run.reserve(3, [row(3)]);
+    const { mark } = run;
+    run.release();
+    const newer = readFileSync(file());
+    writeFileSync(file(), older);
+    const point = { step: 4, from: { file: "state.safetensors", mark } };
+    expect(() => RunDirectory.resume(path, facts.fingerprint, () => point)).toThrow(
+      /ends at line 2, but state\.safetensors was written after line 3: steps were taken that the ledger no longer holds/,
+    );
+    const privacy = join(path, "privacy.json");
+    writeFileSync(privacy, JSON.stringify({ ledger: mark }));
+    expect(() => resume()).toThrow(/ends at line 2, but .*privacy\.json was written after line 3/);
+    writeFileSync(file(), newer);
+    RunDirectory.resume(path, facts.fingerprint, () => point).release();
+    writeFileSync(privacy, JSON.stringify({ ledger: { ...mark, hash: "0".repeat(64) } }));
+    expect(() => resume()).toThrow(/line 3 is not the entry that .*privacy\.json was written after/);
+  });
+
+  it("takes a damaged privacy.json for what it is: a file that follows from the ledger", () => {
+    killed(3);
+    writeFileSync(join(path, "privacy.json"), '{"ledger": {"seq');
+    expect(onDisk().steps).toBe(3);
+  });
+
+  it.each(["", "{}", "\0\0\0", '{"kind":"start"}\n'])("refuses a ledger whose first line is damaged: %j", (content) => {
+    killed(1);
+    writeFileSync(file(), content);
+    expect(() => resume()).toThrow(/ledger\.jsonl/);
+    expect(existsSync(lock())).toBe(false);
+  });
+
+  it("removes what a process was writing when it died", () => {
+    killed(1);
+    appendFileSync(join(path, "state.safetensors.123.tmp"), "half");
+    resume().release();
+    expect(existsSync(join(path, "state.safetensors.123.tmp"))).toBe(false);
+  });
 
   it("is a RunDirectoryError", () => {
-    expect(() => RunDirectory.resume(path, "a", () => 0)).toThrow(RunDirectoryError);
+    expect(() => resume()).toThrow(RunDirectoryError);
   });
 
   it("numbers fresh folders past the last", () => {
@@ -110,6 +227,8 @@ describe("writeAtomically", () => {
     writeAtomically(path, "one");
     writeAtomically(path, new Uint8Array([50]));
     expect(readFileSync(path, "utf8")).toBe("2");
+    writeAtomically(path, "three", join(folder, "before"));
+    expect([path, join(folder, "before")].map((file) => readFileSync(file, "utf8"))).toEqual(["three", "2"]);
     expect(() => writeAtomically(join(folder, "none", "f"), "x")).toThrow(/ENOENT/);
     rmSync(folder, { recursive: true });
   });

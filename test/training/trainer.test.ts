@@ -3,10 +3,13 @@ import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { readSafetensors } from "../../src/data/safetensors.js";
 import { calibrateNoise } from "../../src/privacy/calibrate.js";
+import { spentOf, statusOf } from "../../src/privacy/ledger-compose.js";
+import { countSteps } from "../../src/privacy/ledger-rows.js";
 import { RandomKeys } from "../../src/privacy/random.js";
 import type { TrainingConfig } from "../../src/training/config.js";
 import type { StepEvent, TrainingResult } from "../../src/training/events.js";
 import { readMetrics } from "../../src/training/metrics.js";
+import { readRunLedger } from "../../src/training/run-directory.js";
 import { Trainer, type TrainerOptions } from "../../src/training/trainer.js";
 import { planTraining } from "../../src/training/training-plan.js";
 import { temporaryFolder, tinyConfig, tinyData } from "./tiny.js";
@@ -31,6 +34,12 @@ async function run(trainer: Trainer, stopAfter?: number): Promise<{ result: Trai
 function weights(out: string): Map<string, number[]> {
   const { tensors } = readSafetensors(join(out, "checkpoint.safetensors"));
   return new Map([...tensors].map(([name, { values }]) => [name, [...values]]));
+}
+
+/** What the ledger says. */
+function ledger(out: string): { status: string; steps: number } {
+  const read = readRunLedger(out);
+  return { status: statusOf(read), steps: countSteps(spentOf(read)) };
 }
 
 const json = (path: string) => JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
@@ -114,7 +123,7 @@ describe("Trainer", () => {
     const { result } = await run(make(config, { out }));
     expect(result).toMatchObject({ stopped: "budget", step: 12, accountedSteps: 12 });
     expect(result.epsilon).toBeLessThanOrEqual(3);
-    expect(json(join(out, "run.json"))).toMatchObject({ status: "budget", accountedSteps: 12 });
+    expect(ledger(out)).toEqual({ status: "budget", steps: 12 });
     expect(json(join(out, "privacy.json"))).toMatchObject({
       status: "budget",
       statusMeaning: "stopped before its last step: one more would have exceeded targetEpsilon",
@@ -151,10 +160,11 @@ describe("Trainer", () => {
     expect(readdirSync(out).sort()).toEqual([
       "checkpoint.safetensors",
       "config.json",
+      "ledger.jsonl",
       "metrics.csv",
       "privacy.json",
       "report.html",
-      "run.json",
+      "state.previous.safetensors",
       "state.safetensors",
     ]);
     const rows = readMetrics(join(out, "metrics.csv"));
@@ -239,7 +249,7 @@ describe("Trainer, stopped and resumed", () => {
     expect(result).toMatchObject({ stopped: "interrupted", step: 7, accountedSteps: 7 });
     expect(steps).toHaveLength(7);
     expect(readMetrics(join(out, "metrics.csv"))).toHaveLength(7);
-    expect(json(join(out, "run.json"))).toMatchObject({ status: "interrupted", accountedSteps: 7 });
+    expect(ledger(out)).toEqual({ status: "interrupted", steps: 7 });
     expect(json(join(out, "privacy.json"))).toMatchObject({ status: "interrupted", steps: { taken: 7, reserved: 7 } });
     expect(existsSync(join(out, "report.html"))).toBe(true);
     expect(existsSync(join(out, "run.lock"))).toBe(false);
@@ -306,14 +316,14 @@ describe("Trainer, stopped and resumed", () => {
       if (step === 14) throw new Error("power cut");
     });
     await expect(trainer.run()).rejects.toThrow("power cut");
-    expect(json(join(out, "run.json"))).toMatchObject({ status: "running", accountedSteps: 20 });
-    expect(json(join(out, "privacy.json"))).toMatchObject({ status: "running", steps: { reserved: 20 } });
+    expect(ledger(out)).toEqual({ status: "running", steps: 15 }); // reserved: 1, then 2 at a time, a sixteenth of 30
+    expect(json(join(out, "privacy.json"))).toMatchObject({ status: "running", steps: { reserved: 15 } });
     const { result, steps } = await run(make(config, { out, resume: true }));
     expect(steps[0]?.step).toBe(11); // the checkpoint of step 10
-    expect(result).toMatchObject({ stopped: "budget", step: 20, accountedSteps: 30 });
+    expect(result).toMatchObject({ stopped: "budget", step: 25, accountedSteps: 30 });
     expect(result.epsilon).toBeLessThanOrEqual(8);
     expect(readMetrics(join(out, "metrics.csv")).map(({ step }) => step)).toEqual(
-      Array.from({ length: 20 }, (_, i) => i + 1),
+      Array.from({ length: 25 }, (_, i) => i + 1),
     );
   });
 
@@ -327,7 +337,7 @@ describe("Trainer, stopped and resumed", () => {
     await expect(trainer.run()).rejects.toThrow("power cut");
     const { result, steps } = await run(make(config, { out, resume: true }));
     expect(steps[0]?.step).toBe(1);
-    expect(result).toMatchObject({ stopped: "budget", step: 20, accountedSteps: 30 });
+    expect(result).toMatchObject({ stopped: "budget", step: 29, accountedSteps: 30 });
   });
 
   it("does not overwrite a run, nor resume one that is finished, different or damaged", async () => {

@@ -1,0 +1,104 @@
+/**
+ * What several ledgers cost together. Ledgers that begin with the same entries are branches of one run: a checkpoint that
+ * was copied and resumed in two places. What they share was done to the data once and is counted once; what each has of
+ * its own is counted for each. Ledgers without a common beginning are different runs, and add up.
+ *
+ * That the ledgers are about the same data is the caller's word: nothing in a ledger tells.
+ */
+import { type Charge, charges, type Ledger, type runEnds } from "./ledger.js";
+import { countSteps, stepsBetween } from "./ledger-rows.js";
+import { type MechanismSteps, StepCounts } from "./mechanism.js";
+
+export interface LedgerShare {
+  readonly name: string;
+  /** Of the first entry: branches of one run have the same. */
+  readonly run: string;
+  readonly status: "running" | (typeof runEnds)[number];
+  readonly seeded: boolean;
+  readonly delta: number | null;
+  /** All that this ledger counts, merged by mechanism. */
+  readonly mechanisms: readonly MechanismSteps[];
+  readonly steps: number;
+  /** Of those, the ones whose reservation another of the ledgers holds too. */
+  readonly shared: number;
+  /** Of those, the ones reserved by a process that never said how many it took. */
+  readonly unsettled: number;
+  /** Its last line is damaged, and counted as the largest reservation. */
+  readonly damaged: boolean;
+}
+
+export interface Composition {
+  readonly ledgers: readonly LedgerShare[];
+  /** All together, shared steps once. */
+  readonly mechanisms: readonly MechanismSteps[];
+  readonly steps: number;
+  /** The weaker of the ledgers': a guarantee under add/remove, its rates being public, holds under zero-out too. */
+  readonly relation: "add/remove" | "zero-out";
+  readonly unit: "example" | "user";
+  /** Why there is no guarantee, whatever ε is. */
+  readonly notPrivateBecause: readonly string[];
+}
+
+/** Throws a RangeError without ledgers. */
+export function composeLedgers(ledgers: readonly Ledger[]): Composition {
+  if (ledgers.length === 0) throw new RangeError("ledgers must hold at least one ledger, got none");
+  const counted = ledgers.map((ledger) => ({ ledger, charges: charges(ledger) }));
+  const together = new Map<string, Charge & { readonly holders: number }>();
+  for (const charge of counted.flatMap(({ charges }) => charges)) {
+    const known = together.get(charge.key);
+    // A branch that cannot tell how much of a reservation was taken outweighs one that can.
+    const kept = Math.max(charge.kept, known?.kept ?? 0);
+    together.set(charge.key, { ...charge, kept, holders: (known?.holders ?? 0) + 1 });
+  }
+  const isShared = ({ key }: Charge) => (together.get(key)?.holders ?? 0) > 1;
+  const mechanisms = merged([...together.values()]);
+  const starts = ledgers.map(({ start }) => start);
+  return {
+    ledgers: counted.map(({ ledger, charges }) => shareOf(ledger, charges, isShared)),
+    mechanisms,
+    steps: countSteps(mechanisms),
+    relation: starts.every(({ relation }) => relation === "add/remove") ? "add/remove" : "zero-out",
+    unit: starts.every(({ unit }) => unit === "user") ? "user" : "example",
+    notPrivateBecause: ledgers.filter(({ start }) => start.seeded).map(({ name }) => `${name} is seeded: not private`),
+  };
+}
+
+/** What one ledger counts as spent, merged by mechanism. */
+export function spentOf(ledger: Ledger): readonly MechanismSteps[] {
+  return merged(charges(ledger));
+}
+
+/** `running`: under way, or its process died. */
+export function statusOf({ entries, torn }: Ledger): LedgerShare["status"] {
+  const last = entries.at(-1);
+  return last?.kind === "end" && torn === undefined ? last.status : "running";
+}
+
+function shareOf(ledger: Ledger, all: readonly Charge[], isShared: (charge: Charge) => boolean): LedgerShare {
+  const { run, seeded, delta } = ledger.start;
+  const mechanisms = merged(all);
+  return {
+    name: ledger.name,
+    run,
+    status: statusOf(ledger),
+    seeded,
+    delta,
+    mechanisms,
+    steps: countSteps(mechanisms),
+    shared: keptSteps(all.filter(isShared)),
+    unsettled: keptSteps(all.filter(({ settled }) => !settled)),
+    damaged: ledger.torn !== undefined,
+  };
+}
+
+function keptSteps(some: readonly Charge[]): number {
+  return some.reduce((sum, { kept }) => sum + kept, 0);
+}
+
+function merged(some: readonly Charge[]): readonly MechanismSteps[] {
+  const counts = new StepCounts();
+  for (const { rows, kept } of some) {
+    for (const row of stepsBetween(rows, 0, kept)) counts.add(row, row.steps);
+  }
+  return counts.list();
+}

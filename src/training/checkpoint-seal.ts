@@ -1,0 +1,31 @@
+/** The checksum of a checkpoint: SHA-256 over every tensor's name, shape and bytes and all other metadata. */
+import { createHash } from "node:crypto";
+import { DataError } from "../data/dataset.js";
+import type { Tensor, TensorFile } from "../data/safetensors.js";
+
+type Metadata = Readonly<Record<string, string>>;
+
+/** The metadata with the checksum of everything else. */
+export function seal(tensors: ReadonlyMap<string, Tensor>, metadata: Metadata): Record<string, string> {
+  return { ...metadata, sha256: digest(tensors, metadata) };
+}
+
+/** Throws a DataError naming the file unless it is what was sealed. */
+export function checkSeal(file: string, { tensors, metadata }: TensorFile): void {
+  const { sha256, ...sealed } = metadata;
+  if (sha256 === digest(tensors, sealed)) return;
+  throw new DataError(`${file}: is damaged: its SHA-256 is not that of its content`);
+}
+
+function digest(tensors: ReadonlyMap<string, Tensor>, metadata: Metadata): string {
+  const hash = createHash("sha256").update(JSON.stringify(sorted(Object.entries(metadata))));
+  for (const [name, { shape, values }] of sorted([...tensors])) {
+    hash.update(JSON.stringify([name, shape]));
+    hash.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+  }
+  return hash.digest("hex");
+}
+
+function sorted<T>(entries: readonly (readonly [string, T])[]): (readonly [string, T])[] {
+  return [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+}
