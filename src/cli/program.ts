@@ -13,6 +13,7 @@ interface CommandModule {
 const commands: Readonly<Record<string, () => Promise<CommandModule>>> = {
   train: () => import("./train.js"),
   plan: () => import("./plan.js"),
+  ledger: () => import("./ledger.js"),
   account: () => import("./account.js"),
   calibrate: () => import("./calibrate.js"),
   bench: () => import("./bench.js"),

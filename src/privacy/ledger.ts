@@ -122,16 +122,15 @@ export function lastMark({ entries }: Pick<Ledger, "entries">): LedgerMark {
 /** Throws a LedgerError naming `name`, the line and what is wrong with it; see the head of this file for the last one. */
 export function parseLedger(text: string, name: string): Ledger {
   const lines = text.split("\n");
-  const cut = lines.pop() as string; // without its newline it is not whole
-  if (cut !== "") lines.push(cut);
+  const isCut = lines.at(-1) !== ""; // without its newline a line is not whole
+  if (!isCut) lines.pop();
   const reader = new ChainReader(name);
   let torn: string | undefined;
   lines.forEach((line, index) => {
     const isLast = index === lines.length - 1;
-    const read = isLast && cut !== "" ? "is cut short" : readLine(line);
-    if (typeof read !== "string") reader.take(read);
-    else if (isLast && index > 0) torn = line;
-    else reader.refuse(index, read);
+    if (isSealed(line) && !(isLast && isCut)) return reader.take(readEntry(line));
+    if (!isLast || index === 0) reader.refuse("is damaged: its SHA-256 is not that of its content");
+    torn = line;
   });
   const whole = lines.slice(0, reader.entries.length).join("\n");
   return { name, start: reader.start(), entries: reader.entries, bytes: Buffer.byteLength(whole) + 1, torn };
@@ -204,9 +203,11 @@ class ChainReader {
 
   constructor(private readonly name: string) {}
 
-  take(entry: LedgerEntry): void {
+  /** `entry`: as read, or why it cannot be. */
+  take(entry: LedgerEntry | string): void {
+    if (typeof entry === "string") this.refuse(entry);
     const wrong = this.whyNot(entry);
-    if (wrong !== undefined) this.refuse(this.entries.length, wrong);
+    if (wrong !== undefined) this.refuse(wrong);
     if (entry.kind === "reserve") this.open += countSteps(entry.mechanisms);
     else if (entry.kind !== "end") this.open = 0;
     this.entries.push(entry);
@@ -218,8 +219,8 @@ class ChainReader {
     throw new LedgerError(`${this.name} is empty`);
   }
 
-  refuse(index: number, why: string): never {
-    throw new LedgerError(`${this.name}: line ${index + 1} ${why}: what follows cannot be counted`);
+  refuse(why: string): never {
+    throw new LedgerError(`${this.name}: line ${this.entries.length + 1} ${why}; what follows cannot be counted`);
   }
 
   private whyNot(entry: LedgerEntry): string | undefined {
@@ -237,15 +238,24 @@ class ChainReader {
   }
 }
 
-/** The entry, or what is wrong with the line. */
-function readLine(line: string): LedgerEntry | string {
+/** Whether the line is, to the bit, what was once written. */
+function isSealed(line: string): boolean {
   const seal = SEAL.exec(line);
-  if (!seal || sha256(`${line.slice(0, seal.index)}}`) !== seal[1])
-    return "is damaged: its SHA-256 is not that of its content";
-  const raw = JSON.parse(line) as { format?: unknown };
+  return seal !== null && sha256(`${line.slice(0, seal.index)}}`) === seal[1];
+}
+
+/** The entry of a sealed line, or what is wrong with it. */
+function readEntry(line: string): LedgerEntry | string {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(line);
+  } catch {
+    return "is not JSON";
+  }
   const parsed = entrySchema.safeParse(raw);
   if (parsed.success) return parsed.data;
-  if (raw.format !== undefined && raw.format !== 1) return `is of format ${raw.format}, which this version cannot read`;
+  const { format } = raw as { format?: unknown };
+  if (format !== undefined && format !== 1) return `is of format ${format}, which this version cannot read`;
   const issue = parsed.error.issues[0];
   return `is no entry of a ledger (${[...(issue?.path ?? []), issue?.message].join(": ")})`;
 }

@@ -1,0 +1,129 @@
+/** `hushgrad ledger DIR…`: what runs have spent, each alone and all together. */
+import type { Command } from "commander";
+import { accountantNames, makeAccountant } from "../privacy/accountant.js";
+import { ranges } from "../privacy/check.js";
+import { type Composition, composeLedgers, type LedgerShare } from "../privacy/ledger-compose.js";
+import type { MechanismSteps } from "../privacy/mechanism.js";
+import { roundUp } from "../privacy/rounding.js";
+import { readRunLedger } from "../training/run-directory.js";
+import { short, table } from "./format.js";
+import { numberFlag } from "./number-flag.js";
+
+interface LedgerOptions {
+  readonly delta?: number;
+  readonly accountant: string;
+  readonly json?: boolean;
+}
+
+const SAME_DATA =
+  "if all runs are about the same data, which a ledger cannot tell: name those that are, and all of them";
+
+export function register(program: Command): void {
+  program
+    .command("ledger")
+    .description(
+      "what runs on the same data have spent together, by their ledgers; branches of one run share a beginning",
+    )
+    .argument("<dirs...>", "folders of runs on the same data")
+    .option("--delta <delta>", "δ (default: the smallest of the runs')", numberFlag(ranges.delta))
+    .option("--accountant <name>", accountantNames.join(" | "), "rdp")
+    .option("--json", "print JSON: ε is null where there is no guarantee")
+    .action((directories: readonly string[], options: LedgerOptions) => {
+      const composition = composeLedgers(directories.map((path) => ({ ...readRunLedger(path), name: path })));
+      const delta = options.delta ?? smallestDelta(composition);
+      const answer = { composition, delta, epsilonOf: epsilonAt(delta, options.accountant) };
+      process.stdout.write(options.json ? json(answer, options) : text(answer, options));
+    });
+}
+
+interface Answer {
+  readonly composition: Composition;
+  readonly delta: number;
+  /** Infinity where nothing is guaranteed. */
+  epsilonOf(mechanisms: readonly MechanismSteps[]): number;
+}
+
+function smallestDelta({ ledgers }: Composition): number {
+  const given = ledgers.flatMap(({ delta }) => delta ?? []);
+  if (given.length > 0) return Math.min(...given);
+  throw new RangeError("--delta must be given: no run among these has privacy, and so a δ of its own");
+}
+
+function epsilonAt(delta: number, name: string): Answer["epsilonOf"] {
+  return (mechanisms) => {
+    const accountant = makeAccountant(name);
+    for (const row of mechanisms) accountant.step(row, row.steps);
+    return accountant.epsilon(delta);
+  };
+}
+
+function json({ composition, delta, epsilonOf }: Answer, { accountant }: LedgerOptions): string {
+  const { ledgers, mechanisms, steps, relation, unit, notPrivateBecause } = composition;
+  const { name, upperBound } = makeAccountant(accountant);
+  const epsilon = finite(epsilonOf(mechanisms));
+  const isPrivate = notPrivateBecause.length === 0 && epsilon !== null;
+  const answer = {
+    epsilon: isPrivate ? epsilon : null,
+    ...(notPrivateBecause.length > 0 ? { epsilonIfNotSeeded: epsilon } : {}),
+    delta,
+    accountant: name,
+    upperBound,
+    private: isPrivate,
+    notPrivateBecause:
+      epsilon === null ? [...notPrivateBecause, "steps without noise: not private"] : notPrivateBecause,
+    relation,
+    unit,
+    assumes: SAME_DATA,
+    steps,
+    mechanisms,
+    ledgers: ledgers.map(({ name, ...share }) => ({
+      directory: name,
+      ...share,
+      epsilon: share.seeded ? null : finite(epsilonOf(share.mechanisms)),
+    })),
+  };
+  return `${JSON.stringify(answer, null, 2)}\n`;
+}
+
+function finite(epsilon: number): number | null {
+  return Number.isFinite(epsilon) ? epsilon : null;
+}
+
+const columns = [
+  { title: "folder" },
+  { title: "run" },
+  { title: "status" },
+  { title: "steps", right: true },
+  { title: "shared", right: true },
+  { title: "unsettled", right: true },
+  { title: "ε alone", right: true },
+] as const;
+
+function text({ composition, delta, epsilonOf }: Answer, { accountant }: LedgerOptions): string {
+  const { ledgers, mechanisms, steps, relation, unit, notPrivateBecause } = composition;
+  const rows = ledgers.map((share) => [
+    share.name,
+    share.run.slice(0, 8),
+    share.status,
+    String(share.steps),
+    String(share.shared),
+    String(share.unsettled),
+    share.seeded ? "seeded" : shown(epsilonOf(share.mechanisms)),
+  ]);
+  const { name, upperBound } = makeAccountant(accountant);
+  const kind = upperBound ? `${name}, an upper bound` : `${name}: an approximation, may under-report`;
+  const setting = `${kind}; ${steps} steps, ${relation} of one ${unit}`;
+  const epsilon = epsilonOf(mechanisms);
+  const bound = Number.isFinite(epsilon) ? `ε = ${shown(epsilon)} at δ = ${short(delta)}` : "ε is infinite";
+  const total = notPrivateBecause.length > 0 ? `Not private: ${notPrivateBecause.join("; ")}` : `Together: ${bound}`;
+  const notes = ledgers.filter(({ damaged }) => damaged).map(damageNote);
+  return `${[table(columns, rows), "", ...notes, `${total} (${setting}),`, `${SAME_DATA}.`].join("\n")}\n`;
+}
+
+function shown(epsilon: number): string {
+  return Number.isFinite(epsilon) ? String(roundUp(epsilon, 6)) : "infinite";
+}
+
+function damageNote({ name }: LedgerShare): string {
+  return `${name}: the last line of ledger.jsonl is damaged, and counted as the run's largest reservation`;
+}

@@ -1,0 +1,112 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { LedgerBody } from "../../src/privacy/ledger.js";
+import { RdpAccountant } from "../../src/privacy/rdp.js";
+import { chain, end, reserve, resumed, row, settle, startOf } from "../training/ledgers.js";
+import { temporaryFolder } from "../training/tiny.js";
+import { inProcess } from "./command.js";
+
+describe("hushgrad ledger", () => {
+  let parent: string;
+  beforeEach(() => {
+    parent = temporaryFolder();
+  });
+
+  function folder(name: string, text: string): string {
+    const path = join(parent, name);
+    mkdirSync(path);
+    writeFileSync(join(path, "ledger.jsonl"), text);
+    return path;
+  }
+
+  const prefix: LedgerBody[] = [startOf("1"), reserve(20), settle(20), end("interrupted")];
+  const branch = (name: string, ...own: LedgerBody[]) => folder(name, chain(...prefix, resumed, ...own));
+
+  it("counts what branches share once, and what each did", async () => {
+    const a = branch("a", reserve(10, 2), settle(8), end("finished"));
+    const b = branch("b", reserve(5, 3));
+    const { code, stdout } = await inProcess(["ledger", a, b, "--json"]);
+    const accountant = new RdpAccountant();
+    for (const [noise, steps] of [
+      [1, 20],
+      [2, 8],
+      [3, 5],
+    ] as const)
+      accountant.step(row(1, noise), steps);
+    expect(code).toBe(0);
+    const answer = JSON.parse(stdout) as Record<string, unknown>;
+    expect(answer).toMatchObject({
+      epsilon: accountant.epsilon(1e-5),
+      delta: 1e-5,
+      accountant: "rdp",
+      upperBound: true,
+      private: true,
+      relation: "add/remove",
+      unit: "example",
+      steps: 33,
+      assumes: expect.stringContaining("the same data"),
+      ledgers: [
+        { directory: a, status: "finished", steps: 28, shared: 20, unsettled: 0, damaged: false },
+        { directory: b, status: "running", steps: 25, shared: 20, unsettled: 5, damaged: false },
+      ],
+    });
+    const other = JSON.parse((await inProcess(["ledger", a, b, "--json", "--delta", "1e-6"])).stdout);
+    expect(other.epsilon).toBe(accountant.epsilon(1e-6));
+  });
+
+  it("prints a table, ε rounded up, and what it rests on", async () => {
+    const a = branch("a", reserve(10));
+    const other = folder("other", chain(startOf("2", { relation: "zero-out" }), reserve(7)));
+    const { code, stdout } = await inProcess(["ledger", a, other]);
+    const epsilon = new RdpAccountant().epsilonAfter(row(1), 37, 1e-5);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^folder +run +status +steps +shared +unsettled +ε alone\n─/);
+    expect(stdout).toMatch(new RegExp(`\n${a} +11111111 +running +30 +0 +10 +\\d`));
+    expect(stdout).toMatch(new RegExp(`\n${other} +22222222 +running +7 +0 +7 +\\d`));
+    const shown =
+      /Together: ε = (\d+\.\d+) at δ = 1e-5 \(rdp, an upper bound; 37 steps, zero-out of one example\),\n/.exec(stdout);
+    expect(Number(shown?.[1])).toBeGreaterThanOrEqual(epsilon);
+    expect(Number(shown?.[1])).toBeLessThan(epsilon * 1.00001);
+    expect(stdout).toContain("if all runs are about the same data, which a ledger cannot tell");
+  });
+
+  it("says that a damaged last line is counted as the largest reservation", async () => {
+    const torn = folder("torn", `${chain(...prefix)}{"sequence":4,"prev`);
+    const { code, stdout } = await inProcess(["ledger", torn]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/running +40 +0 +20 /);
+    expect(stdout).toContain(`${torn}: the last line of ledger.jsonl is damaged, and counted as`);
+  });
+
+  it("reports no ε with a seed or without noise", async () => {
+    const seeded = folder("seeded", chain(startOf("1", { seeded: true }), reserve(3)));
+    expect((await inProcess(["ledger", seeded])).stdout).toContain(`Not private: ${seeded} is seeded: not private`);
+    const json = JSON.parse((await inProcess(["ledger", seeded, "--json"])).stdout);
+    expect(json).toMatchObject({ epsilon: null, private: false, epsilonIfNotSeeded: expect.any(Number) });
+    const plain = folder("plain", chain(startOf("2", { delta: null, mechanisms: [row(99, 0)] }), reserve(3, 0)));
+    expect(await inProcess(["ledger", plain])).toMatchObject({
+      code: 1,
+      stderr: "hushgrad: --delta must be given: no run among these has privacy, and so a δ of its own\n",
+    });
+    expect((await inProcess(["ledger", plain, "--delta", "1e-5"])).stdout).toContain("Together: ε is infinite");
+    expect(JSON.parse((await inProcess(["ledger", plain, "--delta", "1e-5", "--json"])).stdout)).toMatchObject({
+      epsilon: null,
+      private: false,
+      notPrivateBecause: ["steps without noise: not private"],
+    });
+  });
+
+  it("names a folder without a ledger, and a line that is damaged", async () => {
+    expect(await inProcess(["ledger", parent])).toMatchObject({
+      code: 1,
+      stdout: "",
+      stderr: `hushgrad: ${join(parent, "ledger.jsonl")}: there is no such file\n`,
+    });
+    const damaged = folder("damaged", chain(...prefix).replace('"steps":20}', '"steps":2}'));
+    const { code, stderr } = await inProcess(["ledger", damaged]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^hushgrad: .*ledger\.jsonl: line \d is damaged: its SHA-256 is not that of its content; /);
+    expect(await inProcess(["ledger"])).toMatchObject({ code: 2 });
+  });
+});
