@@ -73,8 +73,14 @@ const entrySchema = z.discriminatedUnion("kind", [
   z.strictObject({ ...place, kind: z.literal("reserve"), step: count, mechanisms: rows }),
   /** Of what this process reserved, the first `taken` steps were taken, and no more will be. */
   z.strictObject({ ...place, kind: z.literal("settle"), taken: count }),
-  /** Another process goes on from a checkpoint after `step` steps; `damaged`: what the line that was last is counted as. */
-  z.strictObject({ ...place, kind: z.literal("resume"), step: count, software: z.string(), damaged: rows.nullable() }),
+  /** Another process goes on from a checkpoint after `step` steps; `damaged`: the line that it stands in the place of. */
+  z.strictObject({
+    ...place,
+    kind: z.literal("resume"),
+    step: count,
+    software: z.string(),
+    damaged: z.strictObject({ line: hash, mechanisms: rows }).nullable(),
+  }),
   z.strictObject({ ...place, kind: z.literal("end"), status: z.enum(runEnds), step: count }),
 ]);
 
@@ -99,6 +105,12 @@ export interface Ledger {
   readonly bytes: number;
   /** The last line, where it is damaged. */
   readonly torn: string | undefined;
+}
+
+/** A line that cannot be read: a SHA-256 that tells it from others, and what it is counted as. */
+export interface DamagedLine {
+  readonly line: string;
+  readonly mechanisms: MechanismSteps[];
 }
 
 const NOTHING_BEFORE = "0".repeat(64);
@@ -126,12 +138,12 @@ export function parseLedger(text: string, name: string): Ledger {
   if (!isCut) lines.pop();
   const reader = new ChainReader(name);
   let torn: string | undefined;
-  lines.forEach((line, index) => {
+  for (const [index, line] of lines.entries()) {
     const isLast = index === lines.length - 1;
-    if (isSealed(line) && !(isLast && isCut)) return reader.take(readEntry(line));
-    if (!isLast || index === 0) reader.refuse("is damaged: its SHA-256 is not that of its content");
-    torn = line;
-  });
+    if (isSealed(line) && !(isLast && isCut)) reader.take(readEntry(line));
+    else if (isLast && index > 0) torn = line;
+    else reader.refuse("is damaged: its SHA-256 is not that of its content");
+  }
   const whole = lines.slice(0, reader.entries.length).join("\n");
   return { name, start: reader.start(), entries: reader.entries, bytes: Buffer.byteLength(whole) + 1, torn };
 }
@@ -147,23 +159,28 @@ export interface Charge {
 }
 
 /** What a ledger counts as spent, line by line. */
-export function charges({ start, entries, torn }: Ledger): Charge[] {
+export function charges(ledger: Ledger): Charge[] {
   const all: Charge[] = [];
   let open = 0; // charges before this one are of a process that has ended
-  for (const entry of entries) {
+  for (const entry of ledger.entries) {
     if (entry.kind === "reserve") all.push(wholeCharge(entry.hash, entry.mechanisms));
     if (entry.kind === "settle") settle(all, open, entry.taken);
-    if (entry.kind === "resume" && entry.damaged) all.push(wholeCharge(entry.hash, entry.damaged));
+    if (entry.kind === "resume" && entry.damaged) all.push(damageCharge(entry.damaged));
     if (entry.kind === "settle" || entry.kind === "resume") open = all.length;
   }
-  if (torn !== undefined) all.push(wholeCharge(sha256(`${lastMark({ entries }).hash}${torn}`), damagedLine(start)));
+  const damaged = damagedLine(ledger);
+  if (damaged) all.push(damageCharge(damaged));
   return all;
 }
 
-/** What a line that cannot be read is counted as: the largest reservation, at the smallest noise of the plan. */
-export function damagedLine({ mechanisms, largestReservation }: LedgerStart): MechanismSteps[] {
-  const worst = mechanisms.reduce((least, next) => (next.noiseMultiplier < least.noiseMultiplier ? next : least));
-  return [{ ...worst, steps: largestReservation }];
+/** The last line, where it is damaged: counted as the largest reservation, at the smallest noise of the plan. */
+export function damagedLine({ start, entries, torn }: Ledger): DamagedLine | null {
+  if (torn === undefined) return null;
+  const worst = start.mechanisms.reduce((least, next) => (next.noiseMultiplier < least.noiseMultiplier ? next : least));
+  return {
+    line: sha256(lastMark({ entries }).hash + torn),
+    mechanisms: [{ ...worst, steps: start.largestReservation }],
+  };
 }
 
 /**
@@ -190,6 +207,11 @@ function settle(all: Charge[], from: number, taken: number): void {
     all[i] = { ...charge, kept, settled: true };
     left -= kept;
   }
+}
+
+// By the line and not by the entry in its place: two branches may each have replaced the same line.
+function damageCharge({ line, mechanisms }: DamagedLine): Charge {
+  return wholeCharge(line, mechanisms);
 }
 
 function wholeCharge(key: string, of: readonly MechanismSteps[]): Charge {

@@ -145,8 +145,7 @@ export class RunDirectory {
       removeLeftovers(path);
       const { step, from } = resumePoint();
       if (from) checkHolds(ledger, from.mark, from.file);
-      const damaged = ledger.torn === undefined ? null : damagedLine(ledger.start);
-      const resume: LedgerBody = { kind: "resume", step, software: software(), damaged };
+      const resume: LedgerBody = { kind: "resume", step, software: software(), damaged: damagedLine(ledger) };
       return new RunDirectory(path, lock, LedgerWriter.resume(files.ledger, ledger, resume), spentOf(ledger));
     });
   }

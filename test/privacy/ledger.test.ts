@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type LedgerBody, LedgerError, parseLedger } from "../../src/privacy/ledger.js";
+import { damagedLine, type LedgerBody, LedgerError, parseLedger } from "../../src/privacy/ledger.js";
 import { composeLedgers, spentOf, statusOf } from "../../src/privacy/ledger-compose.js";
 import { countSteps } from "../../src/privacy/ledger-rows.js";
 import { RdpAccountant } from "../../src/privacy/rdp.js";
@@ -115,6 +115,10 @@ describe("branches", () => {
     const torn = (tail: string) => parseLedger(text + tail, "l");
     expect(composeLedgers([torn("{"), torn("{")]).steps).toBe(25);
     expect(composeLedgers([torn("{"), torn('{"')]).steps).toBe(45);
+    const replaced = (step: number) =>
+      read(startOf("1"), reserve(5), { ...resumed, step, damaged: damagedLine(torn("{")) } as LedgerBody, reserve(2));
+    expect(composeLedgers([replaced(1), replaced(2)]).steps).toBe(29);
+    expect(composeLedgers([replaced(1), torn("{")]).steps).toBe(27);
   });
 
   it("are told from other runs of the same configuration, which add up", () => {

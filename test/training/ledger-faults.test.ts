@@ -1,0 +1,278 @@
+/** What a disk can do to a run: refuse a write, take half of it, fail to flush, turn read-only. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { spentOf } from "../../src/privacy/ledger-compose.js";
+import { countSteps } from "../../src/privacy/ledger-rows.js";
+import type { PrivacyStatement } from "../../src/privacy/statement.js";
+import { readRunLedger } from "../../src/training/run-directory.js";
+import { Trainer } from "../../src/training/trainer.js";
+import { temporaryFolder, tinyConfig, tinyData } from "./tiny.js";
+
+type Fs = typeof import("node:fs");
+type Faulty =
+  | "writeSync"
+  | "openSync"
+  | "fdatasyncSync"
+  | "fsyncSync"
+  | "ftruncateSync"
+  | "renameSync"
+  | "appendFileSync";
+
+/** Called before a call of that name; throws in its place. `real` does what was asked. */
+const faults: Partial<Record<Faulty, (real: (...args: never[]) => unknown, args: unknown[]) => unknown>> = {};
+
+vi.mock("node:fs", async (importOriginal) => {
+  const fs = await importOriginal<Fs>();
+  const names: readonly Faulty[] = [
+    "writeSync",
+    "openSync",
+    "fdatasyncSync",
+    "fsyncSync",
+    "ftruncateSync",
+    "renameSync",
+    "appendFileSync",
+  ];
+  const wrapped = names.map((name) => {
+    const real = fs[name] as (...args: never[]) => unknown;
+    return [name, (...args: unknown[]) => (faults[name] ? faults[name](real, args) : real(...(args as never[])))];
+  });
+  return { ...fs, ...Object.fromEntries(wrapped) };
+});
+
+afterEach(() => {
+  for (const name of Object.keys(faults)) delete faults[name as Faulty];
+});
+
+function failure(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${code}: injected`), { code });
+}
+
+const train = tinyData(200);
+const config = tinyConfig({
+  steps: 12,
+  checkpointEvery: 3,
+  privacy: { noiseMultiplier: 1, delta: 1e-5, datasetSize: 200 },
+});
+
+/** For what is tried at every call of a run. */
+const short = tinyConfig({ ...config, steps: 5, checkpointEvery: 2 });
+
+/** Trains, and counts the updates that were told. */
+async function attempt(out: string, resume: boolean, of = config): Promise<{ updates: number; error: unknown }> {
+  const trainer = new Trainer({ config: of, train, out, resume });
+  let updates = 0;
+  trainer.on("step", () => updates++);
+  try {
+    await trainer.run();
+    return { updates, error: undefined };
+  } catch (error) {
+    return { updates, error };
+  }
+}
+
+const counted = (out: string) => countSteps(spentOf(readRunLedger(out)));
+
+function statement(out: string): PrivacyStatement {
+  return JSON.parse(readFileSync(join(out, "privacy.json"), "utf8")) as PrivacyStatement;
+}
+
+describe("a disk that is full", () => {
+  it("at the k-th write, whichever: nothing is taken that is not counted, and the run can be resumed", async () => {
+    const parent = temporaryFolder();
+    let failed = 0;
+    for (let k = 1; ; k++) {
+      const out = join(parent, String(k));
+      let calls = 0;
+      const refuse = (real: (...args: never[]) => unknown, args: unknown[]) => {
+        calls++;
+        if (calls < k) return real(...(args as never[]));
+        // A full disk takes what fits, then nothing.
+        const [file, bytes, from = 0] = args as [number, Uint8Array | string, number?];
+        if (calls === k && bytes instanceof Uint8Array) {
+          const half = bytes.subarray(
+            from as number,
+            (from as number) + Math.ceil((bytes.length - (from as number)) / 2),
+          );
+          return (real as (...args: unknown[]) => number)(file, half);
+        }
+        throw failure("ENOSPC");
+      };
+      faults.writeSync = refuse;
+      faults.appendFileSync = (real, args) => {
+        calls++;
+        if (calls >= k) throw failure("ENOSPC");
+        return real(...(args as never[]));
+      };
+      const first = await attempt(out, false, short);
+      delete faults.writeSync;
+      delete faults.appendFileSync;
+      if (calls < k) break; // the run has no k-th write
+      failed++;
+      expect(first.error).toMatchObject({ message: expect.stringContaining("ENOSPC") });
+      expect(existsSync(join(out, "run.lock"))).toBe(false);
+      const ledger = existsSync(join(out, "ledger.jsonl"));
+      expect(ledger ? counted(out) : 0).toBeGreaterThanOrEqual(first.updates);
+      if (existsSync(join(out, "privacy.json")))
+        expect(statement(out).steps.reserved).toBeGreaterThanOrEqual(first.updates);
+      const over = ledger && /finished/.test(readFileSync(join(out, "ledger.jsonl"), "utf8"));
+      if (over) continue; // only the report could no longer be written
+      const second = await attempt(out, ledger, short);
+      expect(second.error).toBeUndefined();
+      expect(counted(out)).toBeGreaterThanOrEqual(first.updates + second.updates);
+      expect(counted(out)).toBeLessThanOrEqual(first.updates + second.updates + 1); // what fitted was taken back
+    }
+    expect(failed).toBeGreaterThan(20);
+  });
+
+  it("and half a line that cannot be taken back: counted as the largest reservation", async () => {
+    const out = join(temporaryFolder(), "run");
+    let reserved = 0;
+    faults.writeSync = (real, args) => {
+      const bytes = Buffer.from(args[1] as Uint8Array | string);
+      const isReservation = bytes.includes('"kind":"reserve"');
+      if (isReservation) reserved++;
+      if (reserved < 4) return real(...(args as never[]));
+      if (!isReservation || reserved > 4) throw failure("ENOSPC");
+      return (real as (...args: unknown[]) => number)(args[0], bytes.subarray(0, 30));
+    };
+    faults.ftruncateSync = () => {
+      throw failure("EIO");
+    };
+    const first = await attempt(out, false);
+    expect(String(first.error)).toMatch(/ledger\.jsonl: cannot be written \(ENOSPC/);
+    expect(readRunLedger(out).torn).toHaveLength(30);
+    const before = countSteps(spentOf({ ...readRunLedger(out), torn: undefined }));
+    expect(counted(out)).toBe(before + 1); // a sixteenth of 12 steps
+    delete faults.writeSync;
+    const second = await attempt(out, true);
+    expect(second.error).toBeUndefined();
+    expect(readRunLedger(out).torn).toBeUndefined();
+    expect(counted(out)).toBe(before + 1 + second.updates);
+  });
+});
+
+describe("a disk that fails", () => {
+  it("to flush: no step is taken under what was not flushed, and no second attempt is made", async () => {
+    const out = join(temporaryFolder(), "run");
+    let flushes = 0;
+    faults.fdatasyncSync = (real, args) => {
+      if (++flushes === 5) throw failure("EIO");
+      return real(...(args as never[]));
+    };
+    const first = await attempt(out, false);
+    expect(String(first.error)).toMatch(
+      /ledger\.jsonl: cannot be written \(EIO: injected\); no further step was taken/,
+    );
+    expect(flushes).toBe(5);
+    expect(first.updates).toBe(4); // a step a reservation
+    expect(counted(out)).toBe(4);
+    expect(statement(out).steps.reserved).toBe(4);
+  });
+
+  it.each(["fsyncSync", "renameSync"] as const)("at the k-th %s: the same", async (name) => {
+    const parent = temporaryFolder();
+    for (let k = 1; ; k++) {
+      const out = join(parent, String(k));
+      let calls = 0;
+      faults[name] = (real, args) => {
+        if (++calls === k) throw failure("EIO");
+        return real(...(args as never[]));
+      };
+      const first = await attempt(out, false, short);
+      delete faults[name];
+      if (calls < k) break;
+      expect(first.error).toMatchObject({ message: expect.stringContaining("EIO") });
+      expect(existsSync(join(out, "ledger.jsonl")) ? counted(out) : 0).toBeGreaterThanOrEqual(first.updates);
+      expect(existsSync(join(out, "run.lock"))).toBe(false);
+    }
+  });
+
+  it("by turning read-only: named before anything is trained, and in the middle", async () => {
+    const parent = temporaryFolder();
+    const readOnly = (real: (...args: never[]) => unknown, args: unknown[]) => {
+      const [file, flags] = args as [string, string?];
+      if (flags !== undefined && flags !== "r" && String(file).startsWith(parent)) throw failure("EROFS");
+      return real(...(args as never[]));
+    };
+    faults.openSync = readOnly;
+    const never = await attempt(join(parent, "never"), false);
+    expect(never).toMatchObject({ updates: 0, error: { name: "RunDirectoryError" } });
+    expect(String(never.error)).toMatch(/never: cannot be written to \(EROFS/);
+    delete faults.openSync;
+
+    const out = join(parent, "middle");
+    const trainer = new Trainer({ config, train, out });
+    let updates = 0;
+    trainer.on("step", ({ step }) => {
+      updates = step;
+      if (step === 5) faults.openSync = readOnly;
+    });
+    await expect(trainer.run()).rejects.toThrow(/EROFS/);
+    expect(counted(out)).toBeGreaterThanOrEqual(updates);
+    delete faults.openSync;
+    expect((await attempt(out, true)).error).toBeUndefined();
+  });
+});
+
+describe("a checkpoint that is damaged", () => {
+  /** A run that dies after step 8, its last checkpoints those of steps 6 and 3. */
+  async function died(): Promise<string> {
+    const out = join(temporaryFolder(), "run");
+    const trainer = new Trainer({ config, train, out });
+    trainer.on("step", ({ step }) => {
+      if (step === 8) throw new Error("power cut");
+    });
+    await expect(trainer.run()).rejects.toThrow("power cut");
+    return out;
+  }
+
+  const damage = (path: string, how: (bytes: Buffer) => Buffer) => writeFileSync(path, how(readFileSync(path)));
+  const flip = (bytes: Buffer) => {
+    const at = bytes.length - 3; // within a tensor: no other check than the checksum sees it
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+    return bytes;
+  };
+
+  it.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
+    ["by one bit", flip, /state\.safetensors: is damaged: its SHA-256/],
+    ["by a torn write", (bytes) => bytes.subarray(0, 200), /state\.safetensors: /],
+    ["to nothing", () => Buffer.alloc(0), /state\.safetensors: /],
+    [
+      "by being another version's",
+      (bytes) => Buffer.from(bytes.toString("latin1").replace("hushgrad-state-2", "hushgrad-state-9"), "latin1"),
+      /state\.safetensors: metadata format: .*hushgrad-state-2/,
+    ],
+  ])("%s is named, and the one before it used", async (_, how, message) => {
+    const out = await died();
+    damage(join(out, "state.safetensors"), how);
+    const trainer = new Trainer({ config, train, out, resume: true });
+    const told: { step: number; damagedCheckpoint?: string | undefined }[] = [];
+    trainer.on("start", (event) => void told.push(event));
+    const result = await trainer.run();
+    expect(told).toMatchObject([{ step: 3, damagedCheckpoint: expect.stringMatching(message) }]);
+    expect(result).toMatchObject({ step: 12, accountedSteps: 8 + 9 });
+    expect(existsSync(join(out, "state.damaged.safetensors"))).toBe(true);
+  });
+
+  it("does not replace the good one before a newer is written", async () => {
+    const out = await died();
+    damage(join(out, "state.safetensors"), flip);
+    const good = readFileSync(join(out, "state.previous.safetensors"));
+    const trainer = new Trainer({ config, train, out, resume: true });
+    trainer.on("step", () => {
+      throw new Error("power cut again");
+    });
+    await expect(trainer.run()).rejects.toThrow("power cut again");
+    expect(readFileSync(join(out, "state.previous.safetensors")).equals(good)).toBe(true);
+    expect((await attempt(out, true)).error).toBeUndefined();
+  });
+
+  it("as the one before it is: both are named, nothing is trained", async () => {
+    const out = await died();
+    for (const name of ["state.safetensors", "state.previous.safetensors"]) damage(join(out, name), flip);
+    const { updates, error } = await attempt(out, true);
+    expect(updates).toBe(0);
+    expect(String(error)).toMatch(/state\.safetensors: is damaged.*state\.previous\.safetensors: is damaged.*no other/);
+  });
+});
