@@ -26,6 +26,7 @@ export type RunEnd = (typeof runEnds)[number];
 
 const HASH = /^[0-9a-f]{64}$/;
 const hash = z.string().regex(HASH);
+const identity = z.string().regex(/^[0-9a-f]{32}$/);
 const count = z.int().min(0);
 const row = z.strictObject({
   samplingRate: z.number().min(ranges.samplingRate.min).max(ranges.samplingRate.max),
@@ -40,7 +41,7 @@ const startSchema = z.strictObject({
   kind: z.literal("start"),
   format: z.literal(1),
   /** 128 random bits: no two runs share a first entry. */
-  run: z.string().regex(/^[0-9a-f]{32}$/),
+  run: identity,
   software: z.string(),
   /** Of all that must not change between a run and its continuation. */
   fingerprint: hash,
@@ -77,6 +78,8 @@ const entrySchema = z.discriminatedUnion("kind", [
   z.strictObject({
     ...place,
     kind: z.literal("resume"),
+    /** 128 random bits: two processes that go on from the same entry do not write the same ledger. */
+    process: identity,
     step: count,
     software: z.string(),
     damaged: z.strictObject({ line: hash, mechanisms: rows }).nullable(),

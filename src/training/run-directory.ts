@@ -116,7 +116,7 @@ export class RunDirectory {
       const writer = LedgerWriter.create(ledger, {
         kind: "start",
         format: 1,
-        run: randomBytes(16).toString("hex"),
+        run: identity(),
         software: software(),
         ...facts,
       });
@@ -145,7 +145,8 @@ export class RunDirectory {
       removeLeftovers(path);
       const { step, from } = resumePoint();
       if (from) checkHolds(ledger, from.mark, from.file);
-      const resume: LedgerBody = { kind: "resume", step, software: software(), damaged: damagedLine(ledger) };
+      const damaged = damagedLine(ledger);
+      const resume: LedgerBody = { kind: "resume", process: identity(), step, software: software(), damaged };
       return new RunDirectory(path, lock, LedgerWriter.resume(files.ledger, ledger, resume), spentOf(ledger));
     });
   }
@@ -226,6 +227,11 @@ function removeLeftovers(path: string): void {
     const file = join(path, name);
     if (/\.\d+\.tmp$/.test(name) && statSync(file).isFile()) unlinkSync(file);
   }
+}
+
+/** No two processes write the same ledger: what they reserve must not be taken for the same steps. */
+function identity(): string {
+  return randomBytes(16).toString("hex");
 }
 
 function software(): string {

@@ -21,7 +21,7 @@ describe("hushgrad ledger", () => {
   }
 
   const prefix: LedgerBody[] = [startOf("1"), reserve(20), settle(20), end("interrupted")];
-  const branch = (name: string, ...own: LedgerBody[]) => folder(name, chain(...prefix, resumed, ...own));
+  const branch = (name: string, ...own: LedgerBody[]) => folder(name, chain(...prefix, resumed(name), ...own));
 
   it("counts what branches share once, and what each did", async () => {
     const a = branch("a", reserve(10, 2), settle(8), end("finished"));

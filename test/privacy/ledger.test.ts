@@ -15,8 +15,8 @@ describe("a ledger", () => {
     expect(spent(reserve(10), reserve(5))).toBe(15);
     expect(spent(reserve(10), reserve(5), settle(12), end("interrupted"))).toBe(12);
     expect(spent(reserve(10), settle(0), end("interrupted"))).toBe(0);
-    expect(spent(reserve(10), resumed, reserve(5), settle(0), end("interrupted"))).toBe(10);
-    expect(spent(reserve(10), settle(4), end("interrupted"), resumed, reserve(5))).toBe(9);
+    expect(spent(reserve(10), resumed("0"), reserve(5), settle(0), end("interrupted"))).toBe(10);
+    expect(spent(reserve(10), settle(4), end("interrupted"), resumed("0"), reserve(5))).toBe(9);
   });
 
   it("keeps the noise of what was taken", () => {
@@ -33,11 +33,15 @@ describe("a ledger", () => {
       [startOf("1"), end("interrupted"), reserve(1)],
       /line 3 is a 'reserve' after the run's end/,
     ],
-    ["a resumed finished run", [startOf("1"), end("finished"), resumed], /line 3 is a 'resume' after the run's end/],
+    [
+      "a resumed finished run",
+      [startOf("1"), end("finished"), resumed("0")],
+      /line 3 is a 'resume' after the run's end/,
+    ],
     ["too much settled", [startOf("1"), reserve(3), settle(4)], /line 3 settles 4 steps where 3 are reserved/],
     [
       "what another process reserved settled",
-      [startOf("1"), reserve(3), resumed, settle(1)],
+      [startOf("1"), reserve(3), resumed("0"), settle(1)],
       /line 4 settles 1 steps where 0 are reserved/,
     ],
     ["more than the largest reservation", [startOf("1"), reserve(21)], /line 2 reserves more than 20 steps/],
@@ -50,7 +54,7 @@ describe("a ledger", () => {
   });
 
   it("is refused, or counts no less, whatever single byte is changed and wherever it is cut", () => {
-    const text = chain(startOf("1"), reserve(10), reserve(7), settle(17), end("interrupted"), resumed, reserve(3));
+    const text = chain(startOf("1"), reserve(10), reserve(7), settle(17), end("interrupted"), resumed("0"), reserve(3));
     const truth = 20;
     const counted = (changed: string): number => {
       try {
@@ -81,11 +85,11 @@ describe("a ledger", () => {
 });
 
 describe("branches", () => {
-  const prefix = [startOf("1"), reserve(20), reserve(20), settle(30), end("interrupted"), resumed, reserve(15)];
+  const prefix = [startOf("1"), reserve(20), reserve(20), settle(30), end("interrupted"), resumed("0"), reserve(15)];
 
   it("share what they begin with, once, and add what each did", () => {
-    const a = read(...prefix, resumed, reserve(7, 2), settle(5), end("finished"));
-    const b = read(...prefix, resumed, reserve(9, 3));
+    const a = read(...prefix, resumed("a"), reserve(7, 2), settle(5), end("finished"));
+    const b = read(...prefix, resumed("b"), reserve(9, 3));
     const { ledgers, mechanisms, steps } = composeLedgers([a, b]);
     expect(mechanisms).toEqual([row(45), row(5, 2), row(9, 3)]);
     expect(steps).toBe(59);
@@ -104,7 +108,7 @@ describe("branches", () => {
 
   it("count a shared reservation whole where one of them was copied before it was settled", () => {
     const settled = read(startOf("1"), reserve(20), settle(3), end("interrupted"));
-    const copied = read(startOf("1"), reserve(20), resumed, reserve(4));
+    const copied = read(startOf("1"), reserve(20), resumed("0"), reserve(4));
     expect(composeLedgers([settled, copied]).mechanisms).toEqual([row(24)]);
     expect(composeLedgers([settled]).steps).toBe(3);
     expect(composeLedgers([settled, settled]).steps).toBe(3);
@@ -115,10 +119,15 @@ describe("branches", () => {
     const torn = (tail: string) => parseLedger(text + tail, "l");
     expect(composeLedgers([torn("{"), torn("{")]).steps).toBe(25);
     expect(composeLedgers([torn("{"), torn('{"')]).steps).toBe(45);
-    const replaced = (step: number) =>
-      read(startOf("1"), reserve(5), { ...resumed, step, damaged: damagedLine(torn("{")) } as LedgerBody, reserve(2));
-    expect(composeLedgers([replaced(1), replaced(2)]).steps).toBe(29);
-    expect(composeLedgers([replaced(1), torn("{")]).steps).toBe(27);
+    const replaced = (process: string) =>
+      read(
+        startOf("1"),
+        reserve(5),
+        { ...resumed(process), damaged: damagedLine(torn("{")) } as LedgerBody,
+        reserve(2),
+      );
+    expect(composeLedgers([replaced("a"), replaced("b")]).steps).toBe(29);
+    expect(composeLedgers([replaced("a"), torn("{")]).steps).toBe(27);
   });
 
   it("are told from other runs of the same configuration, which add up", () => {
@@ -146,16 +155,16 @@ describe("branches", () => {
     /** Processes: what each reserved, and which share of it it said at its end that it took; null: killed. */
     const life = fc.tuple(fc.array(fc.integer({ min: 1, max: 20 }), { maxLength: 4 }), fc.option(fc.nat(4)));
     const lives = fc.array(life, { maxLength: 3 });
-    const bodies = (history: readonly (readonly [number[], number | null])[], step: number): LedgerBody[] =>
+    const bodies = (history: readonly (readonly [number[], number | null])[], process: string): LedgerBody[] =>
       history.flatMap(([reserved, quarters]) => [
-        { ...resumed, step } as LedgerBody,
+        resumed(process),
         ...reserved.map((steps) => reserve(steps)),
         ...(quarters === null ? [] : [settle(Math.floor((sum(reserved) * quarters) / 4)), end("interrupted")]),
       ]);
     fc.assert(
       fc.property(lives, lives, lives, (before, a, b) => {
-        const shared = [startOf("1"), ...bodies(before, 0)];
-        const branches = [read(...shared, ...bodies(a, 1)), read(...shared, ...bodies(b, 2))];
+        const shared = [startOf("1"), ...bodies(before, "0")];
+        const branches = [read(...shared, ...bodies(a, "a")), read(...shared, ...bodies(b, "b"))];
         const [inA, inB, common] = [...branches, read(...shared)].map((ledger) => countSteps(spentOf(ledger)));
         expect(composeLedgers(branches).steps).toBe((inA as number) + (inB as number) - (common as number));
       }),

@@ -19,7 +19,7 @@ import { temporaryFolder } from "./tiny.js";
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 const program = fileURLToPath(new URL("ledger-child.ts", import.meta.url));
 
-const KILLS = 40;
+const KILLS = 200;
 const FOLDERS = 20;
 const AT_A_TIME = 2;
 const TIMEOUT = 3_600_000;

@@ -40,7 +40,14 @@ export const reserve = (steps: number, noiseMultiplier = 1): LedgerBody => ({
   mechanisms: [row(steps, noiseMultiplier)],
 });
 export const settle = (taken: number): LedgerBody => ({ kind: "settle", taken });
-export const resumed: LedgerBody = { kind: "resume", step: 0, software: "hushgrad 0.0.0", damaged: null };
+/** By the process of that letter, a hexadecimal digit. */
+export const resumed = (process: string): LedgerBody => ({
+  kind: "resume",
+  process: process.repeat(32),
+  step: 0,
+  software: "hushgrad 0.0.0",
+  damaged: null,
+});
 export const end = (status: "interrupted" | "finished" | "budget"): LedgerBody => ({ kind: "end", status, step: 0 });
 
 /** A ledger's text. */

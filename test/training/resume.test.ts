@@ -1,0 +1,124 @@
+/** What a resumed run, and two resumed copies of one run, draw: no noise and no sample twice, unless a seed asks for it. */
+import { cpSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { readSafetensors } from "../../src/data/safetensors.js";
+import { composeLedgers } from "../../src/privacy/ledger-compose.js";
+import { RandomKeys } from "../../src/privacy/random.js";
+import type { PrivacyStatement } from "../../src/privacy/statement.js";
+import type { TrainingConfig } from "../../src/training/config.js";
+import { readRunLedger } from "../../src/training/run-directory.js";
+import { Trainer } from "../../src/training/trainer.js";
+import { temporaryFolder, tinyConfig, tinyData } from "./tiny.js";
+
+const train = tinyData(200);
+const privacy = { noiseMultiplier: 1, delta: 1e-5, datasetSize: 200 };
+const unseeded = tinyConfig({ steps: 24, checkpointEvery: 4, privacy });
+const seeded = tinyConfig({ steps: 24, checkpointEvery: 4, privacy, seed: 5 });
+
+afterEach(() => vi.restoreAllMocks());
+
+/** Trains until `dieAfter`, or to the end. Gives the keys that were derived, by purpose and index, and the batches' sizes. */
+async function run(config: TrainingConfig, out: string, resume: boolean, dieAfter?: number) {
+  const keys = new Map<string, string>();
+  const { key } = RandomKeys.prototype;
+  const spy = vi.spyOn(RandomKeys.prototype, "key").mockImplementation(function recorded(this: RandomKeys, ...args) {
+    const made = key.apply(this, args);
+    keys.set(args.slice(0, 2).join("/"), Buffer.from(made).toString("hex"));
+    return made;
+  });
+  const trainer = new Trainer({ config, train, out, resume });
+  const sizes: number[] = [];
+  trainer.on("step", ({ step, statistics }) => {
+    sizes.push(statistics.examples);
+    if (step === dieAfter) throw new Error("killed");
+  });
+  if (dieAfter === undefined) await trainer.run();
+  else await expect(trainer.run()).rejects.toThrow("killed");
+  spy.mockRestore();
+  return { keys, sizes };
+}
+
+function weights(out: string): number[] {
+  const { tensors } = readSafetensors(join(out, "checkpoint.safetensors"));
+  return [...tensors.values()].flatMap(({ values }) => [...values]);
+}
+
+/** A run that dies at step 10, its last checkpoint that of step 8, and a copy of its folder; both then go on. */
+async function branched(config: TrainingConfig) {
+  const parent = temporaryFolder();
+  const [a, b] = [join(parent, "a"), join(parent, "b")];
+  const before = await run(config, a, false, 10);
+  cpSync(a, b, { recursive: true });
+  return { a, b, lives: [before, await run(config, a, true), await run(config, b, true)] };
+}
+
+describe("two copies of a run, resumed", () => {
+  it("draw noise and samples from keys of their own, and of no earlier process", async () => {
+    const { a, b, lives } = await branched(unseeded);
+    for (const purpose of ["noise", "sampling"]) {
+      const drawn = lives.map(({ keys }) => keys.get(purpose === "noise" ? "noise" : "sampling/0"));
+      expect(drawn.every((key) => key?.length === 64)).toBe(true);
+      expect(new Set(drawn).size).toBe(3);
+    }
+    const all = lives.flatMap(({ keys }) => [...keys.values()]);
+    expect(new Set(all).size).toBe(all.length);
+    expect(weights(a)).not.toEqual(weights(b));
+    expect(lives[1]?.sizes).not.toEqual(lives[2]?.sizes);
+  });
+
+  it("count the steps that they share once, those that died too, and both continuations", async () => {
+    const { a, b } = await branched(unseeded);
+    const { steps, ledgers } = composeLedgers([a, b].map(readRunLedger));
+    const shared = ledgers[0]?.shared as number;
+    expect(shared).toBeGreaterThanOrEqual(10);
+    expect(shared).toBeLessThanOrEqual(11); // reserved two at a time
+    expect(steps).toBe(shared + 16 + 16);
+    expect(ledgers.map(({ status, steps }) => [status, steps])).toEqual([
+      ["finished", shared + 16],
+      ["finished", shared + 16],
+    ]);
+    expect(ledgers[0]?.run).toBe(ledgers[1]?.run);
+  });
+
+  it("of a seeded run repeat each other to the bit, and say that they are not private", async () => {
+    const { a, b } = await branched(seeded);
+    expect(weights(a)).toEqual(weights(b));
+    for (const out of [a, b]) {
+      const { private: isPrivate, epsilon } = JSON.parse(
+        readFileSync(join(out, "privacy.json"), "utf8"),
+      ) as PrivacyStatement;
+      expect({ isPrivate, epsilon }).toEqual({ isPrivate: false, epsilon: null });
+    }
+    expect(composeLedgers([a, b].map(readRunLedger)).notPrivateBecause).toHaveLength(2);
+  });
+});
+
+describe("what a ledger's entries are written after", () => {
+  it("is named in every file that a run leaves, so that an older ledger is found out", async () => {
+    const out = join(temporaryFolder(), "run");
+    await run(unseeded, out, false, 10);
+    const { entries } = readRunLedger(out);
+    for (const file of ["checkpoint.safetensors", "state.safetensors", "state.previous.safetensors"]) {
+      const { metadata } = readSafetensors(join(out, file));
+      expect(entries[Number(metadata.ledgerSequence)]?.hash).toBe(metadata.ledgerHash);
+      expect(metadata.format).toMatch(/^hushgrad-(model-1|state-2)$/);
+      expect(metadata.sha256).toMatch(/^[0-9a-f]{64}$/);
+    }
+    const { ledger } = JSON.parse(readFileSync(join(out, "privacy.json"), "utf8"));
+    expect(ledger).toEqual({ file: "ledger.jsonl", sequence: entries.length - 1, hash: entries.at(-1)?.hash });
+  });
+
+  it("refuses to go on with the checkpoint of another branch", async () => {
+    const { a, b } = await branched(unseeded);
+    const parent = temporaryFolder();
+    const [c, d] = [join(parent, "c"), join(parent, "d")];
+    await run(unseeded, c, false, 10);
+    cpSync(c, d, { recursive: true });
+    await run(unseeded, c, true, 14);
+    await run(unseeded, d, true, 18);
+    cpSync(join(d, "state.safetensors"), join(c, "state.safetensors"));
+    await expect(run(unseeded, c, true)).rejects.toThrow(/state\.safetensors was written after/);
+    expect([a, b].map((out) => readRunLedger(out).entries.at(-1)?.kind)).toEqual(["end", "end"]);
+  });
+});
