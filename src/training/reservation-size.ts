@@ -13,9 +13,9 @@ const LONGEST = 60_000;
 /** Weight of the latest measurement. */
 const SMOOTHING = 0.25;
 
-/** A sixteenth of the plan: what a crash, or a line of the ledger that cannot be read, costs of it at most. */
+/** An eighth of the plan: what a crash, or a line of the ledger that cannot be read, costs of it at most. */
 export function largestReservation({ steps }: Pick<TrainingPlan, "steps">): number {
-  return Math.ceil(steps / 16);
+  return Math.ceil(steps / 8);
 }
 
 export class ReservationSize {

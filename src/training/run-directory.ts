@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { checkNumber } from "../privacy/check.js";
 import {
   checkHolds,
   damagedLine,
@@ -80,6 +81,8 @@ export class RunDirectory {
     readonly path: string,
     private readonly lock: RunLock,
     private readonly ledger: LedgerWriter,
+    /** No reservation may be of more steps. */
+    readonly largestReservation: number,
     /** Spent before this process, lost steps included. */
     private readonly before: readonly MechanismSteps[],
   ) {
@@ -120,7 +123,7 @@ export class RunDirectory {
         software: software(),
         ...facts,
       });
-      return new RunDirectory(path, lock, writer, []);
+      return new RunDirectory(path, lock, writer, facts.largestReservation, []);
     });
   }
 
@@ -147,12 +150,17 @@ export class RunDirectory {
       if (from) checkHolds(ledger, from.mark, from.file);
       const damaged = damagedLine(ledger);
       const resume: LedgerBody = { kind: "resume", process: identity(), step, software: software(), damaged };
-      return new RunDirectory(path, lock, LedgerWriter.resume(files.ledger, ledger, resume), spentOf(ledger));
+      const writer = LedgerWriter.resume(files.ledger, ledger, resume);
+      return new RunDirectory(path, lock, writer, ledger.start.largestReservation, spentOf(ledger));
     });
   }
 
-  /** Durably counts steps that are to be taken after step `step` of the model, before the first of them may be. */
+  /**
+   * Durably counts steps that are to be taken after step `step` of the model, before the first of them may be. Throws a
+   * RangeError for more than `largestReservation`, a RunDirectoryError where they cannot be written.
+   */
   reserve(step: number, mechanisms: readonly MechanismSteps[]): void {
+    checkNumber("steps", countSteps(mechanisms), { min: 1, max: this.largestReservation, integer: true });
     this.ledger.append({ kind: "reserve", step, mechanisms: [...mechanisms] });
     this.outstanding.push(...mechanisms);
   }

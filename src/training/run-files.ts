@@ -9,7 +9,7 @@ import type { StepEvent, TrainingResult } from "./events.js";
 import { writeAtomically } from "./files.js";
 import { MetricsFile, readMetrics } from "./metrics.js";
 import { statementOf } from "./privacy-file.js";
-import { largestReservation, ReservationSize } from "./reservation-size.js";
+import { ReservationSize } from "./reservation-size.js";
 import type { RunDirectory, RunStatus } from "./run-directory.js";
 import type { Session } from "./session.js";
 import { plannedSteps, type TrainingPlan } from "./training-plan.js";
@@ -31,8 +31,8 @@ export class RunFiles {
   private stepsTaken: number;
 
   constructor(private readonly options: RunFilesOptions) {
-    const { directory, config, plan, seeded, start } = options;
-    this.reservation = new ReservationSize(largestReservation(plan));
+    const { directory, config, seeded, start } = options;
+    this.reservation = new ReservationSize(directory.largestReservation);
     this.stepsTaken = start.step;
     this.metrics = new MetricsFile(directory.files.metrics, seeded, start.step);
     writeAtomically(directory.files.config, `${JSON.stringify(config, null, 2)}\n`);

@@ -91,7 +91,7 @@ describe("ReservationSize", () => {
     expect(size.next()).toBe(100);
   });
 
-  it("is at most a sixteenth of the plan", () => {
-    expect([1, 16, 17, 3750].map((steps) => largestReservation({ steps }))).toEqual([1, 1, 2, 235]);
+  it("is at most an eighth of the plan", () => {
+    expect([1, 8, 9, 3750].map((steps) => largestReservation({ steps }))).toEqual([1, 1, 2, 469]);
   });
 });

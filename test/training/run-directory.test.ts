@@ -86,6 +86,15 @@ describe("RunDirectory", () => {
     run.release();
   });
 
+  it("reserves no more than a damaged line is counted as, whatever the plan of a later version would be", () => {
+    killed(20);
+    const run = resume();
+    expect(run.largestReservation).toBe(20);
+    expect(() => run.reserve(0, [row(15), row(6, 2)])).toThrow("steps must be an integer in [1, 20], got 21");
+    run.release();
+    expect(onDisk().steps).toBe(20);
+  });
+
   it("belongs to one process at a time, until that one is gone", () => {
     const run = RunDirectory.create(path, facts);
     expect(() => resume()).toThrow(new RegExp(`in use by process ${process.pid};`));

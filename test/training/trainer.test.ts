@@ -316,14 +316,14 @@ describe("Trainer, stopped and resumed", () => {
       if (step === 14) throw new Error("power cut");
     });
     await expect(trainer.run()).rejects.toThrow("power cut");
-    expect(ledger(out)).toEqual({ status: "running", steps: 15 }); // reserved: 1, then 2 at a time, a sixteenth of 30
-    expect(json(join(out, "privacy.json"))).toMatchObject({ status: "running", steps: { reserved: 15 } });
+    expect(ledger(out)).toEqual({ status: "running", steps: 17 }); // reserved: 1, then 4 at a time, an eighth of 30
+    expect(json(join(out, "privacy.json"))).toMatchObject({ status: "running", steps: { reserved: 17 } });
     const { result, steps } = await run(make(config, { out, resume: true }));
     expect(steps[0]?.step).toBe(11); // the checkpoint of step 10
-    expect(result).toMatchObject({ stopped: "budget", step: 25, accountedSteps: 30 });
+    expect(result).toMatchObject({ stopped: "budget", step: 23, accountedSteps: 30 });
     expect(result.epsilon).toBeLessThanOrEqual(8);
     expect(readMetrics(join(out, "metrics.csv")).map(({ step }) => step)).toEqual(
-      Array.from({ length: 25 }, (_, i) => i + 1),
+      Array.from({ length: 23 }, (_, i) => i + 1),
     );
   });
 
