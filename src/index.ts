@@ -56,12 +56,15 @@ export type { AdaptiveConfig } from "./privacy/adaptive-threshold.js";
 export { BudgetExceededError, PrivacyBudget } from "./privacy/budget.js";
 export { type CalibrationTarget, calibrateNoise, type NoisePiece } from "./privacy/calibrate.js";
 export { type ClipFunctionName, clipFunctions } from "./privacy/clip-functions.js";
+export { type Charge, type Ledger, type LedgerEntry, LedgerError } from "./privacy/ledger.js";
+export { type Composition, composeLedgers, type LedgerShare } from "./privacy/ledger-compose.js";
 export type { MechanismSteps, SampledGaussian } from "./privacy/mechanism.js";
 export { RandomKeys, type RandomPurpose, RandomStream } from "./privacy/random.js";
 export { type ClippingConfig, clippingStyles, type GroupConfig, sensitivity } from "./privacy/sensitivity.js";
 export { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "./privacy/statement.js";
 // ---- Training
 export type { Batch, BatchSource, EvaluationBatch, EvaluationSource } from "./training/batch.js";
+export { readCheckpoint } from "./training/checkpoint-seal.js";
 export {
   parseConfig,
   readConfig,
@@ -74,6 +77,7 @@ export type { DataConfig, TrainingData } from "./training/data-formats.js";
 export { type EvaluationResult, evaluateDataset } from "./training/evaluate.js";
 export type { EpochEvent, StepEvent, StopReason, TrainerEvents, TrainingResult } from "./training/events.js";
 export type { OptimizerState } from "./training/optimizer-state.js";
+export { RunDirectoryError, readRunLedger } from "./training/run-directory.js";
 export {
   type CallOptions,
   type ClippedSum,

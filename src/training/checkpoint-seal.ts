@@ -1,7 +1,7 @@
 /** The checksum of a checkpoint: SHA-256 over every tensor's name, shape and bytes and all other metadata. */
 import { createHash } from "node:crypto";
 import { DataError } from "../data/dataset.js";
-import type { Tensor, TensorFile } from "../data/safetensors.js";
+import { readSafetensors, type Tensor, type TensorFile } from "../data/safetensors.js";
 
 type Metadata = Readonly<Record<string, string>>;
 
@@ -10,11 +10,12 @@ export function seal(tensors: ReadonlyMap<string, Tensor>, metadata: Metadata): 
   return { ...metadata, sha256: digest(tensors, metadata) };
 }
 
-/** Throws a DataError naming the file unless it is what was sealed. */
-export function checkSeal(file: string, { tensors, metadata }: TensorFile): void {
-  const { sha256, ...sealed } = metadata;
-  if (sha256 === digest(tensors, sealed)) return;
-  throw new DataError(`${file}: is damaged: its SHA-256 is not that of its content`);
+/** Reads a checkpoint of either kind. Throws a DataError naming the file unless it is what was written. */
+export function readCheckpoint(path: string): TensorFile {
+  const file = readSafetensors(path);
+  const { sha256, ...sealed } = file.metadata;
+  if (sha256 === digest(file.tensors, sealed)) return file;
+  throw new DataError(`${path}: is damaged: its SHA-256 is not that of its content`);
 }
 
 function digest(tensors: ReadonlyMap<string, Tensor>, metadata: Metadata): string {

@@ -7,9 +7,9 @@
 import { existsSync } from "node:fs";
 import { z } from "zod";
 import { DataError } from "../data/dataset.js";
-import { encodeSafetensors, readSafetensors, type Tensor as StoredTensor } from "../data/safetensors.js";
+import { encodeSafetensors, type Tensor as StoredTensor } from "../data/safetensors.js";
 import type { LedgerMark } from "../privacy/ledger.js";
-import { checkSeal, seal } from "./checkpoint-seal.js";
+import { readCheckpoint, seal } from "./checkpoint-seal.js";
 import { writeAtomically } from "./files.js";
 import type { OptimizerState } from "./optimizer-state.js";
 import type { Session } from "./session.js";
@@ -134,9 +134,8 @@ export function loadLastState({ state, previousState }: CheckpointPaths): Loaded
 }
 
 function readState(file: string): Omit<LoadedState, "damaged"> {
-  const read = readSafetensors(file);
+  const read = readCheckpoint(file);
   const metadata = parseMetadata(file, read.metadata);
-  checkSeal(file, read);
   const { step, seconds, ledgerSequence: sequence, ledgerHash: hash } = metadata;
   return { file, step, seconds, mark: { sequence, hash }, tensors: read.tensors, metadata };
 }

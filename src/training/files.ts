@@ -57,6 +57,7 @@ export function makeFolder(folder: string): void {
     if (isFolder(path)) return; // another process was quicker
     throw new Error(`${path}: cannot be made: ${whyNoFolder(error)}; give a folder that can be written to`);
   }
+  flushFolder(parent);
 }
 
 function isFolder(path: string): boolean {

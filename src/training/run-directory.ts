@@ -189,8 +189,9 @@ const markSchema = z.object({ ledger: z.object({ sequence: z.int().min(0), hash:
  */
 export function readRunLedger(path: string): Ledger {
   const { ledger: file, privacy } = runPaths(path);
-  const ledger = readLedger(file);
+  // First what follows from the ledger: a run under way appends between the two.
   const counted = existsSync(privacy) ? markSchema.safeParse(parseOrNothing(privacy)) : undefined;
+  const ledger = readLedger(file);
   if (counted?.success) checkHolds(ledger, counted.data.ledger, privacy);
   return ledger;
 }

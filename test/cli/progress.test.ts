@@ -34,3 +34,14 @@ it.each([
   expect(written.find((text) => text.includes("reserved"))).toBe(expected);
   expect(written.at(-1)).toMatch(/^training: 30 steps.*resumed after step 4\n$/);
 });
+
+it("names a checkpoint that is damaged", () => {
+  const config = tinyConfig();
+  const trainer = new Trainer({ config, train: tinyData(8) });
+  const written: string[] = [];
+  const write = (text: string) => written.push(text) > 0;
+  showProgress(trainer, { isTTY: false, write } as unknown as NodeJS.WriteStream);
+  const damagedCheckpoint = "state.safetensors: is damaged";
+  trainer.emit("start", { plan: planTraining(config, 200), step: 4, seeded: false, lostSteps: 0, damagedCheckpoint });
+  expect(written[0]).toBe("state.safetensors: is damaged; going on from the checkpoint before it\n");
+});

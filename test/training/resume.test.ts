@@ -1,11 +1,12 @@
 /** What a resumed run, and two resumed copies of one run, draw: no noise and no sample twice, unless a seed asks for it. */
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { readSafetensors } from "../../src/data/safetensors.js";
 import { composeLedgers } from "../../src/privacy/ledger-compose.js";
 import { RandomKeys } from "../../src/privacy/random.js";
 import type { PrivacyStatement } from "../../src/privacy/statement.js";
+import { readCheckpoint } from "../../src/training/checkpoint-seal.js";
 import type { TrainingConfig } from "../../src/training/config.js";
 import { readRunLedger } from "../../src/training/run-directory.js";
 import { Trainer } from "../../src/training/trainer.js";
@@ -103,7 +104,11 @@ describe("what a ledger's entries are written after", () => {
       const { metadata } = readSafetensors(join(out, file));
       expect(entries[Number(metadata.ledgerSequence)]?.hash).toBe(metadata.ledgerHash);
       expect(metadata.format).toMatch(/^hushgrad-(model-1|state-2)$/);
-      expect(metadata.sha256).toMatch(/^[0-9a-f]{64}$/);
+      expect(readCheckpoint(join(out, file)).metadata).toEqual(metadata);
+      const bytes = readFileSync(join(out, file));
+      bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+      writeFileSync(join(out, "changed"), bytes);
+      expect(() => readCheckpoint(join(out, "changed"))).toThrow(/changed: is damaged: its SHA-256/);
     }
     const { ledger } = JSON.parse(readFileSync(join(out, "privacy.json"), "utf8"));
     expect(ledger).toEqual({ file: "ledger.jsonl", sequence: entries.length - 1, hash: entries.at(-1)?.hash });
