@@ -1,14 +1,19 @@
-/** One process at a time works in a run's folder: a file that names it. */
+/**
+ * One process at a time works in a run's folder: `run.lock` names it. A process that finds a dead one there claims the
+ * folder with a file that is named after the dead one, which only one of several can create, and then puts itself into
+ * `run.lock`. One that dies in between is followed by a claim named after it: no moment of death shuts everyone out.
+ */
 import { randomBytes } from "node:crypto";
-import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { RunDirectoryError } from "./run-errors.js";
 
 /** Who holds a folder. */
 interface Holder {
   readonly pid: number;
   readonly host: string;
-  /** Tells two holders of one process apart. */
+  /** Tells two holders of one process apart, and names the claim that follows this one. */
   readonly token: string;
 }
 
@@ -25,45 +30,64 @@ export class RunLock {
   static take(path: string, file: string): RunLock {
     const holder: Holder = { pid: process.pid, host: hostname(), token: randomBytes(8).toString("hex") };
     const lock = new RunLock(file, JSON.stringify(holder));
-    if (lock.create(path)) return lock;
-    refuseLiving(path, file);
-    // Between reading that a holder is dead and deleting its lock, another process may have taken over: one at a time.
-    const takeover = new RunLock(`${file}.takeover`, lock.content);
-    if (!takeover.create(path)) throw inUse(path, takeover.file);
+    if (create(path, file, lock.content)) return lock;
+    const first = readIfThere(file);
+    const claim = claimOf(file, lastHolder(path, file));
+    if (!create(path, claim, lock.content)) throw inUse(path, claim);
     try {
-      refuseLiving(path, file);
-      unlinkSync(file);
-      if (!lock.create(path)) throw inUse(path, file);
-    } finally {
-      takeover.release();
+      // Where it changed meanwhile, someone who lives has taken over or let go: the claim follows nobody.
+      if (first === undefined || readIfThere(file) !== first) throw inUse(path, file);
+      renameSync(claim, file);
+    } catch (error) {
+      rmSync(claim, { force: true });
+      throw error;
     }
+    removeClaims(file);
     return lock;
   }
 
   /** Lets go, unless someone deleted the lock and another process took the folder. */
   release(): void {
-    if (readIfThere(this.file) === this.content) unlinkSync(this.file);
+    if (readIfThere(this.file) === this.content) rmSync(this.file);
   }
+}
 
-  private create(path: string): boolean {
+function create(path: string, file: string, content: string): boolean {
+  try {
+    const handle = openSync(file, "wx");
     try {
-      const handle = openSync(this.file, "wx");
-      try {
-        writeSync(handle, this.content);
-      } finally {
-        closeSync(handle);
-      }
-      return true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-      this.removeHalfWritten();
-      throw new RunDirectoryError(`${path}: cannot be written to (${(error as Error).message})`);
+      writeSync(handle, content);
+    } finally {
+      closeSync(handle);
     }
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    // A full disk leaves an empty lock, which would keep everyone out.
+    if (readIfThere(file) === "") rmSync(file);
+    throw new RunDirectoryError(`${path}: cannot be written to (${(error as Error).message})`);
   }
+}
 
-  // A full disk leaves an empty lock, which would keep everyone out.
-  private removeHalfWritten(): void {
-    if (readIfThere(this.file) === "") unlinkSync(this.file);
+function claimOf(file: string, dead: Holder): string {
+  return `${file}.after-${dead.token}`;
+}
+
+/** The dead process that nobody has followed yet. Throws a RunDirectoryError where one lives, or may. */
+function lastHolder(path: string, file: string): Holder {
+  for (let at = file; ; ) {
+    const holder = readHolder(at);
+    if (!holder || holder.host !== hostname() || isAlive(holder.pid)) throw inUse(path, at);
+    const next = claimOf(file, holder);
+    if (readIfThere(next) === undefined) return holder;
+    at = next;
+  }
+}
+
+/** Those of dead processes; one that is being made for a lock that is no more is given up by its maker. */
+function removeClaims(file: string): void {
+  for (const name of readdirSync(dirname(file))) {
+    if (name.startsWith(`${basename(file)}.after-`)) rmSync(join(dirname(file), name), { force: true });
   }
 }
 
@@ -77,16 +101,12 @@ function readIfThere(file: string): string | undefined {
   }
 }
 
-function refuseLiving(path: string, file: string): void {
-  const holder = readHolder(file);
-  if (!holder || holder.host !== hostname() || isAlive(holder.pid)) throw inUse(path, file);
-}
-
 /** Undefined where it cannot be told, so that the folder counts as in use. */
 function readHolder(file: string): Holder | undefined {
   try {
-    const { pid, host } = JSON.parse(readIfThere(file) ?? "") as Holder;
-    return Number.isSafeInteger(pid) && pid > 0 && typeof host === "string" ? { pid, host, token: "" } : undefined;
+    const { pid, host, token } = JSON.parse(readIfThere(file) ?? "") as Holder;
+    const isHolder = Number.isSafeInteger(pid) && pid > 0 && typeof host === "string" && /^[0-9a-f]{16}$/.test(token);
+    return isHolder ? { pid, host, token } : undefined;
   } catch {
     return undefined;
   }

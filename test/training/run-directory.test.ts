@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -34,6 +43,13 @@ describe("RunDirectory", () => {
     for (const steps of reserved) run.reserve(0, [row(steps)]);
     run.release();
   };
+
+  /** A process that has ended. */
+  const dead = (token = "0".repeat(16)) => ({
+    pid: spawnSync(process.execPath, ["-e", ""]).pid,
+    host: hostname(),
+    token,
+  });
 
   const ended = (status: "interrupted" | "finished"): void => {
     const run = RunDirectory.create(path, facts);
@@ -99,36 +115,42 @@ describe("RunDirectory", () => {
     const run = RunDirectory.create(path, facts);
     expect(() => resume()).toThrow(new RegExp(`in use by process ${process.pid};`));
     run.release();
-    const dead = spawnSync(process.execPath, ["-e", ""]).pid;
-    writeFileSync(lock(), JSON.stringify({ pid: dead, host: hostname() }));
+    writeFileSync(lock(), JSON.stringify(dead()));
     resume().release();
     expect(existsSync(lock())).toBe(false);
   });
 
   it("is not taken from a process of another machine, of which nobody knows whether it lives", () => {
     killed();
-    const dead = spawnSync(process.execPath, ["-e", ""]).pid;
-    writeFileSync(lock(), JSON.stringify({ pid: dead, host: "elsewhere" }));
+    const holder = { ...dead(), host: "elsewhere" };
+    writeFileSync(lock(), JSON.stringify(holder));
     expect(() => resume()).toThrow(
-      `in use by process ${dead} on elsewhere; if that is none of yours, delete ${lock()}`,
+      `in use by process ${holder.pid} on elsewhere; if that is none of yours, delete ${lock()}`,
     );
   });
 
-  it.each(["", "{", "[]", '{"pid":-1,"host":"h"}', "123"])("is not taken where the lock says %j", (content) => {
-    killed();
-    writeFileSync(lock(), content);
-    expect(() => resume()).toThrow(/in use by another process; .*run\.lock/);
-  });
+  it.each(["", "{", "[]", '{"pid":-1,"host":"h"}', '{"pid":1,"host":"h","token":"../x"}', "123"])(
+    "is not taken where the lock says %j",
+    (content) => {
+      killed();
+      writeFileSync(lock(), content);
+      expect(() => resume()).toThrow(/in use by another process; .*run\.lock/);
+    },
+  );
 
-  it("is not taken over while another takes it over", () => {
+  it("is taken over from one that died while it took over, and from nobody who lives", () => {
     killed();
-    const { pid } = spawnSync(process.execPath, ["-e", ""]);
-    writeFileSync(lock(), JSON.stringify({ pid, host: hostname() }));
-    writeFileSync(`${lock()}.takeover`, JSON.stringify({ pid: process.pid, host: hostname() }));
-    expect(() => resume()).toThrow(/delete .*run\.lock\.takeover/);
-    rmSync(`${lock()}.takeover`);
-    resume().release();
-    expect(existsSync(`${lock()}.takeover`)).toBe(false);
+    const [first, second] = ["1", "2"].map((digit) => dead(digit.repeat(16)));
+    writeFileSync(lock(), JSON.stringify(first));
+    writeFileSync(`${lock()}.after-${first?.token}`, JSON.stringify(second));
+    const alive = { pid: process.pid, host: hostname(), token: "3".repeat(16) };
+    writeFileSync(`${lock()}.after-${second?.token}`, JSON.stringify(alive));
+    expect(() => resume()).toThrow(`in use by process ${process.pid};`);
+    rmSync(`${lock()}.after-${second?.token}`);
+    const run = resume();
+    expect(readdirSync(path).filter((name) => name.startsWith("run.lock"))).toEqual(["run.lock"]);
+    run.release();
+    expect(existsSync(lock())).toBe(false);
   });
 
   it("stops the first of two processes in one folder, whose lock was deleted, before it takes a step not counted", () => {
