@@ -4,7 +4,7 @@
  *
  * Every line is one entry in JSON that ends in its own SHA-256 and holds that of the entry before. A line that is
  * damaged or does not follow is named and refused. The last line alone may be damaged, as a power cut leaves it: it
- * then counts as the largest reservation that it can have been.
+ * then counts as the largest reservations that it can have been.
  *
  * **Guarantee.** A reservation counts in full unless the process that made it has said, at its end, how many of its
  * steps it took. What `charges` counts is therefore never below what was taken, at whatever moment a process dies.
@@ -120,6 +120,9 @@ const NOTHING_BEFORE = "0".repeat(64);
 /** How every line ends. */
 const SEAL = /,"hash":"([0-9a-f]{64})"\}$/;
 
+/** Bytes of a reservation's line, at least. */
+const SHORTEST_RESERVATION = 256;
+
 /** The line, with its newline, that follows the entry `after`, and the mark of it. */
 export function sealEntry(body: LedgerBody, after: LedgerMark | undefined): LedgerMark & { readonly line: string } {
   const sequence = after === undefined ? 0 : after.sequence + 1;
@@ -176,13 +179,17 @@ export function charges(ledger: Ledger): Charge[] {
   return all;
 }
 
-/** The last line, where it is damaged: counted as the largest reservation, at the smallest noise of the plan. */
+/**
+ * The last line, where it is damaged: counted as the largest reservation at the smallest noise of the plan, as often as
+ * reservations fit its length, for the newlines between them may be damaged too.
+ */
 export function damagedLine({ start, entries, torn }: Ledger): DamagedLine | null {
   if (torn === undefined) return null;
+  const most = Math.max(1, Math.floor(Buffer.byteLength(torn) / SHORTEST_RESERVATION));
   const worst = start.mechanisms.reduce((least, next) => (next.noiseMultiplier < least.noiseMultiplier ? next : least));
   return {
     line: sha256(lastMark({ entries }).hash + torn),
-    mechanisms: [{ ...worst, steps: start.largestReservation }],
+    mechanisms: [{ ...worst, steps: most * start.largestReservation }],
   };
 }
 

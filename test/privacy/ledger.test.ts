@@ -78,6 +78,21 @@ describe("a ledger", () => {
     expect(counted(`${text}\0\0\0\0`)).toBe(truth + 20);
   });
 
+  it("is refused, or counts no less, where its end is overwritten: one long line may have been several", () => {
+    const text = chain(startOf("1"), ...Array.from({ length: 12 }, () => reserve(20)));
+    const starts = [...text.matchAll(/\n/g)].map(({ index }) => index + 1);
+    for (let from = (starts[0] as number) + 1; from < text.length; from += 7) {
+      const zeroed = text.slice(0, from) + "\0".repeat(text.length - from);
+      expect(countSteps(spentOf(parseLedger(zeroed, "l")))).toBeGreaterThanOrEqual(240);
+    }
+    const merged = (line: number) => {
+      const at = (starts[line] as number) - 1;
+      return `${text.slice(0, at)} ${text.slice(at + 1)}`;
+    };
+    expect(countSteps(spentOf(parseLedger(merged(11), "l")))).toBe(240);
+    expect(() => parseLedger(merged(10), "l")).toThrow(/line 11 is damaged/);
+  });
+
   it("counts a damaged last line at the smallest noise of the plan", () => {
     const text = chain(startOf("1"), reserve(10));
     expect(spentOf(parseLedger(`${text}{"seq`, "l"))).toEqual([row(10), row(20, 0.5)]);
