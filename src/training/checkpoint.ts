@@ -2,7 +2,8 @@
  * A run on disk. `state.safetensors` holds everything that resuming needs (parameters under `model.`, the optimizer's
  * buffers under `optimizer.SLOT.`, counters and thresholds as metadata) in one file, so that it is never half of one step and half of
  * another; the one before it is kept. `checkpoint.safetensors` holds the model alone, under PyTorch's names. Both name
- * their format, hold a SHA-256 of all else in them, and the ledger's last entry when they were written.
+ * their format and hold a SHA-256 of all else in them; the state, and the model of a run without a seed, name the ledger's
+ * last entry when they were written.
  */
 import { existsSync } from "node:fs";
 import { z } from "zod";
@@ -66,17 +67,23 @@ export function saveCheckpoint(
   optimizer.slots.forEach((slot, i) => {
     for (const [name, tensor] of stored(slot, `optimizer.${i}.`)) tensors.set(name, tensor);
   });
-  const place = { step: String(state.step), ledgerSequence: String(mark.sequence), ledgerHash: mark.hash };
-  write(paths.checkpoint, new Map(stored(parameters, "")), { ...notes, format: MODEL_FORMAT, ...place });
+  const step = String(state.step);
+  write(paths.checkpoint, new Map(stored(parameters, "")), { ...notes, format: MODEL_FORMAT, step });
   const counters = {
     format: STATE_FORMAT,
-    ...place,
+    step,
+    ...markMetadata(mark),
     seconds: String(state.seconds),
     slots: String(optimizer.slots.length),
     thresholds: JSON.stringify(session.thresholds()),
     ...maskMetadata(session.sparsification),
   };
   write(paths.state, tensors, counters, paths.previousState);
+}
+
+/** The ledger's last entry, as metadata. */
+export function markMetadata({ sequence, hash }: LedgerMark): CheckpointNotes {
+  return { ledgerSequence: String(sequence), ledgerHash: hash };
 }
 
 function write(

@@ -1,7 +1,7 @@
 /** Everything that a run writes: ledger.jsonl, metrics.csv, checkpoints, privacy.json, report.html. */
 
 import { stepsBetween } from "../privacy/ledger-rows.js";
-import { type CheckpointNotes, type RunState, saveCheckpoint } from "./checkpoint.js";
+import { type CheckpointNotes, markMetadata, type RunState, saveCheckpoint } from "./checkpoint.js";
 import type { ClippingGroups } from "./clipping-groups.js";
 import type { TrainingConfig } from "./config.js";
 import type { EvaluationResult } from "./evaluate.js";
@@ -120,11 +120,13 @@ export class RunFiles {
   }
 
   private notes(): CheckpointNotes {
-    const { config, seeded } = this.options;
+    const { config, seeded, directory } = this.options;
     const model = typeof config.model === "string" ? config.model : JSON.stringify(config.model);
     return {
       model,
       privacy: config.privacy ? (seeded ? "seeded: not private" : "private: see privacy.json") : "not private",
+      // Seeded runs leave equal files.
+      ...(seeded ? {} : markMetadata(directory.mark)),
     };
   }
 
