@@ -47,11 +47,18 @@ function start(folder: string, counter: string): Child {
   return { process: child, ready, ended, stderr: () => stderr };
 }
 
-/** Starts a run in `folder`, or goes on with it, and kills it up to half a second after it began. */
+/**
+ * Starts a run in `folder`, or goes on with it, and kills it within a third of a second: mostly after its first update, for
+ * the rest after it began to prepare.
+ */
 async function killedRun(folder: string, counter: string, random: RandomStream): Promise<Child> {
+  const before = updates(counter);
   const child = start(folder, counter);
   await child.ready;
-  await sleep(500 * random.uniform() ** 2); // the first moments matter most
+  if (random.bernoulli(0.75)) {
+    while (updates(counter) === before && child.process.exitCode === null) await sleep(2);
+  }
+  await sleep(300 * random.uniform() ** 2); // the first moments matter most
   child.process.kill("SIGKILL");
   await child.ended;
   return child;
