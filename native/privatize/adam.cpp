@@ -66,13 +66,14 @@ class Adam : public Optimizer {
 
   int slots() const override { return 2; }
 
-  void update(const OptimizerStep& step, int64_t count, const float* gradient, float* parameter,
-              float* const* state) const override {
+  void update(const OptimizerStep& step, const OptimizerRange& range) const override {
+    const auto& [count, gradient, parameter, state] = range;
     HWY_DYNAMIC_DISPATCH(adamBlock)(adamRule(step), count, gradient, parameter, state[0], state[1]);
   }
 
   UpdateRule rule(const OptimizerStep& step) const override {
-    UpdateRule result{UpdateRule::Kind::adam, {}, {}, {}};
+    UpdateRule result{};
+    result.kind = UpdateRule::Kind::adam;
     result.adam = adamRule(step);
     return result;
   }

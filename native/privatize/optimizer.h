@@ -1,5 +1,5 @@
 // Optimizers as PyTorch defines them (torch.optim 2.x), over one contiguous range of one parameter. One file each,
-// registered by name like a layer: sgd.cpp, adam.cpp, adamw.cpp, rmsprop.cpp.
+// registered by name like a layer: sgd.cpp, adam.cpp, rmsprop.cpp, adagrad.cpp.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +22,20 @@ struct OptimizerStep {
   int64_t step = 1;  // counts from 1, for bias correction
 };
 
+// Part of one parameter.
+struct OptimizerRange {
+  int64_t count;
+  const float* gradient;  // [count], only read
+  float* parameter;       // [count], updated in place
+  float* const* state;    // [slots][count], updated in place
+};
+
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
-  virtual int slots() const = 0;  // state buffers a parameter
-  // parameter and state [slots][count] are updated in place; gradient is only read.
-  virtual void update(const OptimizerStep& step, int64_t count, const float* gradient, float* parameter,
-                      float* const* state) const = 0;
+  virtual int slots() const = 0;                                // state buffers a parameter
+  virtual float initialState(int /*slot*/) const { return 0; }  // of every element, before the first step
+  virtual void update(const OptimizerStep& step, const OptimizerRange& range) const = 0;
   // The same update as plain numbers, for kernels that are not the CPU's.
   virtual UpdateRule rule(const OptimizerStep& step) const = 0;
 };

@@ -127,7 +127,7 @@ void privatizeAndUpdate(const PrivatizeRange& range, const Optimizer& optimizer,
     const int64_t count = std::min(kUpdateBlock, range.count - first);
     for (size_t slot = 0; slot < slots; ++slot) state[slot] = range.state[slot] + first;
     blockGradient(range, first, count, gradient.data());
-    optimizer.update(step, count, gradient.data(), range.parameter + first, state.data());
+    optimizer.update(step, {count, gradient.data(), range.parameter + first, state.data()});
   }
 }
 

@@ -66,8 +66,8 @@ class Rmsprop : public Optimizer {
 
   int slots() const override { return 1 + (momentum > 0 ? 1 : 0) + (centered ? 1 : 0); }
 
-  void update(const OptimizerStep& step, int64_t count, const float* gradient, float* parameter,
-              float* const* state) const override {
+  void update(const OptimizerStep& step, const OptimizerRange& range) const override {
+    const auto& [count, gradient, parameter, state] = range;
     const RmspropRule numbers = rmspropRule(step);
     float* const* next = state + 1;
     float* buffer = numbers.buffered ? *next++ : nullptr;
@@ -76,7 +76,8 @@ class Rmsprop : public Optimizer {
   }
 
   UpdateRule rule(const OptimizerStep& step) const override {
-    UpdateRule result{UpdateRule::Kind::rmsprop, {}, {}, {}};
+    UpdateRule result{};
+    result.kind = UpdateRule::Kind::rmsprop;
     result.rmsprop = rmspropRule(step);
     return result;
   }

@@ -89,6 +89,8 @@ void Session::Impl::allocate() {
   }
   parameterMemory = allocateFloats(parameterFloats);
   stateMemory = allocateFloats(parameterFloats * optimizer->slots());
+  for (int slot = 0; slot < optimizer->slots(); ++slot)
+    std::fill_n(stateMemory.get() + slot * parameterFloats, parameterFloats, optimizer->initialState(slot));
   for (size_t p = 0; p < offsets.size(); ++p) {
     parameters.push_back(parameterMemory.get() + offsets[p]);
     states.emplace_back();

@@ -32,13 +32,15 @@ std::unique_ptr<Optimizer> make(const std::string& kind, std::map<std::string, s
 
 // One parameter and its state buffers, updated range by range.
 struct Trained {
-  explicit Trained(const Optimizer& optimizer)
-      : parameter(initial), buffers(static_cast<size_t>(optimizer.slots()), std::vector<float>(initial.size())) {}
+  explicit Trained(const Optimizer& optimizer) : parameter(initial) {
+    for (int slot = 0; slot < optimizer.slots(); ++slot)
+      buffers.emplace_back(initial.size(), optimizer.initialState(slot));
+  }
 
   void update(const Optimizer& optimizer, const OptimizerStep& step, const float* gradient, int64_t from, int64_t to) {
     std::vector<float*> state;
     for (auto& buffer : buffers) state.push_back(buffer.data() + from);
-    optimizer.update(step, to - from, gradient + from, parameter.data() + from, state.data());
+    optimizer.update(step, {to - from, gradient + from, parameter.data() + from, state.data()});
   }
 
   std::vector<float> parameter;
@@ -91,7 +93,7 @@ TEST(Rmsprop, CentredStaysFiniteOnAConstantGradient) {
   std::vector<float> parameter(1000, 0.0f), square(1000), mean(1000), gradient(1000);
   for (size_t i = 0; i < gradient.size(); ++i) gradient[i] = 0.1f + 0.013f * static_cast<float>(i);
   float* state[] = {square.data(), mean.data()};
-  for (int64_t s = 1; s <= 100; ++s) optimizer->update({1e-3, s}, 1000, gradient.data(), parameter.data(), state);
+  for (int64_t s = 1; s <= 100; ++s) optimizer->update({1e-3, s}, {1000, gradient.data(), parameter.data(), state});
   for (float value : parameter) ASSERT_TRUE(std::isfinite(value));
 }
 
@@ -101,12 +103,13 @@ TEST(Optimizer, RefusesWhatIsImpossible) {
   EXPECT_THROW(make("adam", {{"betas", {0.9}}}), std::invalid_argument);
   EXPECT_THROW(make("adam", {{"betas", {0.9, 1}}}), std::invalid_argument);
   EXPECT_THROW(make("rmsprop", {{"alpha", {1}}}), std::invalid_argument);
+  EXPECT_THROW(make("adagrad", {{"initialAccumulator", {-1}}}), std::invalid_argument);
   EXPECT_THROW(make("sgd", {{"weightDecay", {NAN}}}), std::invalid_argument);
   try {
-    make("adagrad", {});
+    make("adadelta", {});
     FAIL() << "an unknown optimizer was made";
   } catch (const std::invalid_argument& error) {
-    EXPECT_STREQ(error.what(), "no native optimizer is called 'adagrad'; known: adam, adamw, rmsprop, sgd");
+    EXPECT_STREQ(error.what(), "no native optimizer is called 'adadelta'; known: adagrad, adam, adamw, rmsprop, sgd");
   }
 }
 
