@@ -27,6 +27,8 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                       InstanceMethod<&SessionWrap::getParameter>("getParameter"),
                       InstanceMethod<&SessionWrap::setOptimizerState>("setOptimizerState"),
                       InstanceMethod<&SessionWrap::getOptimizerState>("getOptimizerState"),
+                      InstanceMethod<&SessionWrap::getOptimizerShared>("getOptimizerShared"),
+                      InstanceMethod<&SessionWrap::setOptimizerShared>("setOptimizerShared"),
                       InstanceMethod<&SessionWrap::setNoiseKey>("setNoiseKey"),
                       InstanceMethod<&SessionWrap::setDropoutKey>("setDropoutKey"),
                       InstanceMethod<&SessionWrap::setThresholds>("setThresholds"),
@@ -207,6 +209,25 @@ Napi::Value SessionWrap::getOptimizerState(const Napi::CallbackInfo& info) {
     AlignedFloats values = allocateFloats(static_cast<double>(elements), "optimizer state");
     session.getOptimizerState(index, slot, values.get());
     return Environment::of(info.Env()).floats(info.Env(), values.get(), static_cast<size_t>(elements));
+  });
+}
+
+Napi::Value SessionWrap::getOptimizerShared(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::vector<double>& numbers = idle(info.Env()).optimizerShared();
+    auto result = Napi::Float64Array::New(info.Env(), numbers.size());
+    std::copy(numbers.begin(), numbers.end(), result.Data());
+    return result;
+  });
+}
+
+void SessionWrap::setOptimizerShared(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    Session& session = idle(info.Env());
+    const size_t count = session.optimizerShared().size();
+    auto values =
+        static_cast<const double*>(typedArray(info[0], "numbers", napi_float64_array, static_cast<int64_t>(count)));
+    session.setOptimizerShared({values, values + count});
   });
 }
 

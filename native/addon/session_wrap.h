@@ -30,6 +30,8 @@ class SessionWrap : public Napi::ObjectWrap<SessionWrap> {
   Napi::Value getParameter(const Napi::CallbackInfo& info);
   void setOptimizerState(const Napi::CallbackInfo& info);
   Napi::Value getOptimizerState(const Napi::CallbackInfo& info);
+  Napi::Value getOptimizerShared(const Napi::CallbackInfo& info);
+  void setOptimizerShared(const Napi::CallbackInfo& info);
   void setNoiseKey(const Napi::CallbackInfo& info);
   void setDropoutKey(const Napi::CallbackInfo& info);
 

@@ -54,8 +54,7 @@ class Adagrad : public Optimizer {
   float initialState(int /*slot*/) const override { return static_cast<float>(initialAccumulator); }
 
   void update(const OptimizerStep& step, const OptimizerRange& range) const override {
-    const auto& [count, gradient, parameter, state] = range;
-    HWY_DYNAMIC_DISPATCH(adagradBlock)(adagradRule(step), count, gradient, parameter, state[0]);
+    HWY_DYNAMIC_DISPATCH(adagradBlock)(adagradRule(step), range.count, range.gradient, range.parameter, range.state[0]);
   }
 
   UpdateRule rule(const OptimizerStep& step) const override {

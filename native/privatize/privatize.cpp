@@ -104,9 +104,9 @@ static void blockNoise(const PrivatizeRange& range, int64_t first, int64_t count
   if (few) spread(mask, count, kept, out);
 }
 
-static void blockGradient(const PrivatizeRange& range, int64_t first, int64_t count, float* gradient) {
+static void blockGradient(const PrivatizeRange& range, int64_t first, int64_t count, const uint8_t* mask,
+                          float* gradient) {
   const float scale = static_cast<float>(1 / range.normalizer);
-  const uint8_t* mask = range.mask == nullptr ? nullptr : range.mask + first / 8;
   if (range.noise == nullptr || range.noiseDeviation == 0) {
     HWY_DYNAMIC_DISPATCH(plainGradient)(range.lanes, range.sums, first, count, scale, gradient);
   } else {
@@ -126,8 +126,9 @@ void privatizeAndUpdate(const PrivatizeRange& range, const Optimizer& optimizer,
   for (int64_t first = 0; first < range.count; first += kUpdateBlock) {
     const int64_t count = std::min(kUpdateBlock, range.count - first);
     for (size_t slot = 0; slot < slots; ++slot) state[slot] = range.state[slot] + first;
-    blockGradient(range, first, count, gradient.data());
-    optimizer.update(step, {count, gradient.data(), range.parameter + first, state.data()});
+    const uint8_t* mask = range.mask == nullptr ? nullptr : range.mask + first / 8;
+    blockGradient(range, first, count, mask, gradient.data());
+    optimizer.update(step, {count, gradient.data(), range.parameter + first, state.data(), mask});
   }
 }
 

@@ -30,7 +30,8 @@ Session::Impl::Impl(SessionSpec given)
       backend(cpuBackend()),
       strategy(strategyRow(spec.strategy)),
       graph(lower(spec.model, backend)),
-      optimizer(makeOptimizer(spec.optimizer)) {
+      optimizer(makeOptimizer({spec.optimizer.kind, spec.optimizer.attributes, masked()})),
+      optimizerShared(static_cast<size_t>(optimizer->sharedNumbers())) {
   if (!graph.needsGradient[static_cast<size_t>(graph.output())])
     throw std::invalid_argument("model: no parameter is trainable");
   choose();
@@ -205,6 +206,13 @@ void Session::setOptimizerState(size_t parameter, int slot, const float* values)
 }
 void Session::getOptimizerState(size_t parameter, int slot, float* values) const {
   std::memcpy(values, impl->states.at(parameter).at(static_cast<size_t>(slot)), parameterBytes(impl->graph, parameter));
+}
+const std::vector<double>& Session::optimizerShared() const {
+  return impl->optimizerShared;
+}
+void Session::setOptimizerShared(const std::vector<double>& numbers) {
+  if (numbers.size() != impl->optimizerShared.size()) throw std::invalid_argument("optimizer: wrong shared numbers");
+  impl->optimizerShared = numbers;
 }
 void Session::setNoiseKey(const NoiseKey& key) {
   impl->noise.setKey(key);

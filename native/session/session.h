@@ -110,6 +110,9 @@ class Session {
   int optimizerSlots() const;
   void setOptimizerState(size_t parameter, int slot, const float* values);
   void getOptimizerState(size_t parameter, int slot, float* values) const;
+  // The optimizer's state that all coordinates share, as many numbers as it has.
+  const std::vector<double>& optimizerShared() const;
+  void setOptimizerShared(const std::vector<double>& numbers);
   void setNoiseKey(const NoiseKey& key);         // 256 bits, of this session's noise alone
   void setDropoutKey(uint64_t key);              // of the steps from here on, counted from this call
   void setThresholds(const double* thresholds);  // C by group, finite and > 0, from the next batch on

@@ -50,6 +50,7 @@ class Session::Impl {
   std::vector<std::unique_ptr<Program>> programs;  // by worker
   std::unique_ptr<Program> diagnostics;            // writes out gradients one by one; made when first asked for
   std::unique_ptr<Optimizer> optimizer;
+  std::vector<double> optimizerShared;  // its shared numbers
   GaussianNoise noise;
 
   // Made beforehand, so that a step allocates nothing.
@@ -91,7 +92,8 @@ class Session::Impl {
   int64_t chunkCount(int64_t examples) const;
 
   // session_update.cpp
-  UpdateResult update(const UpdateSpec& spec);
+  UpdateResult update(const UpdateSpec& given);
+  OptimizerStep optimizerStep(const UpdateSpec& update);
   void takeClippedSums(float* const* values);
   void setMask(const MaskDraw& draw);
   SlotMask slotMask(size_t parameter) const { return mask ? mask->slot(parameter) : SlotMask{}; }

@@ -93,13 +93,25 @@ void Session::Impl::runTask(const UpdateTask& task, const UpdateSpec& update, in
   privatizeAndUpdate(range, *optimizer, update.optimizer);
 }
 
-UpdateResult Session::Impl::update(const UpdateSpec& update) {
+// The step as the optimizer takes it.
+OptimizerStep Session::Impl::optimizerStep(const UpdateSpec& update) {
+  OptimizerStep step = update.optimizer;
+  const double deviation = update.noiseDeviation / update.normalizer;
+  step.noiseVariance = deviation * deviation;
+  optimizer->advance(step, optimizerShared.data());
+  step.shared = optimizerShared.data();
+  return step;
+}
+
+UpdateResult Session::Impl::update(const UpdateSpec& given) {
+  UpdateSpec update = given;
   if (update.noiseDeviation > 0 && !noise.hasKey()) throw std::logic_error("update: noise is asked for before its key");
   auto fingerprintOf = [&](size_t p) { return fingerprint(parameters[p], elementCount(graph.parameters[p].shape)); };
   for (size_t p = 0; p < parameters.size() && !updated; ++p) fingerprints[p] = fingerprintOf(p);
 
   // The step's own number, so that a resumed run draws what it would have drawn, unless that has been used.
   noiseStream = std::max(noiseStream + 1, static_cast<uint64_t>(update.optimizer.step));
+  update.optimizer = optimizerStep(given);
   settleLanes();
   forEachTask([&](const UpdateTask& task, int worker) { runTask(task, update, worker); });
 

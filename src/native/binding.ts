@@ -121,6 +121,9 @@ export interface NativeSession {
   getParameter(index: number): Float32Array;
   setOptimizerState(parameter: number, slot: number, values: Float32Array): void;
   getOptimizerState(parameter: number, slot: number): Float32Array;
+  /** The optimizer's state that all coordinates share; as long as the optimizer has such numbers. */
+  getOptimizerShared(): Float64Array;
+  setOptimizerShared(numbers: Float64Array): void;
   /** 32 bytes; used for noise alone. */
   setNoiseKey(key: Uint8Array): void;
   /** 8 bytes. */

@@ -23,17 +23,21 @@ export interface RunState {
 /** What can be told about a checkpoint to whoever opens it elsewhere. */
 export type CheckpointNotes = Readonly<Record<string, string>>;
 
+const jsonOf = <T extends z.ZodType>(content: T) =>
+  z
+    .string()
+    .transform((text) => JSON.parse(text) as unknown)
+    .pipe(content);
+
 const metadataSchema = z.object({
   format: z.literal("hushgrad-state-1"),
   step: z.coerce.number().int().min(0),
   seconds: z.coerce.number().min(0),
   slots: z.coerce.number().int().min(0),
+  /** The optimizer's numbers that all coordinates share. */
+  shared: jsonOf(z.array(z.number().min(0))).optional(),
   /** C by group, of adaptive clipping. */
-  thresholds: z
-    .string()
-    .transform((text) => JSON.parse(text) as unknown)
-    .pipe(z.array(z.number().positive()))
-    .optional(),
+  thresholds: jsonOf(z.array(z.number().positive())).optional(),
   /** Of sparsification: public. */
   maskKey: z
     .string()
@@ -62,6 +66,7 @@ export function saveCheckpoint(
     step: String(state.step),
     seconds: String(state.seconds),
     slots: String(optimizer.slots.length),
+    shared: JSON.stringify(optimizer.shared ?? []),
     thresholds: JSON.stringify(session.thresholds()),
     ...maskMetadata(session.sparsification),
   });
@@ -86,11 +91,21 @@ export function readRunState(path: string): RunState | undefined {
 /** Puts a state file's tensors into the session. Throws an error naming what is damaged or of another model. */
 export function restoreCheckpoint(path: string, session: Session): RunState {
   const { tensors, metadata } = readSafetensors(path);
-  const { step, seconds, slots, thresholds, maskKey, maskRefresh, maskRate } = parseMetadata(path, metadata);
+  const {
+    step,
+    seconds,
+    slots,
+    shared = [],
+    thresholds,
+    maskKey,
+    maskRefresh,
+    maskRate,
+  } = parseMetadata(path, metadata);
   session.loadParameters(withPrefix(path, tensors, "model."));
   const state: OptimizerState = {
     step,
     slots: Array.from({ length: slots }, (_, i) => withPrefix(path, tensors, `optimizer.${i}.`)),
+    shared,
   };
   session.loadOptimizerState(state);
   if (thresholds) session.loadThresholds(thresholds);

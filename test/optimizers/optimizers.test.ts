@@ -3,6 +3,7 @@ import {
   adagrad,
   adam,
   adamw,
+  dpAdamBC,
   optimizerFromJSON,
   optimizerSchema,
   optimizerTypes,
@@ -32,6 +33,7 @@ describe("optimizers", () => {
       initialAccumulator: 0,
       epsilon: 1e-10,
     });
+    expect(dpAdamBC({ learningRate: 1e-3 }).attributes).toEqual({ betas: [0.9, 0.999], floor: 1e-8 });
   });
 
   it("send flags across as 0 and 1, and nothing of the learning rate or the type", () => {
@@ -45,6 +47,7 @@ describe("optimizers", () => {
     adamw({ learningRate: 0.1, weightDecay: 0.1 }),
     rmsprop({ learningRate: 0.1, centered: true, momentum: 0.5 }),
     adagrad({ learningRate: 0.1, learningRateDecay: 0.01, initialAccumulator: 0.1 }),
+    dpAdamBC({ learningRate: 0.1, betas: [0.5, 0.9], floor: 1e-6 }),
   ])("$kind survives JSON", (optimizer) => {
     const back = optimizerFromJSON(JSON.parse(JSON.stringify(optimizer)));
     expect(back).toMatchObject({
@@ -65,8 +68,9 @@ describe("optimizers", () => {
     [() => adam({ learningRate: 0.1, betas: [0.9, 1] }), /adam\.betas\.1.*got 1/],
     [() => adamw({ learningRate: 0.1, epsilon: -1 }), /adamw\.epsilon.*got -1/],
     [() => rmsprop({ learningRate: 0.1, alpha: 1 }), /rmsprop\.alpha.*got 1/],
-    [() => optimizerFromJSON({ type: "adadelta", learningRate: 1 }), /"adadelta".*sgd, adam, adamw, rmsprop, adagrad/],
+    [() => optimizerFromJSON({ type: "adadelta", learningRate: 1 }), /"adadelta".*sgd, adam, adamw, rmsprop, adagrad, dpAdamBC/],
     [() => adagrad({ learningRate: 0.1, initialAccumulator: -1 }), /adagrad\.initialAccumulator.*got -1/],
+    [() => dpAdamBC({ learningRate: 0.1, floor: 0 }), /dpAdamBC\.floor.*finite number > 0.*got 0/],
     [() => optimizerFromJSON({ type: "sgd" }), /optimizer\.learningRate/],
   ])("refuses what is impossible, %#", (make, message) => {
     expect(make).toThrow(TypeError);

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { ByteDataset } from "../../src/data/memory.js";
 import { parseConfig, type TrainingConfig } from "../../src/training/config.js";
+import type { TrainingResult } from "../../src/training/events.js";
+import { Trainer } from "../../src/training/trainer.js";
 
 export function tinyData(size: number): ByteDataset {
   const labels = Uint8Array.from({ length: size }, (_, i) => i % 4);
@@ -38,6 +40,18 @@ export function tinyConfig(changes: Record<string, unknown> = {}): TrainingConfi
     threads: 1,
     ...changes,
   });
+}
+
+/** Trains on that problem, into `out`; `stopAfter`: interrupted after that step. */
+export async function runTiny(
+  config: TrainingConfig,
+  out: string,
+  { stopAfter, resume = false }: { readonly stopAfter?: number; readonly resume?: boolean } = {},
+): Promise<TrainingResult> {
+  const controller = new AbortController();
+  const trainer = new Trainer({ config, train: tinyData(config.privacy?.datasetSize ?? 200), out, resume });
+  trainer.on("step", ({ step }) => step === stopAfter && controller.abort());
+  return await trainer.run(controller.signal);
 }
 
 /** A folder that is gone after the test. */
