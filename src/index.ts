@@ -58,6 +58,7 @@ export { type ClippingConfig, clippingStyles, type GroupConfig, sensitivity } fr
 export { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "./privacy/statement.js";
 // ---- Training
 export type { Batch, BatchSource, EvaluationBatch, EvaluationSource } from "./training/batch.js";
+export type { CompressionOptions } from "./training/compression.js";
 export {
   parseConfig,
   readConfig,

@@ -51,6 +51,8 @@ export interface NativeSessionSpec {
   readonly optimizer: { readonly kind: string; readonly attributes: Attributes };
   /** What `setMask` drops: single coordinates, or whole slices of each parameter. */
   readonly sparsification: "none" | "elements" | "rows" | "columns" | "channels";
+  /** The optimizer sees the largest coordinates of the noisy gradient alone; keep in (0, 1]. */
+  readonly topK: { readonly keep: number; readonly errorFeedback: boolean } | null;
   /** 0: chosen from cache and memory sizes. */
   readonly chunkSize: number;
   /** 0: one a core. */

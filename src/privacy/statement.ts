@@ -35,6 +35,8 @@ export interface PrivacyFacts {
   readonly noiseMultipliers?: readonly number[] | undefined;
   /** Random sparsification, where there is any. */
   readonly sparsification?: Readonly<Record<string, unknown>> | undefined;
+  /** Of the noisy gradient, where there is any. */
+  readonly compression?: Readonly<Record<string, unknown>> | undefined;
   readonly strategy: string;
   /** A seeded run is reproducible by everyone who knows the seed. */
   readonly seeded: boolean;
@@ -95,6 +97,7 @@ export interface PrivacyStatement {
   };
   readonly schedules: { readonly threshold: unknown; readonly noise: unknown };
   readonly sparsification?: Readonly<Record<string, unknown>> & { readonly mask: string };
+  readonly compression?: Readonly<Record<string, unknown>> & { readonly choice: string };
   readonly strategy: string;
   readonly seeded: boolean;
   readonly publicData: readonly string[];
@@ -128,6 +131,10 @@ const publicMask =
   "public: drawn from a key of its own, independent of the data, the noise and the sampling, and stored in the " +
   "checkpoint; the same for all examples of a step, dropped from gradients before their norms and from the noise, so " +
   "that sensitivity and accounting are unchanged";
+
+const postProcessing =
+  "post-processing: coordinates are chosen from the noisy gradients alone, which the mechanism has released, so that " +
+  "accounting is unchanged";
 
 const inside = ["the model after each step, all steps together"];
 
@@ -176,6 +183,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     clipping: describeClipping(facts),
     schedules: facts.schedules ?? { threshold: null, noise: null },
     ...(facts.sparsification ? { sparsification: { ...facts.sparsification, mask: publicMask } } : {}),
+    ...(facts.compression ? { compression: { ...facts.compression, choice: postProcessing } } : {}),
     strategy: facts.strategy,
     seeded: facts.seeded,
     publicData: facts.publicData ?? [],

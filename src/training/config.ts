@@ -24,6 +24,7 @@ import { scheduleSchema } from "../optimizers/schedules/index.js";
 import { clipFunctions, clipParameterNames } from "../privacy/clip-functions.js";
 import { type ClippingConfig, clippingConflict, clippingStyles } from "../privacy/sensitivity.js";
 import { clippingGroups } from "./clipping-groups.js";
+import { compressionConflict } from "./compression.js";
 import { ConfigError, configObject, nearest, parseConfigValue } from "./config-errors.js";
 import { sparsificationStructures } from "./sparsification.js";
 
@@ -117,6 +118,14 @@ const clipping = configObject({
   ...clipParameterShape,
 }).superRefine(checkClippingTogether);
 
+const unitInterval = "a number above 0, at most 1";
+const compression = configObject({
+  type: choice(["topK"]),
+  /** The share of coordinates that the optimizer sees. */
+  keep: z.number(allowed(unitInterval)).gt(0, allowed(unitInterval)).max(1, allowed(unitInterval)),
+  errorFeedback: flag.default(false),
+});
+
 const belowOne = "a number, at least 0 and below 1";
 const sparsification = configObject({
   rate: z.number(allowed(belowOne)).min(0, allowed(belowOne)).lt(1, allowed(belowOne)),
@@ -127,7 +136,6 @@ const sparsification = configObject({
   structured: choice(sparsificationStructures).optional(),
 });
 
-const unitInterval = "a number above 0, at most 1";
 const strategies = ["auto", "none", "naive", "materialize", "fused", "reweight", "ghost"] as const;
 
 export const configSchema = configObject({
@@ -145,6 +153,8 @@ export const configSchema = configObject({
   clipping: clipping.default({ function: "abadi", style: "flat", threshold: 1 }),
   /** Drops random coordinates from gradients and noise. */
   sparsification: sparsification.optional(),
+  /** The optimizer sees the largest coordinates of the noisy gradient alone. */
+  compression: compression.optional(),
   /** Expected size q·N of a Poisson sample. */
   batchSize: positive().optional(),
   samplingRate: z.number(allowed(unitInterval)).gt(0, allowed(unitInterval)).max(1, allowed(unitInterval)).optional(),
@@ -257,6 +267,8 @@ type Checked = {
   readonly epochs?: number | undefined;
   readonly steps?: number | undefined;
   readonly strategy: string;
+  readonly optimizer: { readonly type: string };
+  readonly compression?: unknown;
   readonly privacy?: { readonly datasetSize?: number | undefined } | undefined;
 };
 
@@ -279,6 +291,8 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
   if (config.strategy === "none" && config.clipping.adaptive !== undefined) {
     refuse("clipping", "adaptive thresholds only with privacy and a strategy that clips");
   }
+  const conflict = config.compression === undefined ? undefined : compressionConflict(config.optimizer.type);
+  if (conflict !== undefined) refuse("compression", conflict);
   try {
     clippingGroups(buildModel(config).spec, clippingOf(config));
   } catch (error) {

@@ -8,7 +8,10 @@ import { checkNames, checkTensor, type Tensors } from "./tensors.js";
 export interface OptimizerState {
   /** Steps taken. */
   readonly step: number;
-  /** By slot, in PyTorch's order of buffers ([momentum], [exp_avg, exp_avg_sq]): the trainable parameters' tensors. */
+  /**
+   * By slot, in PyTorch's order of buffers ([momentum], [exp_avg, exp_avg_sq]): the trainable parameters' tensors. With
+   * error feedback of top-k, what was not sent yet is the last.
+   */
   readonly slots: readonly Tensors[];
   /** What all coordinates share: DP-AdamBC's average of the noise's variance. Default: nothing. */
   readonly shared?: readonly number[];

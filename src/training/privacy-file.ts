@@ -53,6 +53,7 @@ export function statementOf(facts: StatementFacts): PrivacyStatement | NoPrivacy
     schedules: { threshold: config.clipping.schedule ?? null, noise: config.privacy.noiseSchedule ?? null },
     noiseMultipliers: [...new Set(plan.mechanisms.map((row) => row.noiseMultiplier))],
     sparsification: config.sparsification,
+    compression: config.compression,
     strategy: config.strategy,
     seeded,
     unit: config.privacy.unit,
