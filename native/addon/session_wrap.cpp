@@ -37,6 +37,7 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                       InstanceMethod<&SessionWrap::step>("step"),
                       InstanceMethod<&SessionWrap::takeClippedSums>("takeClippedSums"),
                       InstanceMethod<&SessionWrap::setMask>("setMask"),
+                      InstanceMethod<&SessionWrap::keepOnly>("keepOnly"),
                       InstanceMethod<&SessionWrap::clear>("clear"),
                       InstanceMethod<&SessionWrap::perExampleGradients>("perExampleGradients"),
                       InstanceMethod<&SessionWrap::evaluate>("evaluate"),
@@ -305,6 +306,14 @@ Napi::Value SessionWrap::setMask(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     (void)live(info.Env());
     return start<MaskTask>(info.Env(), readMaskDraw(info[0], info[1], info[2]));
+  });
+}
+
+Napi::Value SessionWrap::keepOnly(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int64_t count = live(info.Env()).trainableElements();
+    auto kept = static_cast<const uint8_t*>(typedArray(info[0], "kept", napi_uint8_array, count));
+    return start<KeepTask>(info.Env(), std::vector<uint8_t>(kept, kept + count));
   });
 }
 

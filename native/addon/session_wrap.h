@@ -41,6 +41,7 @@ class SessionWrap : public Napi::ObjectWrap<SessionWrap> {
   Napi::Value step(const Napi::CallbackInfo& info);
   Napi::Value takeClippedSums(const Napi::CallbackInfo& info);
   Napi::Value setMask(const Napi::CallbackInfo& info);
+  Napi::Value keepOnly(const Napi::CallbackInfo& info);
   void clear(const Napi::CallbackInfo& info);
   Napi::Value perExampleGradients(const Napi::CallbackInfo& info);
   Napi::Value evaluate(const Napi::CallbackInfo& info);

@@ -20,16 +20,16 @@ static uint32_t magnitudeOf(float value) {
   return bits & kMagnitude;
 }
 
-static int64_t keptOf(const TopKSpec& spec, int64_t count) {
+int64_t sentOf(const TopKSpec& spec, int64_t count) {
   if (!(spec.keep > 0 && spec.keep <= 1)) {
     throw std::invalid_argument("top-k: keep must lie in (0, 1], not " + std::to_string(spec.keep));
   }
   return std::min(count, static_cast<int64_t>(std::ceil(spec.keep * static_cast<double>(count))));
 }
 
-TopK::TopK(const TopKSpec& spec, int64_t count, float* candidates, int64_t size, int workers)
-    : errorFeedback(spec.errorFeedback),
-      k(keptOf(spec, count)),
+TopK::TopK(int64_t k, bool errorFeedback, float* candidates, int64_t size, int workers)
+    : errorFeedback(errorFeedback),
+      k(k),
       size(size),
       candidates(candidates),
       counts(static_cast<size_t>(workers), Counts(kBuckets)) {}
@@ -82,8 +82,7 @@ void TopK::select() {
   const auto lower = static_cast<uint32_t>(bucketOf(rank));
   threshold = upper << kHalf | lower;
   cut = size;
-  // Zeros are the same kept or not, and may be padding.
-  if (threshold != 0 && counts[0][lower] > rank) findCut(rank);
+  if (counts[0][lower] > rank) findCut(rank);
 }
 
 // The first `ties` of those that equal the threshold lie below the cut.
@@ -97,10 +96,23 @@ static void takeFrom(uint32_t least, bool errorFeedback, int64_t count, float* c
     candidates[i] = magnitudeOf(candidates[i]) >= least ? 0.0f : candidates[i];
 }
 
+bool TopK::sends(int64_t index) const {
+  const uint32_t magnitude = magnitudeOf(candidates[index]);
+  return magnitude > threshold || (magnitude == threshold && index < cut);
+}
+
 void TopK::take(int64_t first, int64_t count, float* gradient) {
   const int64_t below = std::clamp<int64_t>(cut - first, 0, count);
   takeFrom(threshold, errorFeedback, below, candidates + first, gradient);
   takeFrom(threshold + 1, errorFeedback, count - below, candidates + first + below, gradient + below);
+}
+
+void markLargest(const float* values, int64_t count, int64_t k, uint8_t* marks) {
+  std::vector<float> candidates(values, values + count);
+  TopK topK(k, false, candidates.data(), count, 1);
+  topK.add(0, count, values, 0);
+  topK.select();
+  for (int64_t i = 0; i < count; ++i) marks[i] = topK.sends(i) ? 1 : 0;
 }
 
 }  // namespace hushgrad

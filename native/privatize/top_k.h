@@ -16,15 +16,18 @@
 namespace hushgrad {
 
 struct TopKSpec {
-  double keep = 1;  // in (0, 1]: k = ⌈keep · count⌉, in float64
+  double keep = 1;  // in (0, 1]
   bool errorFeedback = false;
 };
 
+// k = ⌈keep · count⌉, in float64. Throws std::invalid_argument where keep is out of range.
+int64_t sentOf(const TopKSpec& spec, int64_t count);
+
 class TopK {
  public:
-  // `candidates` [size] is the caller's: e between steps with error feedback, 0 before the first. `count` of its
-  // elements take part, those that add() is called for; the others are 0. Throws std::invalid_argument.
-  TopK(const TopKSpec& spec, int64_t count, float* candidates, int64_t size, int workers);
+  // `candidates` [size] is the caller's: e between steps with error feedback, 0 before the first. At least k of its
+  // elements take part, those that add() is called for; the others are 0.
+  TopK(int64_t k, bool errorFeedback, float* candidates, int64_t size, int workers);
 
   int64_t bytes() const { return static_cast<int64_t>(counts.size() * counts[0].size() * sizeof(uint32_t)); }
   void begin();
@@ -34,6 +37,7 @@ class TopK {
   void select();
   // What the optimizer sees of a range; what it does not see stays as e.
   void take(int64_t first, int64_t count, float* gradient);
+  bool sends(int64_t index) const;
 
  private:
   using Counts = std::vector<uint32_t>;
@@ -51,5 +55,9 @@ class TopK {
   uint32_t threshold = 0;
   int64_t cut = 0;
 };
+
+// marks [count]: 1 for the k values of largest magnitude, with lower indices first among equals, 0 for the others. k
+// ≥ 1.
+void markLargest(const float* values, int64_t count, int64_t k, uint8_t* marks);
 
 }  // namespace hushgrad

@@ -227,7 +227,10 @@ void Session::setThresholds(const double* thresholds) {
   std::copy_n(thresholds, impl->spec.clipping.thresholds.size(), impl->spec.clipping.thresholds.begin());
 }
 void Session::setMask(const MaskDraw& draw) {
-  impl->setMask(draw);
+  impl->changeMask([&](SessionMask& mask) { mask.draw(draw); });
+}
+void Session::keepOnly(const uint8_t* kept) {
+  impl->changeMask([&](SessionMask& mask) { mask.keepOnly(kept); });
 }
 
 bool Session::accumulate(const BatchView& batch, const std::atomic<bool>* cancelled) {

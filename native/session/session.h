@@ -126,6 +126,9 @@ class Session {
   // noise. Nothing is dropped before the first call. Throws std::logic_error in a session without sparsification, or in
   // the midst of a logical batch.
   void setMask(const MaskDraw& draw);
+  // The same with coordinates that the caller chose: kept [trainable coordinates, parameters in the model's order], 0:
+  // dropped. Throws std::logic_error under structured sparsification too.
+  void keepOnly(const uint8_t* kept);
 
   // Adds the batch's clipped sum to the accumulators. Between chunks `cancelled` is looked at; when it is set, the
   // accumulators are cleared and false comes back.

@@ -98,7 +98,7 @@ class Session::Impl {
   UpdateResult update(const UpdateSpec& given);
   OptimizerStep optimizerStep(const UpdateSpec& update);
   void takeClippedSums(float* const* values);
-  void setMask(const MaskDraw& draw);
+  void changeMask(const std::function<void(SessionMask&)>& change);
   SlotMask slotMask(size_t parameter) const { return mask ? mask->slot(parameter) : SlotMask{}; }
   void planUpdate();
   void forEachTask(const std::function<void(const UpdateTask&, int worker)>& work);

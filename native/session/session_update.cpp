@@ -45,7 +45,10 @@ void Session::Impl::planUpdate() {
     trainable += count;
     noiseFirst += (count + kBlock - 1) / kBlock * kBlock;
   }
-  if (spec.topK) topK = std::make_unique<TopK>(*spec.topK, trainable, candidates, parameterFloats, threads);
+  if (spec.topK) {
+    topK = std::make_unique<TopK>(sentOf(*spec.topK, trainable), spec.topK->errorFeedback, candidates, parameterFloats,
+                                  threads);
+  }
   fingerprints.resize(parameters.size());
   taskSums.assign(static_cast<size_t>(threads), std::vector<const float*>(static_cast<size_t>(lanes)));
   taskStates.assign(static_cast<size_t>(threads), std::vector<float*>(static_cast<size_t>(optimizer->slots())));
@@ -172,10 +175,10 @@ void Session::Impl::takeClippedSums(float* const* values) {
   forgetSums();
 }
 
-void Session::Impl::setMask(const MaskDraw& draw) {
+void Session::Impl::changeMask(const std::function<void(SessionMask&)>& change) {
   if (!mask) throw std::logic_error("setMask: the session was made without sparsification");
   if (accumulated > 0) throw std::logic_error("setMask: in the midst of a logical batch");
-  mask->draw(draw);
+  change(*mask);
   for (auto& program : programs) program->setMasks(*mask);
   if (diagnostics) diagnostics->setMasks(*mask);
 }

@@ -136,6 +136,11 @@ export interface NativeSession {
    * logical batch. Nothing is dropped before the first call.
    */
   setMask(key: Uint8Array, refresh: number, rate: number): Promise<void>;
+  /**
+   * The same with coordinates that were chosen: by trainable coordinate, parameters in the model's order, 0 for dropped.
+   * Of sparsification `elements` alone. Copied before the call returns.
+   */
+  keepOnly(kept: Uint8Array): Promise<void>;
 
   /** C by group, finite and > 0, from the next batch on. */
   setThresholds(thresholds: Float64Array): void;
@@ -350,6 +355,8 @@ export interface NativeBinding {
    * starts at zero, as in Node's `createCipheriv`, which makes a new buffer each time.
    */
   keystream(key: Uint8Array, block: number, words: Uint32Array): void;
+  /** 1 for the `count` ≥ 1 values of largest magnitude, lower indices first among equals, 0 for the others. */
+  largest(values: Float32Array, count: number): Uint8Array;
   readonly Session: new (spec: NativeSessionSpec) => NativeSession;
   /** Registered native layers, losses, optimizers, clip functions; CPU features and library versions, for `doctor`. */
   info(): {

@@ -55,7 +55,7 @@ TEST(TopK, SendsWhatNumpySends) {
     for (int workers : {1, 3}) {
       const auto count = static_cast<int64_t>(gradients[0].size());
       std::vector<float> candidates(static_cast<size_t>(count + 11));  // padding takes no part
-      TopK topK({one.keep, one.errorFeedback}, count, candidates.data(), count + 11, workers);
+      TopK topK(sentOf({one.keep, false}, count), one.errorFeedback, candidates.data(), count + 11, workers);
       for (size_t s = 0; s < gradients.size(); ++s)
         ASSERT_EQ(send(topK, gradients[s], workers), one.sent[s]) << one.keep << ", step " << s;
       if (!one.errorFeedback) continue;
@@ -79,8 +79,7 @@ TEST(TopK, SendsExactlyTheLargestOfAnyFloats) {
     const std::vector<float> want = sorted(values, k);
     for (int workers : {1, 2, 5}) {
       std::vector<float> candidates(values.size());
-      const double keep = (static_cast<double>(k) - 0.5) / static_cast<double>(count);
-      TopK topK({keep, false}, count, candidates.data(), count, workers);
+      TopK topK(k, false, candidates.data(), count, workers);
       ASSERT_EQ(send(topK, values, workers), want) << trial << ": " << k << " of " << count;
     }
   }
@@ -89,7 +88,7 @@ TEST(TopK, SendsExactlyTheLargestOfAnyFloats) {
 TEST(TopK, LosesNothingWithErrorFeedback) {
   const int64_t count = 500;
   std::vector<float> candidates(count);
-  TopK topK({0.05, true}, count, candidates.data(), count, 2);
+  TopK topK(25, true, candidates.data(), count, 2);
   std::vector<double> given(count), sent(count);
   for (uint32_t step = 0; step < 40; ++step) {
     const std::vector<float> gradient = normalFloats(count, step);
@@ -104,9 +103,24 @@ TEST(TopK, LosesNothingWithErrorFeedback) {
 }
 
 TEST(TopK, RefusesSharesThatKeepNothing) {
-  float candidate = 0;
   for (double keep : {0.0, -0.1, 1.1, static_cast<double>(NAN)})
-    EXPECT_THROW(TopK({keep, false}, 1, &candidate, 1, 1), std::invalid_argument) << keep;
+    EXPECT_THROW(sentOf({keep, false}, 10), std::invalid_argument) << keep;
+  EXPECT_EQ(sentOf({1e-9, false}, 10), 1);
+  EXPECT_EQ(sentOf({0.31, false}, 10), 4);
+  EXPECT_EQ(sentOf({1, false}, 10), 10);
+}
+
+// Zeros too are marked, where there is nothing larger.
+TEST(TopK, MarksExactlyTheLargest) {
+  const std::vector<float> values{0, -3, 0, 2, 3, 0, -0.0f};
+  const std::vector<std::vector<uint8_t>> want{{0, 1, 0, 0, 0, 0, 0}, {0, 1, 0, 0, 1, 0, 0}, {0, 1, 0, 1, 1, 0, 0},
+                                               {1, 1, 0, 1, 1, 0, 0}, {1, 1, 1, 1, 1, 0, 0}, {1, 1, 1, 1, 1, 1, 0},
+                                               {1, 1, 1, 1, 1, 1, 1}};
+  for (size_t k = 1; k <= values.size(); ++k) {
+    std::vector<uint8_t> marks(values.size(), 7);
+    markLargest(values.data(), 7, static_cast<int64_t>(k), marks.data());
+    EXPECT_EQ(marks, want[k - 1]) << k;
+  }
 }
 
 // The two passes are the one pass but for what lies between them: with everything kept, the same bits.
@@ -121,7 +135,7 @@ TEST(TopK, WithEverythingKeptIsThePlainUpdate) {
   std::vector<std::vector<float>> states(4, std::vector<float>(sum.size()));
   float* first[] = {states[0].data(), states[1].data()};
   float* second[] = {states[2].data(), states[3].data()};
-  TopK topK({1, false}, count, candidates.data(), count, 1);
+  TopK topK(count, false, candidates.data(), count, 1);
   for (int64_t s = 1; s <= 2; ++s) {
     PrivatizeRange range{1, lanes, count, &noise, 2, static_cast<uint64_t>(s), 0, 8, plain.data(), first, 0};
     privatizeAndUpdate(range, *optimizer, {0.1, s});
