@@ -69,6 +69,7 @@ export { ConfigError } from "./training/config-errors.js";
 export { loadData, type TrainingData } from "./training/data-config.js";
 export { type EvaluationResult, evaluateDataset } from "./training/evaluate.js";
 export type { EpochEvent, StepEvent, StopReason, TrainerEvents, TrainingResult } from "./training/events.js";
+export type { GivenMask } from "./training/given-mask.js";
 export type { OptimizerState } from "./training/optimizer-state.js";
 export {
   type CallOptions,

@@ -46,7 +46,17 @@ async function train(file: string, options: TrainOptions, command: Command): Pro
   const name = config.name ?? basename(file).replace(/\.json$/, "");
   const out = options.out ?? freshRunPath("runs", name);
   const { train, test } = loadData(config.data, dirname(file));
-  const trainer = new Trainer({ config, train, test, out, resume: options.resume, title: name });
+  const shown = config.sparsification?.source?.public;
+  const { train: publicExamples } = shown ? loadData(shown, dirname(file)) : {};
+  const trainer = new Trainer({
+    config,
+    train,
+    test,
+    public: publicExamples,
+    out,
+    resume: options.resume,
+    title: name,
+  });
   const interrupt = interruptSignal();
   const progress = showProgress(trainer);
   try {

@@ -127,6 +127,23 @@ const compression = configObject({
 });
 
 const belowOne = "a number, at least 0 and below 1";
+/** By what coordinates are chosen, instead of at random: gradients of public examples, or of the training data itself. */
+const source = configObject({
+  /** Data whose training part is public. */
+  public: data.optional(),
+  /** The training data's own gradients: not private. */
+  training: z.literal(true, allowed("true")).optional(),
+  /** The first ones, instead of all. */
+  examples: whole(1).optional(),
+}).superRefine((value, context) => {
+  if ((value.public === undefined) !== (value.training === undefined)) return;
+  context.addIssue({
+    code: "custom",
+    path: ["public"],
+    message: allowed("data whose training part is public, by which coordinates are chosen, or training: true"),
+  });
+});
+
 const sparsification = configObject({
   rate: z.number(allowed(belowOne)).min(0, allowed(belowOne)).lt(1, allowed(belowOne)),
   refreshesPerEpoch: whole(1).default(1),
@@ -134,6 +151,10 @@ const sparsification = configObject({
   cooling: choice(["gradual", "constant"]).default("gradual"),
   /** Whole slices instead of single coordinates. */
   structured: choice(sparsificationStructures).optional(),
+  source: source.optional(),
+}).refine(({ source, structured }) => source === undefined || structured === undefined, {
+  path: ["structured"],
+  error: allowed("single coordinates alone beside source"),
 });
 
 const strategies = ["auto", "none", "naive", "materialize", "fused", "reweight", "ghost"] as const;
@@ -269,6 +290,8 @@ type Checked = {
   readonly strategy: string;
   readonly optimizer: { readonly type: string };
   readonly compression?: unknown;
+  readonly seed?: number | undefined;
+  readonly sparsification?: { readonly source?: { readonly training?: true | undefined } | undefined } | undefined;
   readonly privacy?: { readonly datasetSize?: number | undefined } | undefined;
 };
 
@@ -290,6 +313,13 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
   }
   if (config.strategy === "none" && config.clipping.adaptive !== undefined) {
     refuse("clipping", "adaptive thresholds only with privacy and a strategy that clips");
+  }
+  if (config.sparsification?.source?.training && config.strategy !== "none" && config.seed === undefined) {
+    refuse(
+      "sparsification",
+      "source.training only in runs that are not private (strategy none, or a seed): coordinates chosen by gradients " +
+        "of the training data tell about it, and epsilon does not cover that; source.public chooses by public data",
+    );
   }
   const conflict = config.compression === undefined ? undefined : compressionConflict(config.optimizer.type);
   if (conflict !== undefined) refuse("compression", conflict);

@@ -36,11 +36,12 @@ import {
   slices,
 } from "./batch.js";
 import { ClippingState, type StepThresholds } from "./clipping-state.js";
+import { byParameter, checkGivenMask, type GivenMask } from "./given-mask.js";
 import { type OptimizerState, readOptimizerState, writeOptimizerState } from "./optimizer-state.js";
 import { type CheckedOptions, checkNoise, checkOptions, type SessionOptions } from "./session-options.js";
 import { planSession, type SessionPlan } from "./session-plan.js";
 import { SessionMask, type SparsificationRefresh, type SparsificationState } from "./sparsification.js";
-import { checkNames, checkTensor, type Tensor, type Tensors } from "./tensors.js";
+import { checkNames, checkTensor, joined, type Tensor, type Tensors } from "./tensors.js";
 import { checkMoved } from "./unmoved.js";
 
 /** Statistics of one logical batch: diagnostics, outside the guarantee. */
@@ -225,6 +226,27 @@ export class Session {
     this.mask.set({ ...this.mask.state, ...next });
   }
 
+  /** The mask that `setMask()` was given; undefined while coordinates are random. */
+  get givenMask(): Required<GivenMask> | undefined {
+    return this.mask?.given;
+  }
+
+  /**
+   * Keeps chosen coordinates from the next step on, in place of random ones, until `setSparsification()` draws again.
+   * Needs the option sparsification, without `structured`. With `from: "private"`: only where the session has strategy
+   * `none` or a seed, for such a mask leaks.
+   * @throws Error while a call is under way, or without the option; TypeError or RangeError naming what is wrong.
+   */
+  setMask(mask: GivenMask): void {
+    this.requireIdle("setMask()");
+    const { sparsification, strategy } = this.options.spec;
+    if (!this.mask || sparsification !== "elements") {
+      throw new Error("setMask(): the session was made without the option sparsification, or with structured");
+    }
+    const kept = checkGivenMask(mask, this.parameterSpecs, strategy !== "none" && !this.seeded);
+    this.mask.choose({ ...mask, kept: byParameter(kept, this.parameterSpecs) }, kept);
+  }
+
   /**
    * One training step on one logical batch, empty or not: clipped sum, noise, optimizer.
    * @throws Error after the first step if a trainable parameter did not move, naming it.
@@ -406,15 +428,4 @@ export class Session {
     });
     return Object.fromEntries(entries);
   }
-}
-
-function joined<T extends Float32Array | Float64Array>(parts: readonly T[], type: new (length: number) => T): T {
-  if (parts.length === 1) return parts[0] as T;
-  const whole = new type(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

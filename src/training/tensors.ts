@@ -47,3 +47,17 @@ export function checkNames(argument: string, given: Readonly<Tensors>, specs: re
   ];
   throw new RangeError(`${argument}: ${parts.filter(Boolean).join("; ")}`);
 }
+
+type Numbers = Float32Array | Float64Array | Uint8Array;
+
+/** All parts in one array; a single part is handed back as it is. */
+export function joined<T extends Numbers>(parts: readonly T[], type: new (length: number) => T): T {
+  if (parts.length === 1) return parts[0] as T;
+  const whole = new type(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import type { Dataset } from "../../src/data/dataset.js";
 import { ByteDataset } from "../../src/data/memory.js";
 import { parseConfig, type TrainingConfig } from "../../src/training/config.js";
 import type { TrainingResult } from "../../src/training/events.js";
@@ -42,14 +43,23 @@ export function tinyConfig(changes: Record<string, unknown> = {}): TrainingConfi
   });
 }
 
-/** Trains on that problem, into `out`; `stopAfter`: interrupted after that step. */
+interface TinyRun {
+  /** Interrupted after this step. */
+  readonly stopAfter?: number;
+  readonly resume?: boolean;
+  /** Public examples. */
+  readonly shown?: Dataset;
+}
+
+/** Trains on that problem, into `out`. */
 export async function runTiny(
   config: TrainingConfig,
   out: string,
-  { stopAfter, resume = false }: { readonly stopAfter?: number; readonly resume?: boolean } = {},
+  { stopAfter, resume = false, shown }: TinyRun = {},
 ): Promise<TrainingResult> {
   const controller = new AbortController();
-  const trainer = new Trainer({ config, train: tinyData(config.privacy?.datasetSize ?? 200), out, resume });
+  const train = tinyData(config.privacy?.datasetSize ?? 200);
+  const trainer = new Trainer({ config, train, public: shown, out, resume });
   trainer.on("step", ({ step }) => step === stopAfter && controller.abort());
   return await trainer.run(controller.signal);
 }
