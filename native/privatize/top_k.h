@@ -44,7 +44,7 @@ class TopK {
 
   void sumUp();
   int64_t bucketOf(int64_t& rank) const;
-  void countLower(uint32_t upper);
+  void countLower(int32_t upper);
   void findCut(int64_t ties);
 
   const bool errorFeedback;
@@ -52,7 +52,7 @@ class TopK {
   float* const candidates;
   std::vector<Counts> counts;  // by worker; the first holds their sum
   // Kept are magnitudes above the threshold's, and those that equal it below index `cut`.
-  uint32_t threshold = 0;
+  int32_t threshold = 0;
   int64_t cut = 0;
 };
 

@@ -70,7 +70,7 @@ TEST(TopK, SendsWhatNumpySends) {
 TEST(TopK, SendsExactlyTheLargestOfAnyFloats) {
   std::mt19937 random(4);
   for (int trial = 0; trial < 60; ++trial) {
-    const int64_t count = 1 + static_cast<int64_t>(random() % 3000);
+    const int64_t count = 1 + static_cast<int64_t>(random() % (trial % 6 == 1 ? 20000 : 3000));
     const int64_t k = 1 + static_cast<int64_t>(random() % static_cast<uint32_t>(count));
     const double scale = std::pow(10.0, static_cast<int>(random() % 70) - 40);
     std::vector<float> values = normalFloats(count, static_cast<uint32_t>(trial), scale);
