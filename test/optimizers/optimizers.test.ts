@@ -68,7 +68,10 @@ describe("optimizers", () => {
     [() => adam({ learningRate: 0.1, betas: [0.9, 1] }), /adam\.betas\.1.*got 1/],
     [() => adamw({ learningRate: 0.1, epsilon: -1 }), /adamw\.epsilon.*got -1/],
     [() => rmsprop({ learningRate: 0.1, alpha: 1 }), /rmsprop\.alpha.*got 1/],
-    [() => optimizerFromJSON({ type: "adadelta", learningRate: 1 }), /"adadelta".*sgd, adam, adamw, rmsprop, adagrad, dpAdamBC/],
+    [
+      () => optimizerFromJSON({ type: "adadelta", learningRate: 1 }),
+      /"adadelta".*sgd, adam, adamw, rmsprop, adagrad, dpAdamBC/,
+    ],
     [() => adagrad({ learningRate: 0.1, initialAccumulator: -1 }), /adagrad\.initialAccumulator.*got -1/],
     [() => dpAdamBC({ learningRate: 0.1, floor: 0 }), /dpAdamBC\.floor.*finite number > 0.*got 0/],
     [() => optimizerFromJSON({ type: "sgd" }), /optimizer\.learningRate/],
