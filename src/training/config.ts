@@ -291,9 +291,15 @@ type Checked = {
   readonly optimizer: { readonly type: string };
   readonly compression?: unknown;
   readonly seed?: number | undefined;
-  readonly sparsification?: { readonly source?: { readonly training?: true | undefined } | undefined } | undefined;
+  readonly data: z.output<typeof data>;
+  readonly sparsification?: { readonly source?: z.output<typeof source> | undefined } | undefined;
   readonly privacy?: { readonly datasetSize?: number | undefined } | undefined;
 };
+
+/** Tells whether two `data` name the same training examples. */
+function trainingFiles(from: z.output<typeof data>): string {
+  return JSON.stringify(from.format === "idx" ? from.train : (from.folder ?? "mnist"));
+}
 
 /** What single keys cannot see: exactly one of two, and no privacy without noise or noise without privacy. */
 function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
@@ -314,7 +320,12 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
   if (config.strategy === "none" && config.clipping.adaptive !== undefined) {
     refuse("clipping", "adaptive thresholds only with privacy and a strategy that clips");
   }
-  if (config.sparsification?.source?.training && config.strategy !== "none" && config.seed === undefined) {
+  const chosenBy = config.sparsification?.source;
+  const isPrivate = config.strategy !== "none" && config.seed === undefined;
+  if (isPrivate && chosenBy?.public && trainingFiles(chosenBy.public) === trainingFiles(config.data)) {
+    refuse("sparsification", "source.public other than data: the same examples cannot be private and public");
+  }
+  if (isPrivate && chosenBy?.training) {
     refuse(
       "sparsification",
       "source.training only in runs that are not private (strategy none, or a seed): coordinates chosen by gradients " +

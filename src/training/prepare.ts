@@ -151,6 +151,8 @@ function checkData({ config, train, test, public: shown }: TrainerOptions, model
     throw new ConfigError("sparsification.source.public: no public examples were given; allowed: at least one");
   }
   const wanted = lossFromJSON(config.loss).targetKind;
+  if (shown === train)
+    throw new ConfigError("public: got the training data; allowed: other examples, which are public");
   for (const [name, dataset] of [
     ["training data", train],
     ["test data", test],

@@ -10,6 +10,7 @@ import { InformedMask } from "../../src/training/informed-mask.js";
 import { readMetrics } from "../../src/training/metrics.js";
 import { makeSession as configuredSession } from "../../src/training/prepare.js";
 import type { Session } from "../../src/training/session.js";
+import { Trainer } from "../../src/training/trainer.js";
 import { planTraining } from "../../src/training/training-plan.js";
 import { type Changes, flat, makeBatch, makeSession } from "./sessions.js";
 import { runTiny, temporaryFolder, tinyConfig, tinyData } from "./tiny.js";
@@ -207,6 +208,17 @@ describe("a run", () => {
     ]);
     const bare = config({ sparsification, seed: undefined, strategy: "none", privacy: undefined });
     expect((await runTiny(bare, files())).stopped).toBe("finished");
+  });
+
+  it("refuses training data that is called public", async () => {
+    const data = { format: "idx", train: { images: "images", labels: "labels" } };
+    const sparsification = { rate: 0.5, source: { public: data } };
+    expect(() => config({ sparsification, seed: undefined })).toThrow(
+      /sparsification: .*source\.public other than data: the same examples cannot be private and public/,
+    );
+    const train = tinyData(200);
+    const trainer = new Trainer({ config: config(), train, public: train });
+    await expect(trainer.run()).rejects.toThrow("public: got the training data");
   });
 
   it("refuses to start without the public examples", async () => {
