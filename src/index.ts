@@ -62,6 +62,7 @@ export { type ClippingConfig, clippingStyles, type GroupConfig, sensitivity } fr
 export { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "./privacy/statement.js";
 // ---- Training
 export type { Batch, BatchSource, EvaluationBatch, EvaluationSource } from "./training/batch.js";
+export type { CompressionOptions } from "./training/compression.js";
 export {
   parseConfig,
   readConfig,
@@ -73,17 +74,17 @@ export { loadData } from "./training/data-config.js";
 export type { DataConfig, TrainingData } from "./training/data-formats.js";
 export { type EvaluationResult, evaluateDataset } from "./training/evaluate.js";
 export type { EpochEvent, StepEvent, StopReason, TrainerEvents, TrainingResult } from "./training/events.js";
+export type { GivenMask } from "./training/given-mask.js";
 export type { OptimizerState } from "./training/optimizer-state.js";
-export {
-  type CallOptions,
-  type ClippedSum,
-  createSession,
-  type Evaluation,
-  type PerExampleGradients,
-  type Session,
-  type StepOptions,
-  type StepStatistics,
-} from "./training/session.js";
+export { createSession, type Session } from "./training/session.js";
+export type {
+  CallOptions,
+  ClippedSum,
+  Evaluation,
+  PerExampleGradients,
+  StepOptions,
+  StepStatistics,
+} from "./training/session-calls.js";
 export { type PrivacyOptions, type SessionOptions, strategyNames } from "./training/session-options.js";
 export type { SessionPlan } from "./training/session-plan.js";
 export type {

@@ -54,8 +54,18 @@ async function train(file: string, options: TrainOptions, command: Command): Pro
   const name = config.name ?? basename(file).replace(/\.json$/, "");
   const out = options.out ?? freshRunPath("runs", name);
   const { train, test, skipped = [] } = await loadData(config.data, dirname(file));
-  for (const reason of skipped) process.stderr.write(`left out: ${reason}\n`);
-  const trainer = new Trainer({ config, train, test, out, resume: options.resume, title: name });
+  const source = config.sparsification?.source?.public;
+  const shown = source && (await loadData(source, dirname(file)));
+  for (const reason of [...skipped, ...(shown?.skipped ?? [])]) process.stderr.write(`left out: ${reason}\n`);
+  const trainer = new Trainer({
+    config,
+    train,
+    test,
+    public: shown?.train,
+    out,
+    resume: options.resume,
+    title: name,
+  });
   const interrupt = interruptSignal();
   const progress = showProgress(trainer);
   try {

@@ -33,8 +33,11 @@ export interface PrivacyFacts {
   readonly schedules?: { readonly threshold: unknown; readonly noise: unknown } | undefined;
   /** σ of the planned steps, each once: what adaptive clipping divides between counts and gradients. */
   readonly noiseMultipliers?: readonly number[] | undefined;
-  /** Random sparsification, where there is any. */
+  /** Sparsification, where there is any, and by what data coordinates were chosen if not at random. */
+  readonly maskFrom?: "public" | "private" | undefined;
   readonly sparsification?: Readonly<Record<string, unknown>> | undefined;
+  /** Of the noisy gradient, where there is any. */
+  readonly compression?: Readonly<Record<string, unknown>> | undefined;
   readonly strategy: string;
   /** A seeded run is reproducible by everyone who knows the seed. */
   readonly seeded: boolean;
@@ -96,6 +99,7 @@ export interface PrivacyStatement {
   };
   readonly schedules: { readonly threshold: unknown; readonly noise: unknown };
   readonly sparsification?: Readonly<Record<string, unknown>> & { readonly mask: string };
+  readonly compression?: Readonly<Record<string, unknown>> & { readonly choice: string };
   readonly strategy: string;
   readonly seeded: boolean;
   readonly publicData: readonly string[];
@@ -136,6 +140,15 @@ const publicMask =
   "public: drawn from a key of its own, independent of the data, the noise and the sampling, and stored in the " +
   "checkpoint; the same for all examples of a step, dropped from gradients before their norms and from the noise, so " +
   "that sensitivity and accounting are unchanged";
+
+const publiclyChosenMask =
+  "public: chosen by gradients of public examples at models that earlier steps released, and stored in the checkpoint; " +
+  "the same for all examples of a step, dropped from gradients before their norms and from the noise, so that " +
+  "sensitivity and accounting are unchanged";
+
+const postProcessing =
+  "post-processing: coordinates are chosen from the noisy gradients alone, which the mechanism has released, so that " +
+  "accounting is unchanged";
 
 const inside = ["the model after each step, all steps together"];
 
@@ -184,7 +197,8 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     sampling: { ...facts.sampling, assumedByAccountant: "poisson", randomBits: 64 },
     clipping: describeClipping(facts),
     schedules: facts.schedules ?? { threshold: null, noise: null },
-    ...(facts.sparsification ? { sparsification: { ...facts.sparsification, mask: publicMask } } : {}),
+    ...(facts.sparsification ? { sparsification: { ...facts.sparsification, mask: maskText(facts) } } : {}),
+    ...(facts.compression ? { compression: { ...facts.compression, choice: postProcessing } } : {}),
     strategy: facts.strategy,
     seeded: facts.seeded,
     publicData: facts.publicData ?? [],
@@ -193,8 +207,14 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
   };
 }
 
+function maskText({ maskFrom }: PrivacyFacts): string {
+  if (maskFrom === "private") return "chosen by gradients of the training data: not private";
+  return maskFrom === "public" ? publiclyChosenMask : publicMask;
+}
+
 function reasonsAgainst(facts: PrivacyFacts, epsilon: number): string[] {
   const reasons: string[] = [];
+  if (facts.maskFrom === "private") reasons.push("coordinates chosen by gradients of the training data: not private");
   if (facts.seeded) reasons.push("seeded: not private");
   if (facts.strategy === "none") reasons.push("strategy none: not private");
   if (facts.sampling.sampler === "own") reasons.push("batches not drawn by the Poisson sampler: not private");

@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { z } from "zod";
 import { DataError } from "../data/dataset.js";
 import { readSafetensors, type Tensor as StoredTensor, writeSafetensors } from "../data/safetensors.js";
+import type { GivenMask } from "./given-mask.js";
 import type { OptimizerState } from "./optimizer-state.js";
 import type { Session } from "./session.js";
 import type { SparsificationState } from "./sparsification.js";
@@ -23,17 +24,21 @@ export interface RunState {
 /** What can be told about a checkpoint to whoever opens it elsewhere. */
 export type CheckpointNotes = Readonly<Record<string, string>>;
 
+const jsonOf = <T extends z.ZodType>(content: T) =>
+  z
+    .string()
+    .transform((text) => JSON.parse(text) as unknown)
+    .pipe(content);
+
 const metadataSchema = z.object({
   format: z.literal("hushgrad-state-1"),
   step: z.coerce.number().int().min(0),
   seconds: z.coerce.number().min(0),
   slots: z.coerce.number().int().min(0),
+  /** The optimizer's numbers that all coordinates share. */
+  shared: jsonOf(z.array(z.number().min(0))).optional(),
   /** C by group, of adaptive clipping. */
-  thresholds: z
-    .string()
-    .transform((text) => JSON.parse(text) as unknown)
-    .pipe(z.array(z.number().positive()))
-    .optional(),
+  thresholds: jsonOf(z.array(z.number().positive())).optional(),
   /** Of sparsification: public. */
   maskKey: z
     .string()
@@ -41,6 +46,8 @@ const metadataSchema = z.object({
     .optional(),
   maskRefresh: z.coerce.number().int().min(0).optional(),
   maskRate: z.coerce.number().min(0).lt(1).optional(),
+  /** Of a mask that was not drawn: what it was chosen by. */
+  maskFrom: z.enum(["public", "private"]).optional(),
 });
 
 /** Writes both files, each whole or not at all. `notes` become the model file's metadata. */
@@ -52,7 +59,8 @@ export function saveCheckpoint(
 ): void {
   const parameters = session.parameters();
   const optimizer = session.optimizerState();
-  const tensors = new Map(stored(parameters, "model."));
+  const mask = session.givenMask;
+  const tensors = new Map([...stored(parameters, "model."), ...storedMask(mask)]);
   optimizer.slots.forEach((slot, i) => {
     for (const [name, tensor] of stored(slot, `optimizer.${i}.`)) tensors.set(name, tensor);
   });
@@ -62,8 +70,10 @@ export function saveCheckpoint(
     step: String(state.step),
     seconds: String(state.seconds),
     slots: String(optimizer.slots.length),
+    shared: JSON.stringify(optimizer.shared ?? []),
     thresholds: JSON.stringify(session.thresholds()),
     ...maskMetadata(session.sparsification),
+    ...(mask ? { maskFrom: mask.from } : {}),
   });
 }
 
@@ -71,6 +81,10 @@ function maskMetadata(state: SparsificationState | undefined): Record<string, st
   if (!state) return {};
   const { key, refresh, rate } = state;
   return { maskKey: Buffer.from(key).toString("hex"), maskRefresh: String(refresh), maskRate: String(rate) };
+}
+
+function storedMask(mask: GivenMask | undefined): [string, StoredTensor][] {
+  return Object.entries(mask?.kept ?? {}).map(([name, values]) => [`mask.${name}`, { shape: [values.length], values }]);
 }
 
 export interface CheckpointPaths {
@@ -86,22 +100,38 @@ export function readRunState(path: string): RunState | undefined {
 /** Puts a state file's tensors into the session. Throws an error naming what is damaged or of another model. */
 export function restoreCheckpoint(path: string, session: Session): RunState {
   const { tensors, metadata } = readSafetensors(path);
-  const { step, seconds, slots, thresholds, maskKey, maskRefresh, maskRate } = parseMetadata(path, metadata);
+  const parsed = parseMetadata(path, metadata);
+  const { step, seconds, slots, shared = [], thresholds } = parsed;
   session.loadParameters(withPrefix(path, tensors, "model."));
   const state: OptimizerState = {
     step,
     slots: Array.from({ length: slots }, (_, i) => withPrefix(path, tensors, `optimizer.${i}.`)),
+    shared,
   };
   session.loadOptimizerState(state);
   if (thresholds) session.loadThresholds(thresholds);
-  if (maskKey !== undefined && maskRefresh !== undefined && maskRate !== undefined) {
-    session.setSparsification({
-      key: new Uint8Array(Buffer.from(maskKey, "hex")),
-      refresh: maskRefresh,
-      rate: maskRate,
-    });
-  }
+  restoreMask(session, parsed, () => maskOf(path, tensors));
   return { step, seconds };
+}
+
+function restoreMask(
+  session: Session,
+  { maskKey, maskRefresh, maskRate, maskFrom }: z.output<typeof metadataSchema>,
+  given: () => GivenMask["kept"],
+): void {
+  if (maskKey === undefined || maskRefresh === undefined || maskRate === undefined) return;
+  const key = new Uint8Array(Buffer.from(maskKey, "hex"));
+  session.setSparsification({ key, refresh: maskRefresh, rate: maskRate });
+  if (maskFrom !== undefined) session.setMask({ kept: given(), from: maskFrom, refresh: maskRefresh });
+}
+
+function maskOf(path: string, tensors: ReadonlyMap<string, StoredTensor>): GivenMask["kept"] {
+  const entries = [...tensors].flatMap(([name, { values }]) => {
+    if (!name.startsWith("mask.")) return [];
+    if (!(values instanceof Uint8Array)) throw new DataError(`${path}: tensor '${name}' is not uint8`);
+    return [[name.slice("mask.".length), values] as const];
+  });
+  return Object.fromEntries(entries);
 }
 
 function parseMetadata(path: string, metadata: Readonly<Record<string, string>>): z.output<typeof metadataSchema> {

@@ -14,6 +14,7 @@
  * }
  */
 import { readFileSync } from "node:fs";
+import { join, normalize } from "node:path";
 import { z } from "zod";
 import type { Model } from "../graph/model.js";
 import { modelFromJSON, modelSchema } from "../layers/model-json.js";
@@ -25,9 +26,10 @@ import { ranges } from "../privacy/check.js";
 import { clipFunctions, clipParameterNames } from "../privacy/clip-functions.js";
 import { type ClippingConfig, clippingConflict, clippingStyles } from "../privacy/sensitivity.js";
 import { clippingGroups } from "./clipping-groups.js";
+import { compressionConflict } from "./compression.js";
 import { ConfigError, configObject, nearest, parseConfigValue } from "./config-errors.js";
 import { allowed, choice, flag, positive, text, whole } from "./config-values.js";
-import { dataSchema } from "./data-formats.js";
+import { type DataConfig, dataSchema } from "./data-formats.js";
 import { whyUnreadable } from "./files.js";
 import { optionRanges } from "./session-options.js";
 import { sparsificationStructures } from "./sparsification.js";
@@ -90,7 +92,32 @@ const clipping = configObject({
   ...clipParameterShape,
 }).superRefine(checkClippingTogether);
 
+const unitInterval = "a number above 0, at most 1";
+const compression = configObject({
+  type: choice(["topK"]),
+  /** The share of coordinates that the optimizer sees. */
+  keep: z.number(allowed(unitInterval)).gt(0, allowed(unitInterval)).max(1, allowed(unitInterval)),
+  errorFeedback: flag.default(false),
+});
+
 const belowOne = "a number, at least 0 and below 1";
+/** By what coordinates are chosen, instead of at random: gradients of public examples, or of the training data itself. */
+const source = configObject({
+  /** Data whose training part is public. */
+  public: dataSchema.optional(),
+  /** The training data's own gradients: not private. */
+  training: z.literal(true, allowed("true")).optional(),
+  /** The first ones, instead of all. */
+  examples: whole(1).optional(),
+}).superRefine((value, context) => {
+  if ((value.public === undefined) !== (value.training === undefined)) return;
+  context.addIssue({
+    code: "custom",
+    path: ["public"],
+    message: allowed("data whose training part is public, by which coordinates are chosen, or training: true"),
+  });
+});
+
 const sparsification = configObject({
   rate: z.number(allowed(belowOne)).min(0, allowed(belowOne)).lt(1, allowed(belowOne)),
   refreshesPerEpoch: whole(1).default(1),
@@ -98,9 +125,12 @@ const sparsification = configObject({
   cooling: choice(["gradual", "constant"]).default("gradual"),
   /** Whole slices instead of single coordinates. */
   structured: choice(sparsificationStructures).optional(),
+  source: source.optional(),
+}).refine(({ source, structured }) => source === undefined || structured === undefined, {
+  path: ["structured"],
+  error: allowed("single coordinates alone beside source"),
 });
 
-const unitInterval = "a number above 0, at most 1";
 const strategies = ["auto", "none", "naive", "materialize", "fused", "reweight", "ghost"] as const;
 
 export const configSchema = configObject({
@@ -118,6 +148,8 @@ export const configSchema = configObject({
   clipping: clipping.default({ function: "abadi", style: "flat", threshold: 1 }),
   /** Drops random coordinates from gradients and noise. */
   sparsification: sparsification.optional(),
+  /** The optimizer sees the largest coordinates of the noisy gradient alone. */
+  compression: compression.optional(),
   /** Expected size q·N of a Poisson sample. */
   batchSize: positive().optional(),
   samplingRate: z.number(allowed(unitInterval)).gt(0, allowed(unitInterval)).max(1, allowed(unitInterval)).optional(),
@@ -241,8 +273,20 @@ type Checked = {
   readonly steps?: number | undefined;
   readonly strategy: string;
   readonly data: TrainingConfig["data"];
+  readonly optimizer: { readonly type: string };
+  readonly compression?: unknown;
+  readonly seed?: number | undefined;
+  readonly sparsification?: { readonly source?: z.output<typeof source> | undefined } | undefined;
   readonly privacy?: { readonly datasetSize?: number | undefined } | undefined;
 };
+
+/** Tells whether two `data` name the same training examples. */
+function trainingFiles(from: DataConfig): string {
+  if (from.format === "idx")
+    return JSON.stringify([from.train.images, from.train.labels].map((path) => normalize(path)));
+  const split = from.format === "image-folder" ? from.train : "";
+  return join(from.folder ?? "mnist", split);
+}
 
 /** What single keys cannot see: exactly one of two, and no privacy without noise or noise without privacy. */
 function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
@@ -263,6 +307,20 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
   if (config.strategy === "none" && config.clipping.adaptive !== undefined) {
     refuse("clipping", "adaptive thresholds only with privacy and a strategy that clips");
   }
+  const chosenBy = config.sparsification?.source;
+  const isPrivate = config.strategy !== "none" && config.seed === undefined;
+  if (isPrivate && chosenBy?.public && trainingFiles(chosenBy.public) === trainingFiles(config.data)) {
+    refuse("sparsification", "source.public other than data: the same examples cannot be private and public");
+  }
+  if (isPrivate && chosenBy?.training) {
+    refuse(
+      "sparsification",
+      "source.training only in runs that are not private (strategy none, or a seed): coordinates chosen by gradients " +
+        "of the training data tell about it, and epsilon does not cover that; source.public chooses by public data",
+    );
+  }
+  const conflict = config.compression === undefined ? undefined : compressionConflict(config.optimizer.type);
+  if (conflict !== undefined) refuse("compression", conflict);
   try {
     clippingGroups(buildModel(config).spec, clippingOf(config));
   } catch (error) {

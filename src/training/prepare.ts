@@ -14,6 +14,7 @@ import { clippingGroups } from "./clipping-groups.js";
 import { buildModel, clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
 import { fingerprint } from "./fingerprint.js";
+import { InformedMask } from "./informed-mask.js";
 import { PrivacyMeter } from "./privacy-meter.js";
 import { RunDirectory, runPaths } from "./run-directory.js";
 import { RunFiles } from "./run-files.js";
@@ -37,18 +38,21 @@ export interface PreparedRun {
   thresholdFactor(stepsTaken: number): number;
   /** What is dropped in the step after `stepsTaken` steps; undefined without sparsification. */
   refresh(stepsTaken: number): SparsificationRefresh | undefined;
+  /** Where coordinates are not dropped at random. */
+  readonly informed: InformedMask | undefined;
   /** Where the model stands. */
   readonly start: RunState;
 }
 
 /** A session as the configuration says; with a plan, ready for `step()`. Without one nothing is adapted: no steps come. */
 export function makeSession(config: TrainingConfig, model: Model, plan?: TrainingPlan): Session {
-  const { strategy, chunkSize, threads, deterministic, seed, sparsification } = config;
+  const { strategy, chunkSize, threads, deterministic, seed, sparsification, compression } = config;
   return createSession(model, {
     loss: lossFromJSON(config.loss),
     optimizer: optimizerFromJSON(config.optimizer),
     clipping: plan ? clippingOf(config) : { ...clippingOf(config), adaptive: undefined },
     ...(sparsification ? { sparsification: { rate: sparsification.rate, structured: sparsification.structured } } : {}),
+    ...(compression ? { compression } : {}),
     strategy,
     chunkSize,
     threads,
@@ -70,8 +74,10 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
   checkWeights(options);
   const directory = openDirectory(options, plan);
   let session: Session | undefined;
+  let informed: InformedMask | undefined;
   try {
     session = makeSession(config, model, plan);
+    informed = makeInformedMask(options, model);
     const start = directory && options.resume ? restore(directory, session) : { step: 0, seconds: 0 };
     const meter = new PrivacyMeter(plan, directory?.accountedSteps ?? 0, start.step);
     const groups = clippingGroups(model.spec, clippingOf(config));
@@ -83,6 +89,7 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
       session,
       meter,
       files,
+      informed,
       start,
       ...drawFrom(options, plan, start.step),
       refresh: (stepsTaken) => config.sparsification && refreshAt(config.sparsification, stepsTaken, plan),
@@ -91,9 +98,17 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
     };
   } catch (error) {
     session?.dispose();
+    informed?.dispose();
     directory?.abandon();
     throw error;
   }
+}
+
+function makeInformedMask(options: TrainerOptions, model: Model): InformedMask | undefined {
+  const { config, train } = options;
+  const source = config.sparsification?.source;
+  if (source?.training) return new InformedMask(config, model, train, "private", source.examples);
+  return source && options.public && new InformedMask(config, model, options.public, "public", source.examples);
 }
 
 function factorOf(json: unknown, { steps, stepsPerEpoch }: TrainingPlan): (stepsTaken: number) => number {
@@ -147,11 +162,17 @@ function checkWeights({ config, train }: TrainerOptions): void {
   if (wrong !== undefined) refuse(`a weight of ${wrong}`, `weights from 0 to ${most}`);
 }
 
-function checkData({ config, train, test }: TrainerOptions, model: Model): void {
+function checkData({ config, train, test, public: shown }: TrainerOptions, model: Model): void {
+  if (config.sparsification?.source?.public && !shown?.size) {
+    throw new ConfigError("sparsification.source.public: no public examples were given; allowed: at least one");
+  }
   const wanted = lossFromJSON(config.loss).targetKind;
+  if (shown === train)
+    throw new ConfigError("public: got the training data; allowed: other examples, which are public");
   for (const [name, dataset] of [
     ["training data", train],
     ["test data", test],
+    ["public data", shown],
   ] as const) {
     if (!dataset) continue;
     if (elementCount(dataset.inputShape) !== elementCount(model.inputShape)) {

@@ -1,6 +1,6 @@
 /** The content of privacy.json, from what a run knows of itself. */
 import { makeAccountant } from "../privacy/accountant.js";
-import { type PrivacyStatement, privacyStatement } from "../privacy/statement.js";
+import { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "../privacy/statement.js";
 import type { ClippingGroups } from "./clipping-groups.js";
 import { clippingOf, type TrainingConfig } from "./config.js";
 import { accountedSteps } from "./noise-plan.js";
@@ -53,9 +53,24 @@ export function statementOf(facts: StatementFacts): PrivacyStatement | NoPrivacy
     schedules: { threshold: config.clipping.schedule ?? null, noise: config.privacy.noiseSchedule ?? null },
     noiseMultipliers: [...new Set(plan.mechanisms.map((row) => row.noiseMultiplier))],
     sparsification: config.sparsification,
+    ...publicUse(config),
+    compression: config.compression,
     strategy: config.strategy,
     seeded,
     unit: config.privacy.unit,
     sampling: { sampler: "poisson", datasetSize, datasetSizeIsPublic, expectedBatchSize },
   });
+}
+
+/** What coordinates were chosen by. */
+function publicUse({ sparsification }: TrainingConfig): Pick<PrivacyFacts, "maskFrom" | "publicData"> {
+  const source = sparsification?.source;
+  if (!source) return {};
+  if (source.training) return { maskFrom: "private" };
+  const examples = source.examples === undefined ? "all" : `the first ${source.examples}`;
+  const data = JSON.stringify(source.public);
+  return {
+    maskFrom: "public",
+    publicData: [`${examples} training examples of ${data}: their gradients choose coordinates`],
+  };
 }
