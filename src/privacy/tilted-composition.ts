@@ -43,6 +43,9 @@ const UNIT = 2 ** -53;
 /** A transform's output is off by at most this per halving of its length, of the inputs' absolute sum: twiddles and additions. */
 const PER_LEVEL = 4 * UNIT;
 
+/** Smaller weights than e^(this) are left out: all together they are nothing beside a transform's rounding. */
+const UNSEEN = -100;
+
 /** A power's relative error by step: logarithm, angle, products of rows. */
 const PER_STEP = 8 * UNIT;
 
@@ -132,7 +135,8 @@ function placeTilted(lattice: LossLattice, order: number, data: Float64Array, pa
   const size = data.length / 2;
   for (let k = 0; k < logMass.length; k++) {
     const at = 2 * (k % size) + part;
-    data[at] = (data[at] as number) + Math.exp(order * (offset + k * spacing) + (logMass[k] as number) - moment);
+    const logWeight = order * (offset + k * spacing) + (logMass[k] as number) - moment;
+    if (logWeight > UNSEEN) data[at] = (data[at] as number) + Math.exp(logWeight);
   }
   return moment;
 }
