@@ -25,7 +25,7 @@ export interface EpsilonInterval {
 }
 
 /** How far apart the bounds may stay: `absolute`, or `relative` of ε where that is more, or less than 1 of it. */
-export const defaultGap = 5e-4;
+export const defaultGap = 8e-4;
 
 const LONGEST = 2 ** 20;
 const SHORTEST = 2 ** 12;
@@ -77,8 +77,8 @@ function wantedGap(gap: number, { lower, upper }: EpsilonInterval): number {
 
 /** The gap falls with the square of the spacing, or slower while the spacing is coarse. */
 function finer(length: number, tooWide: number): number {
-  const factor = Number.isFinite(tooWide) ? Math.min(64, 1.1 * Math.sqrt(tooWide)) : 16;
-  return length * 2 ** Math.max(1, Math.ceil(Math.log2(factor)));
+  const factor = Number.isFinite(tooWide) ? Math.min(64, Math.sqrt(tooWide)) : 16;
+  return length * 2 ** Math.max(1, Math.ceil(Math.log2(factor) - 0.05));
 }
 
 function longest(rows: readonly MechanismSteps[], plans: Plans, delta: number): number {
