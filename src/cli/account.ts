@@ -1,8 +1,14 @@
 /** `hushgrad account`: ε of Poisson-sampled Gaussian steps, without training anything. */
 import type { Command } from "commander";
-import { type Accountant, accountantNames, type EpsilonReport, makeAccountant } from "../privacy/accountant.js";
+import {
+  type Accountant,
+  accountantNames,
+  defaultAccountant,
+  type EpsilonReport,
+  makeAccountant,
+} from "../privacy/accountant.js";
 import { ranges } from "../privacy/check.js";
-import { roundUp } from "../privacy/rounding.js";
+import { roundDown, roundUp } from "../privacy/rounding.js";
 import { short } from "./format.js";
 import { numberFlag } from "./number-flag.js";
 
@@ -14,6 +20,12 @@ interface AccountOptions {
   readonly accountant: string;
   readonly json?: boolean;
 }
+
+const proofs: Readonly<Record<NonNullable<EpsilonReport["proof"]>, string>> = {
+  pld: "by the privacy loss distribution",
+  rdp: "by Rényi divergence",
+  gaussian: "by the Gaussian mechanism's exact curve",
+};
 
 export function register(program: Command): void {
   program
@@ -27,7 +39,7 @@ export function register(program: Command): void {
     .requiredOption("--noise-multiplier <sigma>", "noise over sensitivity", numberFlag(ranges.noiseMultiplier))
     .requiredOption("--steps <n>", "number of steps", numberFlag(ranges.steps))
     .requiredOption("--delta <delta>", "δ", numberFlag(ranges.delta))
-    .option("--accountant <name>", accountantNames.join(" | "), "rdp")
+    .option("--accountant <name>", accountantNames.join(" | "), defaultAccountant)
     .option("--json", "print JSON: ε is null where there is no guarantee")
     .action((options: AccountOptions) => {
       const { samplingRate, noiseMultiplier, steps, delta } = options;
@@ -38,12 +50,15 @@ export function register(program: Command): void {
     });
 }
 
-function json(options: AccountOptions, accountant: Accountant, { epsilon, order }: EpsilonReport): string {
+function json(options: AccountOptions, accountant: Accountant, report: EpsilonReport): string {
   const { samplingRate, noiseMultiplier, steps, delta } = options;
+  const { epsilon, lower, proof, order } = report;
   const answer = {
     epsilon: Number.isFinite(epsilon) ? epsilon : null,
     accountant: accountant.name,
     upperBound: accountant.upperBound,
+    ...(lower === undefined ? {} : { epsilonLower: lower }),
+    ...(proof === undefined ? {} : { proof }),
     ...(order === undefined ? {} : { order }),
     samplingRate,
     noiseMultiplier,
@@ -53,13 +68,15 @@ function json(options: AccountOptions, accountant: Accountant, { epsilon, order 
   return `${JSON.stringify(answer)}\n`;
 }
 
-function text(options: AccountOptions, accountant: Accountant, { epsilon, order }: EpsilonReport): string {
+function text(options: AccountOptions, accountant: Accountant, report: EpsilonReport): string {
+  const { epsilon, lower, proof, order } = report;
   const { samplingRate, noiseMultiplier, steps, delta } = options;
   const setting = `q = ${short(samplingRate)}, σ = ${short(noiseMultiplier)}, ${steps} steps`;
   if (!Number.isFinite(epsilon)) return `no guarantee: ε is infinite at δ = ${short(delta)} (${setting})\n`;
   const kind = accountant.upperBound
-    ? `${accountant.name}, an upper bound`
+    ? `${accountant.name}, an upper bound${proof === undefined ? "" : ` ${proofs[proof]}`}`
     : `${accountant.name}: an approximation, may under-report`;
   const best = order === undefined ? "" : `, order ${order}`;
-  return `ε = ${roundUp(epsilon, 6)} at δ = ${short(delta)} (${kind}${best}; ${setting})\n`;
+  const exact = lower === undefined ? "" : `, none below ${roundDown(lower, 6)} holds`;
+  return `ε = ${roundUp(epsilon, 6)} at δ = ${short(delta)} (${kind}${best}${exact}; ${setting})\n`;
 }

@@ -1,6 +1,6 @@
 /** `hushgrad calibrate`: the noise multiplier that a privacy target needs. */
 import type { Command } from "commander";
-import { accountantNames, makeAccountant } from "../privacy/accountant.js";
+import { accountantNames, defaultAccountant, makeAccountant } from "../privacy/accountant.js";
 import { calibrateNoise } from "../privacy/calibrate.js";
 import { ranges } from "../privacy/check.js";
 import { roundUp } from "../privacy/rounding.js";
@@ -28,11 +28,11 @@ export function register(program: Command): void {
     .requiredOption("--steps <n>", "number of steps", numberFlag({ ...ranges.steps, min: 1 }))
     .requiredOption("--epsilon <epsilon>", "target ε", numberFlag(ranges.epsilon))
     .requiredOption("--delta <delta>", "δ", numberFlag(ranges.delta))
-    .option("--accountant <name>", accountantNames.join(" | "), "rdp")
+    .option("--accountant <name>", accountantNames.join(" | "), defaultAccountant)
     .option("--json", "print JSON")
     .action((options: CalibrateOptions) => {
       const { samplingRate, steps, delta, accountant } = options;
-      const noiseMultiplier = calibrateNoise(options, () => makeAccountant(accountant));
+      const noiseMultiplier = calibrateNoise(options, accountant);
       const epsilon = makeAccountant(accountant).epsilonAfter({ samplingRate, noiseMultiplier }, steps, delta);
       const answer = {
         noiseMultiplier,

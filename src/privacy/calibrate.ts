@@ -2,10 +2,11 @@
  * How much noise a privacy target needs.
  *
  * @example
- * calibrateNoise({ samplingRate: 256 / 60_000, steps: 3516, epsilon: 2, delta: 1e-5 }); // 0.79…
+ * calibrateNoise({ samplingRate: 256 / 60_000, steps: 3516, epsilon: 2, delta: 1e-5 }); // 0.74…
  */
-import { type Accountant, makeAccountant } from "./accountant.js";
+import { defaultAccountant, makeAccountant, makeQuickAccountant } from "./accountant.js";
 import { checkNumber, type NumberRange, ranges } from "./check.js";
+import type { MechanismSteps } from "./mechanism.js";
 import { roundUp } from "./rounding.js";
 
 export interface CalibrationTarget {
@@ -34,52 +35,66 @@ const LARGEST_NOISE = 2 ** 20;
 const SMALLEST_NOISE = 2 ** -10;
 const DIGITS = 6;
 
-/**
- * The smallest noise multiplier, rounded up to six significant digits, for which `accountant` proves ε at δ.
- * Throws a RangeError on values out of range and where no noise up to 2²⁰ is enough, saying which ε is within reach.
- */
-export function calibrateNoise(
-  target: CalibrationTarget,
-  makeNew: () => Accountant = () => makeAccountant("rdp"),
-): number {
-  checkTarget(target);
-  const { samplingRate, steps, delta, pieces = [{ factor: 1, steps }] } = target;
-  const accountant = makeNew();
-  if (!accountant.upperBound) {
-    throw new RangeError(`accountant ${accountant.name} may under-report ε; noise is calibrated with rdp`);
-  }
-  const epsilonOf = (noiseMultiplier: number): number =>
-    makeNew().epsilonWith(
-      pieces.map((piece) => ({ samplingRate, noiseMultiplier: noiseMultiplier * piece.factor, steps: piece.steps })),
-      delta,
-    );
+/** How many per one are left open: more where each ε takes long, and jumps by its gap. */
+const CHEAP = 1e-7;
+const DEAR = 1e-5;
 
-  let high = 1;
+/**
+ * The smallest noise multiplier, rounded up to six significant digits, for which the accountant of that name proves ε at δ;
+ * with prv, to 1e-5. Throws a RangeError on values out of range and where no noise up to 2²⁰ is enough, saying which ε is
+ * within reach.
+ */
+export function calibrateNoise(target: CalibrationTarget, accountant: string = defaultAccountant): number {
+  checkTarget(target);
+  const exact = makeAccountant(accountant);
+  if (!exact.upperBound) {
+    throw new RangeError(`accountant ${accountant} may under-report ε; noise is calibrated with prv or rdp`);
+  }
+  if (accountant === "rdp") return calibrate(target, (rows) => exact.epsilonWith(rows, target.delta), CHEAP);
+  const quick = makeQuickAccountant(accountant);
+  const guess = calibrate(target, (rows) => quick.epsilonWith(rows, target.delta), 1e-3);
+  return calibrate(target, (rows) => exact.epsilonWith(rows, target.delta), DEAR, guess);
+}
+
+/** `guess`: where to look, from a bound that is a little larger. */
+function calibrate(
+  target: CalibrationTarget,
+  epsilonOfRows: (rows: MechanismSteps[]) => number,
+  accuracy: number,
+  guess?: number,
+): number {
+  const { samplingRate, steps, pieces = [{ factor: 1, steps }] } = target;
+  const epsilonOf = (noiseMultiplier: number): number =>
+    epsilonOfRows(
+      pieces.map((piece) => ({ samplingRate, noiseMultiplier: noiseMultiplier * piece.factor, steps: piece.steps })),
+    );
+  const widen = guess === undefined ? 2 : 1.02;
+  let high = guess ?? 1;
   while (epsilonOf(high) > target.epsilon) {
     if (high >= LARGEST_NOISE) throw unreachable(target, epsilonOf(high));
-    high *= 2;
+    high *= widen;
   }
-  let low = high / 2;
+  let low = high / widen;
   while (low > SMALLEST_NOISE && epsilonOf(low) <= target.epsilon) {
     high = low;
-    low /= 2;
+    low /= widen;
   }
-  const enough = smallestWithin(low, high, (noise) => Math.log(epsilonOf(noise) / target.epsilon));
+  const enough = smallestWithin(low, high, accuracy, (noise) => Math.log(epsilonOf(noise) / target.epsilon));
   const rounded = roundUp(enough, DIGITS);
   return epsilonOf(rounded) <= target.epsilon ? rounded : enough;
 }
 
 /**
- * Where the falling function `excess` comes down to 0, to 1e-7 of the value and on the side where it is ≤ 0: false position
+ * Where the falling function `excess` comes down to 0, to `accuracy` of the value and on the side where it is ≤ 0: false position
  * with the Illinois rule, a third of bisection's evaluations. `excess(high)` ≤ 0.
  */
-function smallestWithin(low: number, high: number, excess: (value: number) => number): number {
+function smallestWithin(low: number, high: number, accuracy: number, excess: (value: number) => number): number {
   const ends = { low, high, below: excess(low), above: excess(high) };
   if (ends.below <= 0) return low;
   let last = 0;
-  for (let taken = 1; ends.high - ends.low > 1e-7 * ends.high; taken++) {
+  for (let taken = 1; ends.high - ends.low > accuracy * ends.high; taken++) {
     // A halving now and then, so that no shape of the curve keeps the bracket open.
-    const value = taken % 4 === 0 ? (ends.low + ends.high) / 2 : between(ends);
+    const value = taken % 4 === 0 ? (ends.low + ends.high) / 2 : between(ends, accuracy);
     const found = excess(value);
     const side = found <= 0 ? 1 : -1;
     // The end that stays twice in a row is held too far out: half its weight brings it in.
@@ -91,10 +106,13 @@ function smallestWithin(low: number, high: number, excess: (value: number) => nu
 }
 
 /** The line's zero, a little off the ends so that the bracket closes; the middle where an end is infinite. */
-function between({ low, high, below, above }: Readonly<Record<"low" | "high" | "below" | "above", number>>): number {
+function between(
+  { low, high, below, above }: Readonly<Record<"low" | "high" | "below" | "above", number>>,
+  accuracy: number,
+): number {
   if (!Number.isFinite(below - above)) return (low + high) / 2;
   const zero = low + (high - low) * (below / (below - above));
-  const off = Math.min(0.5e-7 * high, (high - low) / 2);
+  const off = Math.min(0.5 * accuracy * high, (high - low) / 2);
   return Math.min(Math.max(zero, low + off), high - off);
 }
 

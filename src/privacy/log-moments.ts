@@ -2,26 +2,18 @@
  * log E_Q[(P/Q)^a] of the subsampled Gaussian, for choosing where and how finely the distribution of its privacy loss is
  * computed. By the trapezoidal rule: close, but no bound, and nothing that is reported rests on it.
  */
+import { ends, lossCurve } from "./loss-curve.js";
 import type { MechanismSteps, SampledGaussian } from "./mechanism.js";
 
-/** Beyond these deviations a Gaussian has no mass that counts. */
-const REACH = 16;
 const MOST_NODES = 20_000;
-
-/** log(P/Q) where Q's standard normal variable is z: P is the mixture (1 − q)·N(0, σ²) + q·N(1, σ²), Q = N(0, σ²). */
-export function lossAt({ samplingRate: q, noiseMultiplier: sigma }: SampledGaussian, z: number): number {
-  const exponent = (z - 0.5 / sigma) / sigma;
-  if (q === 1) return exponent;
-  const shift = exponent + Math.log(q) - Math.log1p(-q);
-  return Math.log1p(-q) + (shift > 0 ? shift + Math.log1p(Math.exp(-shift)) : Math.log1p(Math.exp(shift)));
-}
 
 /** The logarithmic moments of some steps together, as a function of the order. */
 export class LogMoments {
   private readonly rows: readonly { readonly steps: number; readonly losses: Float64Array; readonly z: Float64Array }[];
 
-  constructor(rows: readonly MechanismSteps[]) {
-    this.rows = rows.map((row) => ({ steps: row.steps, ...nodesOf(row) }));
+  /** `missing`: mass that a step's lattice leaves out, and that is left out here: far out, it would rule high moments. */
+  constructor(rows: readonly MechanismSteps[], missing: number) {
+    this.rows = rows.map((row) => ({ steps: row.steps, ...nodesOf(row, missing) }));
   }
 
   /** Σ T·log E_Q[e^(a·loss)]; any real `order` a. */
@@ -32,12 +24,12 @@ export class LogMoments {
   }
 }
 
-function nodesOf(mechanism: SampledGaussian): { losses: Float64Array; z: Float64Array } {
-  const low = -REACH;
-  const high = 1 / mechanism.noiseMultiplier + REACH;
+function nodesOf(mechanism: SampledGaussian, missing: number): { losses: Float64Array; z: Float64Array } {
+  const { low, high } = ends(mechanism, missing);
+  const curve = lossCurve(mechanism);
   const count = Math.min(MOST_NODES, Math.ceil((high - low) / Math.min(0.125, mechanism.noiseMultiplier / 2)));
   const z = Float64Array.from({ length: count + 1 }, (_, index) => low + ((high - low) * index) / count);
-  return { z, losses: z.map((value) => lossAt(mechanism, value)) };
+  return { z, losses: z.map((value) => curve.floor + curve.distance(value)) };
 }
 
 function logMoment(losses: Float64Array, z: Float64Array, order: number): number {

@@ -11,8 +11,9 @@
  * sampling rate lies: it is not moved at all.
  */
 import { DENSITY, GaussPanels } from "./gauss-panels.js";
+import { ends, type LossCurve, lossCurve } from "./loss-curve.js";
 import type { SampledGaussian } from "./mechanism.js";
-import { normalBelow, normalReach } from "./normal.js";
+import { normalBelow } from "./normal.js";
 
 export interface LossLattice {
   /** The loss at index 0; index k has offset + k·spacing. */
@@ -24,39 +25,6 @@ export interface LossLattice {
   readonly missing: number;
   /** More than one point can be off, by rounding. */
   readonly lossRounding: number;
-}
-
-/** A mechanism's losses beside the standard normal z that brings them about; the loss is floor + distance. */
-interface LossCurve {
-  readonly floor: number;
-  readonly sigma: number;
-  distance(z: number): number;
-  z(distance: number): number;
-}
-
-function lossCurve({ samplingRate: q, noiseMultiplier: sigma }: SampledGaussian): LossCurve {
-  const centre = 0.5 / sigma;
-  if (q === 1) {
-    return { floor: 0, sigma, distance: (z) => (z - centre) / sigma, z: (distance) => sigma * distance + centre };
-  }
-  const floor = Math.log1p(-q);
-  const odds = Math.log(q) - floor;
-  return {
-    floor,
-    sigma,
-    distance: (z) => log1pExp((z - centre) / sigma + odds),
-    z: (distance) => (distance <= 0 ? Number.NEGATIVE_INFINITY : sigma * (logExpm1(distance) - odds) + centre),
-  };
-}
-
-/** Where the lattice ends: beyond `low` and `high` lies at most `mass`, of Q below and of P above. */
-function ends(
-  { samplingRate: q, noiseMultiplier: sigma }: SampledGaussian,
-  mass: number,
-): { low: number; high: number } {
-  const reach = normalReach(mass / 2);
-  const reachSampled = normalReach(Math.min(mass / q / 2, 0.25));
-  return { low: -reach, high: Math.max(reach, 1 / sigma + reachSampled) };
 }
 
 /** How many points a lattice of that spacing has, about. */
@@ -160,6 +128,7 @@ function floorInterval(curve: LossCurve, spacing: number, low: number, high: num
 
 /** How far, of the interval, a mean may be from its point. */
 const BALANCE = 2 ** -36;
+const Z_ROUNDING = 2 ** -50;
 
 /** Where an interval from `left` must end for X to have its value at `point` as its mean; undefined beyond `high`. */
 function balancedEnd(left: number, point: number, high: number, panels: GaussPanels): number | undefined {
@@ -170,33 +139,22 @@ function balancedEnd(left: number, point: number, high: number, panels: GaussPan
   let from = point;
   let to = high;
   for (let i = 0; i < 60; i++) {
-    if (Math.abs(excess) <= BALANCE * scale) return right;
+    const slope = Math.exp(-0.5 * right * right) * DENSITY * Math.expm1((right - point) / panels.sigma);
+    // Balanced, or as near to it as z can be told: what that is of the loss is part of lossRounding.
+    if (Math.abs(excess) <= BALANCE * scale + Z_ROUNDING * (1 + Math.abs(right)) * slope) return right;
     if (excess < 0) from = right;
     else to = right;
-    if (from >= high) return undefined;
-    const slope = Math.exp(-0.5 * right * right) * DENSITY * Math.expm1((right - point) / panels.sigma);
     const newton = right - excess / slope;
     const next = newton > from && newton < to ? newton : (from + to) / 2;
     // Only what the end moved is integrated anew.
     panels.integrate(Math.min(right, next), Math.max(right, next), point);
     excess += next > right ? panels.excess : -panels.excess;
-    if (next === right) return right;
     right = next;
   }
-  return right;
+  return undefined;
 }
 
 /** z is off by a few roundings of what it is made of; the loss changes by at most 1/σ of that. */
 function rounding({ floor, sigma }: LossCurve, high: number): number {
   return 2 ** -50 * (64 + Math.abs(floor) + 1 / (2 * sigma * sigma) + high / sigma);
-}
-
-/** log(e^x − 1) for x > 0, without overflow. */
-function logExpm1(x: number): number {
-  return x > 1 ? x + Math.log1p(-Math.exp(-x)) : Math.log(Math.expm1(x));
-}
-
-/** log(1 + e^x), without overflow. */
-function log1pExp(x: number): number {
-  return x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x));
 }

@@ -19,7 +19,7 @@ export interface DirectionPlan {
 }
 
 /** Of δ: what may be lost above the window. */
-const LOST = 1e-8;
+const LOST = 1e-7;
 /** Of the tilted distribution: what may come round from below and from far above. */
 const WRAPPED = 1e-11;
 

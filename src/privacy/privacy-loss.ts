@@ -29,10 +29,10 @@ export const defaultGap = 8e-4;
 
 const LONGEST = 2 ** 20;
 const SHORTEST = 2 ** 12;
-/** Lattice points of all rows together, in one pass. */
+/** Points of all rows together, in one pass: of lattices, and of transforms. */
 const MOST_POINTS = 2 ** 21;
 /** Of δ: infinite losses and those beyond the lattices. */
-const MISSING = 1e-9;
+const MISSING = 1e-7;
 /** A mass is off by less than this, relatively; docs/accounting.md. */
 const MASS_ROUNDING = 2 ** -39;
 /** Noise below this shifts z beyond what float64 densities hold. */
@@ -52,7 +52,7 @@ const directions: readonly DirectionName[] = ["remove", "add"];
 export function epsilonInterval(rows: readonly MechanismSteps[], delta: number, gap = defaultGap): EpsilonInterval {
   const total = rows.reduce((sum, row) => sum + row.steps, 0);
   if (total > MOST_STEPS || rows.some((row) => row.noiseMultiplier < SMALLEST_NOISE)) return nothingProved;
-  const moments = new LogMoments(rows);
+  const moments = new LogMoments(rows, missingOf(rows, delta));
   const remove = planDirection(moments, "remove", delta);
   const add = planDirection(moments, "add", delta);
   if (!remove || !add) return nothingProved;
@@ -83,6 +83,7 @@ function finer(length: number, tooWide: number): number {
 
 function longest(rows: readonly MechanismSteps[], plans: Plans, delta: number): number {
   let length = LONGEST;
+  while (length > SHORTEST && rows.length * length > MOST_POINTS) length /= 2;
   while (length > SHORTEST && latticePoints(rows, spacingOf(plans, length), delta) > MOST_POINTS) length /= 2;
   return length;
 }
