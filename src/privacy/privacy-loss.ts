@@ -42,6 +42,9 @@ const MOST_STEPS = 2 ** 31;
 
 export const nothingProved: EpsilonInterval = { lower: 0, upper: Number.POSITIVE_INFINITY };
 
+/** Points that a window is longer at either end: a mass at the end of a plan lies inside of it. */
+const MARGIN = 4;
+
 type Plans = Readonly<Record<DirectionName, DirectionPlan>>;
 const directions: readonly DirectionName[] = ["remove", "add"];
 
@@ -93,7 +96,7 @@ function latticePoints(rows: readonly MechanismSteps[], spacing: number, delta: 
 }
 
 function spacingOf(plans: Plans, length: number): number {
-  return Math.max(...directions.map((name) => plans[name].to - plans[name].from)) / (length - 4);
+  return Math.max(...directions.map((name) => plans[name].to - plans[name].from)) / (length - 2 * MARGIN);
 }
 
 /** Mass that each step may leave out. */
@@ -117,23 +120,25 @@ function intervalAt(rows: readonly MechanismSteps[], delta: number, plans: Plans
 }
 
 function upperBound(rows: readonly LatticeSteps[], loss: TiltedLoss, plan: DirectionPlan, delta: number): number {
-  const top = plan.from + (loss.weights.length - 2) * loss.spacing;
+  const from = plan.from - MARGIN * loss.spacing;
+  const top = from + (loss.weights.length - 2) * loss.spacing;
   const beyond = Math.exp(totalMoment(rows, loss.direction, plan.tiltAbove) - plan.tiltAbove * top);
   const lost = sum(rows, (lattice) => lattice.missing) + beyond * (1 + 1e-6);
   const grown = delta / growth(rows);
-  const epsilon = epsilonAbove(loss, plan.from, grown, lost);
+  const epsilon = epsilonAbove(loss, from, grown, lost);
   return epsilon === 0 ? 0 : epsilon + sum(rows, (lattice) => lattice.lossRounding);
 }
 
 function lowerBound(rows: readonly LatticeSteps[], loss: TiltedLoss, plan: DirectionPlan, delta: number): number {
   const { direction, logMoment, spacing } = loss;
-  const bottom = plan.from + spacing;
-  const top = Math.max(0, plan.from) + (loss.weights.length - 2) * spacing;
+  const from = plan.from - MARGIN * spacing;
+  const bottom = from + spacing;
+  const top = Math.max(0, from) + (loss.weights.length - 2) * spacing;
   const below = Math.exp(
     totalMoment(rows, direction, plan.tiltBelow) - logMoment + (plan.tilt - plan.tiltBelow) * bottom,
   );
   const far = Math.exp(totalMoment(rows, direction, plan.tiltFar) - logMoment - (plan.tiltFar - plan.tilt) * top);
-  const epsilon = epsilonBelow(loss, plan.from, delta * growth(rows), (below + far) * (1 + 1e-6));
+  const epsilon = epsilonBelow(loss, from, delta * growth(rows), (below + far) * (1 + 1e-6));
   return epsilon - sum(rows, (lattice) => lattice.lossRounding);
 }
 

@@ -31,7 +31,7 @@ const setting = "--sampling-rate 0.004 --steps 3750 --delta 1e-5";
 
 describe("hushgrad account", () => {
   it("answers with JSON", () => {
-    const { output } = run(`account ${setting} --noise-multiplier 1.1 --json`);
+    const { output } = run(`account ${setting} --noise-multiplier 1.1 --accountant rdp --json`);
     const epsilon = new RdpAccountant().epsilonAfter({ samplingRate: 0.004, noiseMultiplier: 1.1 }, 3750, 1e-5);
     expect(JSON.parse(output)).toEqual({
       epsilon,
@@ -45,8 +45,21 @@ describe("hushgrad account", () => {
     });
   });
 
+  it("answers with the tightest proved bound by default, and the lower bound beside it", () => {
+    const answer = JSON.parse(run(`account ${setting} --noise-multiplier 1.1 --json`).output) as Record<string, number>;
+    // A saddle-point inversion without a lattice gives 1.0925384 (test/fixtures/accounting/pld.py).
+    expect(answer).toMatchObject({ accountant: "prv", upperBound: true, proof: "pld" });
+    expect(answer.epsilon).toBeGreaterThanOrEqual(1.0925384);
+    expect(answer.epsilon).toBeLessThan(1.0925384 + 1e-3);
+    expect(answer.epsilonLower).toBeLessThanOrEqual(1.0925385);
+    expect(answer.epsilonLower).toBeGreaterThan(1.0925384 - 1e-3);
+    expect(run(`account ${setting} --noise-multiplier 1.1`).output).toMatch(
+      /^ε = 1\.09\d+ at δ = 1e-5 \(prv, an upper bound by the privacy loss distribution, none below 1\.09\d+ holds; /,
+    );
+  });
+
   it("answers with a line, rounded up", () => {
-    expect(run(`account ${setting} --noise-multiplier 1.1`).output).toBe(
+    expect(run(`account ${setting} --noise-multiplier 1.1 --accountant rdp`).output).toBe(
       "ε = 1.24022 at δ = 1e-5 (rdp, an upper bound, order 12; q = 0.004, σ = 1.1, 3750 steps)\n",
     );
     expect(run(`account ${setting} --noise-multiplier 1.1 --accountant gdp`).output).toContain("may under-report");
@@ -68,8 +81,7 @@ describe("hushgrad account", () => {
     ["--steps 0x10", "'--steps <n>' argument '0x10' is invalid"],
     ["--delta 0", "'--delta <delta>' argument '0' is invalid. Allowed: a number in (0, 1)."],
     ["--delta 1", "'--delta <delta>' argument '1' is invalid"],
-    ["--accountant prv", "accountant prv is not available yet; available: rdp"],
-    ["--accountant xyz", 'accountant must be one of rdp, gdp, got "xyz"'],
+    ["--accountant xyz", 'accountant must be one of prv, rdp, gdp, got "xyz"'],
   ])("refuses %s", (flag, message) => {
     const { output, error } = run(`account ${setting} --noise-multiplier 1 ${flag}`);
     expect(error).toContain(message);
@@ -84,7 +96,7 @@ describe("hushgrad account", () => {
 describe("hushgrad calibrate", () => {
   it("answers with JSON that account confirms", () => {
     const answer = JSON.parse(run(`calibrate ${setting} --epsilon 2 --json`).output) as { noiseMultiplier: number };
-    expect(answer.noiseMultiplier).toBeCloseTo(0.8874, 3);
+    expect(answer.noiseMultiplier).toBeCloseTo(0.8264, 3);
     const back = JSON.parse(run(`account ${setting} --noise-multiplier ${answer.noiseMultiplier} --json`).output) as {
       epsilon: number;
     };
@@ -96,7 +108,7 @@ describe("hushgrad calibrate", () => {
     ["--epsilon 0", "'--epsilon <epsilon>' argument '0' is invalid. Allowed: a number > 0."],
     ["--epsilon 2 --sampling-rate 0", "Allowed: a number in (0, 1]."],
     ["--epsilon 2 --steps 0", "Allowed: an integer ≥ 1."],
-    ["--epsilon 2 --accountant gdp", "noise is calibrated with rdp"],
+    ["--epsilon 2 --accountant gdp", "noise is calibrated with prv or rdp"],
   ])("refuses %s", (flag, message) => {
     expect(run(`calibrate ${setting} ${flag}`).error).toContain(message);
   });
