@@ -126,7 +126,7 @@ function upperBound(rows: readonly LatticeSteps[], loss: TiltedLoss, plan: Direc
   const lost = sum(rows, (lattice) => lattice.missing) + beyond * (1 + 1e-6);
   const grown = delta / growth(rows);
   const epsilon = epsilonAbove(loss, from, grown, lost);
-  return epsilon === 0 ? 0 : epsilon + sum(rows, (lattice) => lattice.lossRounding);
+  return epsilon + sum(rows, (lattice) => lattice.lossRounding);
 }
 
 function lowerBound(rows: readonly LatticeSteps[], loss: TiltedLoss, plan: DirectionPlan, delta: number): number {

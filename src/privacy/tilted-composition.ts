@@ -164,7 +164,10 @@ class SpectrumPower {
     const logBound = steps * Math.log(bound);
     this.logBound[j] = (this.logBound[j] as number) + logBound;
     // Of most frequencies nothing is left after many steps.
-    if ((this.logBound[j] as number) < NOTHING) return;
+    if ((this.logBound[j] as number) < NOTHING) {
+      this.logSize[j] = Number.NEGATIVE_INFINITY;
+      return;
+    }
     const logSize = Math.log(size);
     this.logSize[j] = (this.logSize[j] as number) + steps * logSize;
     this.angle[j] = (this.angle[j] as number) + steps * Math.atan2(im, re);
@@ -178,7 +181,7 @@ class SpectrumPower {
     for (let j = 0; j <= length / 2; j++) {
       const count = j === 0 || j === length / 2 ? 1 : 2;
       const bound = Math.exp(logBound[j] as number);
-      const value = (logBound[j] as number) < NOTHING ? 0 : Math.exp(logSize[j] as number);
+      const value = Math.exp(logSize[j] as number);
       const turn = angle[j] as number;
       size += count * value;
       error += count * (value === 0 ? bound : bound * Math.min(2, relative[j] as number));
