@@ -9,7 +9,7 @@ import {
 } from "../privacy/accountant.js";
 import { ranges } from "../privacy/check.js";
 import { roundDown, roundUp } from "../privacy/rounding.js";
-import { short } from "./format.js";
+import { short, table } from "./format.js";
 import { numberFlag } from "./number-flag.js";
 
 interface AccountOptions {
@@ -18,6 +18,7 @@ interface AccountOptions {
   readonly steps: number;
   readonly delta: number;
   readonly accountant: string;
+  readonly curve?: boolean;
   readonly json?: boolean;
 }
 
@@ -40,17 +41,43 @@ export function register(program: Command): void {
     .requiredOption("--steps <n>", "number of steps", numberFlag(ranges.steps))
     .requiredOption("--delta <delta>", "δ", numberFlag(ranges.delta))
     .option("--accountant <name>", accountantNames.join(" | "), defaultAccountant)
+    .option("--curve", "ε at δ = 1e-3 … 1e-12 as well")
     .option("--json", "print JSON: ε is null where there is no guarantee")
     .action((options: AccountOptions) => {
       const { samplingRate, noiseMultiplier, steps, delta } = options;
       const accountant = makeAccountant(options.accountant);
       accountant.step({ samplingRate, noiseMultiplier }, steps);
       const report = accountant.report(delta);
-      process.stdout.write(options.json ? json(options, accountant, report) : text(options, accountant, report));
+      const curve = options.curve ? curveOf(accountant) : [];
+      const answer = options.json ? json(options, accountant, report, curve) : text(options, accountant, report);
+      process.stdout.write(answer);
+      if (options.curve && !options.json) process.stdout.write(`\n${curveTable(curve)}\n`);
     });
 }
 
-function json(options: AccountOptions, accountant: Accountant, report: EpsilonReport): string {
+type CurvePoint = EpsilonReport & { readonly delta: number };
+
+const curveDeltas = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12];
+
+function curveOf(accountant: Accountant): CurvePoint[] {
+  return curveDeltas.map((delta) => ({ delta, ...accountant.report(delta) }));
+}
+
+function curveTable(curve: readonly CurvePoint[]): string {
+  const rows = curve.map(({ delta, epsilon, lower }) => [
+    short(delta),
+    Number.isFinite(epsilon) ? String(roundUp(epsilon, 6)) : "infinite",
+    lower === undefined ? "" : String(roundDown(lower, 6)),
+  ]);
+  return table([{ title: "δ" }, { title: "ε", right: true }, { title: "not below", right: true }], rows);
+}
+
+function json(
+  options: AccountOptions,
+  accountant: Accountant,
+  report: EpsilonReport,
+  curve: readonly CurvePoint[],
+): string {
   const { samplingRate, noiseMultiplier, steps, delta } = options;
   const { epsilon, lower, proof, order } = report;
   const answer = {
@@ -64,8 +91,17 @@ function json(options: AccountOptions, accountant: Accountant, report: EpsilonRe
     noiseMultiplier,
     steps,
     delta,
+    ...(options.curve ? { curve: curve.map(curveJson) } : {}),
   };
   return `${JSON.stringify(answer)}\n`;
+}
+
+function curveJson({ delta, epsilon, lower }: CurvePoint): Record<string, number | null> {
+  return {
+    delta,
+    epsilon: Number.isFinite(epsilon) ? epsilon : null,
+    ...(lower === undefined ? {} : { epsilonLower: lower }),
+  };
 }
 
 function text(options: AccountOptions, accountant: Accountant, report: EpsilonReport): string {

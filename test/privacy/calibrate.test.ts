@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { provenAccountants } from "../../src/privacy/accountant.js";
-import { calibrateNoise } from "../../src/privacy/calibrate.js";
+import { makeAccountant, provenAccountants } from "../../src/privacy/accountant.js";
+import { calibrateNoise, calibrateSamplingRate, calibrateSteps } from "../../src/privacy/calibrate.js";
 import { PrvAccountant } from "../../src/privacy/prv.js";
 import { RdpAccountant } from "../../src/privacy/rdp.js";
 import { roundUp } from "../../src/privacy/rounding.js";
@@ -68,6 +68,31 @@ describe("calibration", () => {
   it("refuses an accountant that may under-report", () => {
     const target = { samplingRate: 0.01, steps: 100, epsilon: 1, delta: 1e-5 };
     expect(() => calibrateNoise(target, "gdp")).toThrow("accountant gdp may under-report");
+  });
+});
+
+describe.each(provenAccountants)("steps and sampling rate by %s", (name) => {
+  const noiseMultiplier = 1.1;
+  const [epsilon, delta] = [2, 1e-5];
+  const epsilonAt = (samplingRate: number, steps: number) =>
+    makeAccountant(name).epsilonAfter({ samplingRate, noiseMultiplier }, steps, delta);
+
+  it("are the most that the target allows", () => {
+    const steps = calibrateSteps({ samplingRate: 0.01, noiseMultiplier, epsilon, delta }, name);
+    expect(epsilonAt(0.01, steps)).toBeLessThanOrEqual(epsilon);
+    expect(epsilonAt(0.01, steps + 1)).toBeGreaterThan(epsilon);
+    const samplingRate = calibrateSamplingRate({ steps, noiseMultiplier, epsilon, delta }, name);
+    expect(epsilonAt(samplingRate, steps)).toBeLessThanOrEqual(epsilon);
+    expect(samplingRate / 0.01).toBeCloseTo(1, 3);
+  });
+
+  it("may be none, or all", () => {
+    expect(calibrateSteps({ samplingRate: 1, noiseMultiplier, epsilon: 0.1, delta }, name)).toBe(0);
+    expect(calibrateSamplingRate({ steps: 10, noiseMultiplier: 100, epsilon, delta }, name)).toBe(1);
+    expect(() => calibrateSamplingRate({ steps: 0, noiseMultiplier, epsilon, delta }, name)).toThrow("steps must be");
+    expect(() => calibrateSteps({ samplingRate: 0, noiseMultiplier, epsilon, delta }, name)).toThrow(
+      "samplingRate must be",
+    );
   });
 });
 

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { register as registerAccount } from "../../src/cli/account.js";
 import { register as registerCalibrate } from "../../src/cli/calibrate.js";
+import { short } from "../../src/cli/format.js";
 import { RdpAccountant } from "../../src/privacy/rdp.js";
 
 function run(line: string): { output: string; error: string } {
@@ -65,6 +66,18 @@ describe("hushgrad account", () => {
     expect(run(`account ${setting} --noise-multiplier 1.1 --accountant gdp`).output).toContain("may under-report");
   });
 
+  it("gives ε at other δ on request, as JSON and as a table", () => {
+    const line = `account ${setting} --noise-multiplier 1.1 --accountant rdp --curve`;
+    const { curve } = JSON.parse(run(`${line} --json`).output) as { curve: { delta: number; epsilon: number }[] };
+    const epsilonOf = (delta: number) =>
+      new RdpAccountant().epsilonAfter({ samplingRate: 0.004, noiseMultiplier: 1.1 }, 3750, delta);
+    expect(curve.map(({ delta }) => delta)).toEqual(Array.from({ length: 10 }, (_, i) => Number(`1e-${i + 3}`)));
+    expect(curve).toEqual(curve.map(({ delta }) => ({ delta, epsilon: epsilonOf(delta) })));
+    const rows = run(line).output.trimEnd().split("\n").slice(-10);
+    expect(rows.map((row) => row.split(/ +/)[0])).toEqual(curve.map(({ delta }) => String(short(delta))));
+    expect(run(`account ${setting} --noise-multiplier 0 --curve`).output).toContain("infinite");
+  });
+
   it("says null where there is no guarantee", () => {
     expect(JSON.parse(run(`account ${setting} --noise-multiplier 0 --json`).output)).toMatchObject({ epsilon: null });
     expect(run(`account ${setting} --noise-multiplier 0`).output).toContain("no guarantee");
@@ -102,6 +115,19 @@ describe("hushgrad calibrate", () => {
     };
     expect(back.epsilon).toBeLessThanOrEqual(2);
     expect(back.epsilon).toBeGreaterThan(1.999);
+  });
+
+  it("finds steps and sampling rate too", () => {
+    const given = "--delta 1e-5 --epsilon 2 --noise-multiplier 1.1 --accountant rdp --json";
+    const { steps } = JSON.parse(run(`calibrate ${given} --sampling-rate 0.004`).output) as { steps: number };
+    expect(steps).toBeGreaterThan(3750);
+    const back = JSON.parse(run(`calibrate ${given} --steps ${steps}`).output) as Record<string, number>;
+    expect(back.samplingRate).toBeGreaterThanOrEqual(0.00399);
+    expect(back.epsilon).toBeLessThanOrEqual(2);
+    for (const wrong of ["--steps 10 --sampling-rate 0.1", "", "--steps 10 --noise-multiplier 1 --sampling-rate 0.1"]) {
+      const flags = wrong === "" ? given : `${given} ${wrong}`;
+      expect(run(`calibrate ${flags}`).error).toContain("give two of --sampling-rate, --noise-multiplier and --steps");
+    }
   });
 
   it.each([
