@@ -54,7 +54,14 @@ export * as schedules from "./optimizers/schedules/index.js";
 export { type Accountant, accountantNames, type EpsilonReport, makeAccountant } from "./privacy/accountant.js";
 export type { AdaptiveConfig } from "./privacy/adaptive-threshold.js";
 export { BudgetExceededError, PrivacyBudget } from "./privacy/budget.js";
-export { type CalibrationTarget, calibrateNoise, type NoisePiece } from "./privacy/calibrate.js";
+export {
+  type BudgetTarget,
+  type CalibrationTarget,
+  calibrateNoise,
+  calibrateSamplingRate,
+  calibrateSteps,
+  type NoisePiece,
+} from "./privacy/calibrate.js";
 export { type ClipFunctionName, clipFunctions } from "./privacy/clip-functions.js";
 export type { MechanismSteps, SampledGaussian } from "./privacy/mechanism.js";
 export { RandomKeys, type RandomPurpose, RandomStream } from "./privacy/random.js";

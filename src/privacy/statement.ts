@@ -5,7 +5,7 @@
  * A statement of a run under way counts the steps that were reserved, so that the file is never below the truth after
  * a crash: reserve (write) first, then take the steps; at the end state the steps that were taken.
  */
-import type { Accountant } from "./accountant.js";
+import type { Accountant, EpsilonReport } from "./accountant.js";
 import {
   type AdaptiveConfig,
   type AdaptiveRule,
@@ -78,6 +78,10 @@ export interface PrivacyStatement {
   readonly accountant: {
     readonly name: string;
     readonly upperBound: boolean;
+    /** No smaller ε holds, where the accountant can tell. */
+    readonly epsilonLower?: number;
+    /** `pld`: privacy loss distribution; `rdp`: Rényi divergence of `order`; `gaussian`: the exact curve at q = 1. */
+    readonly proof?: EpsilonReport["proof"];
     readonly order: number | null;
     readonly orders?: readonly number[];
   };
@@ -171,7 +175,8 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
       `stepsTaken must be at most the ${reserved} step(s) of the accountant, got ${facts.stepsTaken}`,
     );
   }
-  const { epsilon, order } = facts.accountant.report(facts.delta);
+  const report = facts.accountant.report(facts.delta);
+  const { epsilon } = report;
   const reasons = reasonsAgainst(facts, epsilon);
   const isPrivate = reasons.length === 0;
   const relation: Relation = facts.sampling.datasetSizeIsPublic ? "add/remove" : "zero-out";
@@ -191,7 +196,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     unitMeaning: unitMeanings[facts.unit],
     relation,
     relationMeaning: relationMeanings[relation],
-    accountant: describeAccountant(facts.accountant, order),
+    accountant: describeAccountant(facts.accountant, report),
     steps: { taken: facts.stepsTaken, reserved },
     mechanisms,
     sampling: { ...facts.sampling, assumedByAccountant: "poisson", randomBits: 64 },
@@ -256,7 +261,15 @@ function describeAdaptive(config: AdaptiveConfig, facts: PrivacyFacts): Adaptive
   };
 }
 
-function describeAccountant(accountant: Accountant, order: number | undefined): PrivacyStatement["accountant"] {
+function describeAccountant(accountant: Accountant, report: EpsilonReport): PrivacyStatement["accountant"] {
   const { name, upperBound, orders } = accountant;
-  return { name, upperBound, order: order ?? null, ...(orders ? { orders } : {}) };
+  const { lower, proof, order } = report;
+  return {
+    name,
+    upperBound,
+    ...(lower === undefined ? {} : { epsilonLower: lower }),
+    ...(proof === undefined ? {} : { proof }),
+    order: order ?? null,
+    ...(orders ? { orders } : {}),
+  };
 }

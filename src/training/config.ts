@@ -22,6 +22,7 @@ import { lossSchema } from "../losses/index.js";
 import { modelByName, modelNames } from "../models/index.js";
 import { optimizerSchema } from "../optimizers/index.js";
 import { scheduleSchema } from "../optimizers/schedules/index.js";
+import { provenAccountants } from "../privacy/accountant.js";
 import { ranges } from "../privacy/check.js";
 import { clipFunctions, clipParameterNames } from "../privacy/clip-functions.js";
 import { type ClippingConfig, clippingConflict, clippingStyles } from "../privacy/sensitivity.js";
@@ -48,6 +49,8 @@ const privacy = configObject({
   noiseMultiplier: positive().max(ranges.noiseMultiplier.max, allowed("a number above 0, at most 1e15")).optional(),
   /** Multiplies σ from step to step; every step is accounted for with its own. */
   noiseSchedule: scheduleSchema.optional(),
+  /** What accounts for the steps and calibrates σ. Default: prv; a run that is resumed keeps its own. */
+  accountant: choice(provenAccountants).optional(),
   /** Declares the number of training examples public; without it, it is taken from the data and the relation is zero-out. */
   datasetSize: whole(1).optional(),
   unit: choice(["example", "user"]).default("example"),

@@ -9,6 +9,7 @@ import { optimizerFromJSON } from "../optimizers/index.js";
 import { scheduleFromJSON } from "../optimizers/schedules/index.js";
 import { RandomKeys } from "../privacy/random.js";
 import { weightBound } from "../privacy/sensitivity.js";
+import { withAccountant } from "./accountant-choice.js";
 import { type RunState, readRunState, restoreCheckpoint } from "./checkpoint.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { buildModel, clippingOf, type TrainingConfig } from "./config.js";
@@ -66,8 +67,10 @@ export function makeSession(config: TrainingConfig, model: Model, plan?: Trainin
  * Everything that a run starts from; nothing is trained. Throws a ConfigError, RunDirectoryError or DataError, having
  * let go of the folder.
  */
-export function prepareRun(options: TrainerOptions): PreparedRun {
-  const { config, train } = options;
+export function prepareRun(given: TrainerOptions): PreparedRun {
+  const config = withAccountant(given.config, given.resume ? given.out : undefined);
+  const options = { ...given, config };
+  const { train } = options;
   const plan = planTraining(config, train.size);
   const model = buildModel(config);
   checkData(options, model);

@@ -1,5 +1,5 @@
 /** The content of privacy.json, from what a run knows of itself. */
-import { makeAccountant } from "../privacy/accountant.js";
+import { type Accountant, makeAccountant, makeQuickAccountant } from "../privacy/accountant.js";
 import { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "../privacy/statement.js";
 import type { ClippingGroups } from "./clipping-groups.js";
 import { clippingOf, type TrainingConfig } from "./config.js";
@@ -37,10 +37,7 @@ export function statementOf(facts: StatementFacts): PrivacyStatement | NoPrivacy
     return { private: false, guarantee: "none: trained without clipping and noise", status, strategy: config.strategy };
   }
   const { datasetSize, datasetSizeIsPublic, expectedBatchSize } = plan;
-  const accountant = makeAccountant("rdp");
-  for (const row of accountedSteps(plan.mechanisms, facts.accountedSteps, facts.lostSteps)) {
-    accountant.step(row, row.steps);
-  }
+  const accountant = accountantOf(facts, config.privacy);
   return privacyStatement({
     status,
     software: { name: "hushgrad", version: packageVersion() },
@@ -73,4 +70,18 @@ function publicUse({ sparsification }: TrainingConfig): Pick<PrivacyFacts, "mask
     maskFrom: "public",
     publicData: [`${examples} training examples of ${data}: their gradients choose coordinates`],
   };
+}
+
+/** A run under way writes its statement again and again, waiting for it: quickly, unless that seems to exceed the target. */
+function accountantOf(
+  { plan, status, accountedSteps: accounted, lostSteps }: StatementFacts,
+  { accountant: name, epsilon = Number.POSITIVE_INFINITY, delta }: NonNullable<TrainingConfig["privacy"]>,
+): Accountant {
+  const count = (accountant: Accountant): Accountant => {
+    for (const row of accountedSteps(plan.mechanisms, accounted, lostSteps)) accountant.step(row, row.steps);
+    return accountant;
+  };
+  if (status !== "running") return count(makeAccountant(name));
+  const quick = count(makeQuickAccountant(name));
+  return quick.epsilon(delta) <= epsilon ? quick : count(makeAccountant(name));
 }

@@ -146,7 +146,7 @@ class TrainingLoop {
       epoch,
       learningRate,
       noiseMultiplier: this.plan.privacy && noiseMultiplier,
-      epsilon: this.meter.epsilon(),
+      epsilon: this.meter.epsilonBound(),
       sparsificationRate: refresh?.rate,
       statistics,
       seconds: this.seconds(),
@@ -185,7 +185,7 @@ class TrainingLoop {
     this.events.emit("epoch", {
       epoch: this.step / this.plan.stepsPerEpoch,
       step: this.step,
-      epsilon: this.meter.epsilon(),
+      epsilon: this.meter.epsilonBound(),
       trainLoss: sum / examples,
       test: this.test,
       seconds: this.seconds(),
