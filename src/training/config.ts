@@ -14,7 +14,6 @@
  * }
  */
 import { readFileSync } from "node:fs";
-import { join, normalize } from "node:path";
 import { z } from "zod";
 import type { Model } from "../graph/model.js";
 import { modelFromJSON, modelSchema } from "../layers/model-json.js";
@@ -30,7 +29,7 @@ import { clippingGroups } from "./clipping-groups.js";
 import { compressionConflict } from "./compression.js";
 import { ConfigError, configObject, nearest, parseConfigValue } from "./config-errors.js";
 import { allowed, choice, flag, positive, text, whole } from "./config-values.js";
-import { type DataConfig, dataSchema } from "./data-formats.js";
+import { dataSchema } from "./data-formats.js";
 import { whyUnreadable } from "./files.js";
 import { optionRanges } from "./session-options.js";
 import { sparsificationStructures } from "./sparsification.js";
@@ -59,8 +58,13 @@ const privacy = configObject({
   error: allowed("a number above 0, unless noiseMultiplier is given"),
 });
 
+const thresholdText = allowed("a number from 1e-20 to 1e20");
+const thresholdValue = z
+  .number(thresholdText)
+  .min(ranges.threshold.min, thresholdText)
+  .max(ranges.threshold.max, thresholdText);
 const members = z.array(text, allowed("a list of parameter names or layer paths")).min(1, allowed("at least one"));
-const group = z.union([members, configObject({ parameters: members, threshold: positive().optional() })], {
+const group = z.union([members, configObject({ parameters: members, threshold: thresholdValue.optional() })], {
   error: () => allowed('a list of parameter names or layer paths, or an object with "parameters" and "threshold"'),
 });
 const openShare = "a number above 0 and below 1";
@@ -81,9 +85,12 @@ const clipParameterShape = Object.fromEntries(
 const clipping = configObject({
   function: choice(clipFunctions).default("abadi"),
   style: choice(clippingStyles).default("flat"),
-  threshold: positive().default(1),
+  threshold: thresholdValue.default(1),
   /** By group in the model's order, instead of `threshold`. */
-  thresholds: z.array(positive(), allowed("a list of numbers above 0")).min(1, allowed("at least one")).optional(),
+  thresholds: z
+    .array(thresholdValue, allowed("a list of numbers from 1e-20 to 1e20"))
+    .min(1, allowed("at least one"))
+    .optional(),
   /** Of style `groups`: parameter names or layer paths by the group's name. */
   groups: z.record(text, group, allowed("an object of groups by name")).optional(),
   /** The largest weight that the data may give an example. */
@@ -283,14 +290,6 @@ type Checked = {
   readonly privacy?: { readonly datasetSize?: number | undefined } | undefined;
 };
 
-/** Tells whether two `data` name the same training examples. */
-function trainingFiles(from: DataConfig): string {
-  if (from.format === "idx")
-    return JSON.stringify([from.train.images, from.train.labels].map((path) => normalize(path)));
-  const split = from.format === "image-folder" ? from.train : "";
-  return join(from.folder ?? "mnist", split);
-}
-
 /** What single keys cannot see: exactly one of two, and no privacy without noise or noise without privacy. */
 function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
   const refuse = (key: string, message: string) =>
@@ -312,9 +311,6 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
   }
   const chosenBy = config.sparsification?.source;
   const isPrivate = config.strategy !== "none" && config.seed === undefined;
-  if (isPrivate && chosenBy?.public && trainingFiles(chosenBy.public) === trainingFiles(config.data)) {
-    refuse("sparsification", "source.public other than data: the same examples cannot be private and public");
-  }
   if (isPrivate && chosenBy?.training) {
     refuse(
       "sparsification",

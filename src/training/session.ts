@@ -207,8 +207,9 @@ export class Session {
     if (!this.mask || sparsification !== "elements") {
       throw new Error("setMask(): the session was made without the option sparsification, or with structured");
     }
-    const kept = checkGivenMask(mask, this.parameterSpecs, strategy !== "none" && !this.seeded);
-    this.mask.choose({ ...mask, kept: byParameter(kept, this.parameterSpecs) }, kept);
+    const given = { ...mask }; // what is checked is what is kept
+    const kept = checkGivenMask(given, this.parameterSpecs, strategy !== "none" && !this.seeded);
+    this.mask.choose({ ...given, kept: byParameter(kept, this.parameterSpecs) }, kept);
   }
 
   /**

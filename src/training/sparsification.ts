@@ -110,7 +110,10 @@ export class SessionMask {
 
   /** What `choose()` was given; undefined while coordinates are random. */
   get given(): Required<GivenMask> | undefined {
-    return this.chosen && { ...this.chosen.mask, refresh: this.current.refresh };
+    if (!this.chosen) return undefined;
+    const { mask } = this.chosen;
+    const kept = Object.fromEntries(Object.entries(mask.kept).map(([name, part]) => [name, part.slice()]));
+    return { kept, from: mask.from, refresh: this.current.refresh };
   }
 
   /** `kept`: what `mask` keeps, over all trainable coordinates; checked by checkGivenMask(). */

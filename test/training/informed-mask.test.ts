@@ -1,10 +1,11 @@
 /** Masks that are given instead of drawn: by the caller, and by gradients of public examples in runs. */
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readSafetensors } from "../../src/data/safetensors.js";
 import { dpAdamBC, sgd } from "../../src/optimizers/index.js";
 import { buildModel, type TrainingConfig } from "../../src/training/config.js";
+import { loadPublicData } from "../../src/training/data-config.js";
 import type { GivenMask } from "../../src/training/given-mask.js";
 import { InformedMask } from "../../src/training/informed-mask.js";
 import { readMetrics } from "../../src/training/metrics.js";
@@ -212,10 +213,18 @@ describe("a run", () => {
 
   it("refuses training data that is called public", async () => {
     const data = { format: "idx", train: { images: "images", labels: "labels" } };
-    const sparsification = { rate: 0.5, source: { public: data } };
-    expect(() => config({ sparsification, seed: undefined })).toThrow(
-      /sparsification: .*source\.public other than data: the same examples cannot be private and public/,
-    );
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, "data"));
+    for (const name of ["images", "labels"]) writeFileSync(join(folder, "data", name), "");
+    symlinkSync(join(folder, "data"), join(folder, "link"));
+    for (const place of ["data", "./other/../data", join(folder, "data"), "link"]) {
+      const named = { ...data, train: { images: `${place}/images`, labels: `${place}/labels` } };
+      const own = config({ sparsification: { rate: 0.5, source: { public: named } }, seed: undefined });
+      const privateData = { ...data, train: { images: "data/images", labels: "data/labels" } };
+      await expect(loadPublicData({ ...own, data: privateData } as typeof own, folder)).rejects.toThrow(
+        /^sparsification\.source\.public: got the training examples/,
+      );
+    }
     const train = tinyData(200);
     const trainer = new Trainer({ config: config(), train, public: train });
     await expect(trainer.run()).rejects.toThrow("public: got the training data");
