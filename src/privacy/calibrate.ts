@@ -2,7 +2,7 @@
  * How much noise a privacy target needs; how many steps and how large a share of the data it allows.
  *
  * @example
- * calibrateNoise({ samplingRate: 256 / 60_000, steps: 3516, epsilon: 2, delta: 1e-5 }); // 0.74…
+ * calibrateNoise({ samplingRate: 256 / 60_000, steps: 3516, epsilon: 2, delta: 1e-5 }); // 0.838766
  */
 import { defaultAccountant, makeAccountant } from "./accountant.js";
 import { PrivacyBudget } from "./budget.js";
