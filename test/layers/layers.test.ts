@@ -4,20 +4,31 @@ import * as layers from "../../src/layers/index.js";
 import { layerFromJSON } from "../../src/layers/model-json.js";
 
 const {
+  adaptiveAvgPool2d,
+  add,
   avgPool2d,
   batchNorm,
+  channelsLast,
+  concat,
+  conv1d,
   conv2d,
+  convTranspose2d,
   dropout,
   flatten,
   gelu,
+  globalAvgPool2d,
   groupNorm,
+  instanceNorm2d,
   layerNorm,
   leakyRelu,
   linear,
   maxPool2d,
+  multiply,
+  pad,
   relu,
   sigmoid,
   tanh,
+  upsample2d,
 } = layers;
 
 function infer(layer: Layer, input: readonly number[]) {
@@ -96,7 +107,85 @@ describe("output shapes, attributes and parameters", () => {
         [2, 3, 4],
       ],
     ],
+    [
+      "conv1d",
+      conv1d(6, 3, { stride: 2, padding: 1, dilation: 2, groups: 2 }),
+      [4, 9],
+      [6, 4],
+      {
+        inChannels: 4,
+        outChannels: 6,
+        kernelSize: [1, 3],
+        stride: [1, 2],
+        padding: [0, 1],
+        dilation: [1, 2],
+        groups: 2,
+      },
+      [[6, 2, 3], [6]],
+    ],
+    [
+      "convTranspose2d",
+      convTranspose2d(6, [3, 2], { stride: [2, 3], padding: [1, 0], outputPadding: [1, 2], groups: 2 }),
+      [4, 5, 6],
+      [6, 10, 19],
+      {
+        inChannels: 4,
+        outChannels: 6,
+        kernelSize: [3, 2],
+        stride: [2, 3],
+        padding: [1, 0],
+        dilation: [1, 1],
+        groups: 2,
+      },
+      [[4, 3, 3, 2], [6]],
+    ],
+    ["adaptiveAvgPool2d", adaptiveAvgPool2d([3, 9]), [2, 7, 5], [2, 3, 9], {}, []],
+    ["globalAvgPool2d", globalAvgPool2d(), [2, 7, 5], [2, 1, 1], {}, []],
+    [
+      "upsample2d by a scale",
+      upsample2d({ scale: [2, 1.5] }),
+      [2, 3, 5],
+      [2, 6, 7],
+      { nearest: 1, alignCorners: 0, step: [1 / 2, 1 / 1.5] },
+      [],
+    ],
+    [
+      "upsample2d to a size",
+      upsample2d({ size: [6, 2], mode: "bilinear" }),
+      [2, 3, 5],
+      [2, 6, 2],
+      { nearest: 0, alignCorners: 0, step: [1 / 2, 5 / 2] },
+      [],
+    ],
+    [
+      "upsample2d with aligned corners",
+      upsample2d({ size: [5, 1], mode: "bilinear", alignCorners: true }),
+      [2, 3, 5],
+      [2, 5, 1],
+      { nearest: 0, alignCorners: 1, step: [1 / 2, 0] },
+      [],
+    ],
+    [
+      "pad",
+      pad([1, 2, -1, 0], { value: 3 }),
+      [2, 4, 5],
+      [2, 3, 8],
+      { before: [0, -1, 1], after: [0, 0, 2], value: 3 },
+      [],
+    ],
+    [
+      "instanceNorm2d",
+      instanceNorm2d({ affine: true }),
+      [4, 3, 3],
+      [4, 3, 3],
+      { groups: 4, epsilon: 1e-5 },
+      [[4], [4]],
+    ],
+    ["instanceNorm2d, plain", instanceNorm2d(), [4, 3, 3], [4, 3, 3], { groups: 4, epsilon: 1e-5 }, [null, null]],
+    ["groupNorm over positions", groupNorm(2), [4, 6], [4, 6], { groups: 2, epsilon: 1e-5 }, [[4], [4]]],
     ["flatten", flatten(), [2, 3, 4], [24], {}, []],
+    ["channelsLast", channelsLast(), [2, 3, 4], [12, 2], {}, []],
+    ["channelsLast of a length", channelsLast(), [2, 3], [3, 2], {}, []],
     ["relu", relu(), [2, 3], [2, 3], {}, []],
     ["leakyRelu", leakyRelu(), [3], [3], { slope: 0.01 }, []],
     ["tanh", tanh(), [3], [3], {}, []],
@@ -109,6 +198,76 @@ describe("output shapes, attributes and parameters", () => {
     expect(inferred.attributes).toEqual(attributes);
     expect(inferred.parameters.map((parameter) => parameter && [...parameter.shape])).toEqual(shapes);
     expect(infer(layerFromJSON(JSON.parse(JSON.stringify(layer))), input).attributes).toEqual(attributes);
+  });
+});
+
+describe("layers of several inputs", () => {
+  it.each<[string, Layer, number[][], number[], object]>([
+    [
+      "add",
+      add(),
+      [
+        [2, 3],
+        [2, 3],
+        [2, 3],
+      ],
+      [2, 3],
+      {},
+    ],
+    ["multiply", multiply(), [[4], [4]], [4], {}],
+    [
+      "concat",
+      concat(),
+      [
+        [2, 3, 4],
+        [1, 3, 4],
+        [5, 3, 4],
+      ],
+      [8, 3, 4],
+      { dimension: 0 },
+    ],
+    [
+      "concat along rows",
+      concat({ dimension: 1 }),
+      [
+        [2, 3],
+        [2, 4],
+      ],
+      [2, 7],
+      { dimension: 1 },
+    ],
+  ])("%s", (_, layer, inputs, output, attributes) => {
+    const inferred = layer.infer(inputs, "3");
+    expect(inferred).toEqual({ outputShape: output, attributes, parameters: [] });
+    expect(layerFromJSON(JSON.parse(JSON.stringify(layer))).infer(inputs, "3")).toEqual(inferred);
+  });
+
+  it.each<[string, Layer, number[][], RegExp]>([
+    ["add of one", add(), [[2]], /^layer '3' \(add\): it got 1 input; give it two or more/],
+    ["multiply of none", multiply(), [], /it got 0 inputs; give it two or more/],
+    ["add of shapes", add(), [[2, 3], [6]], /its inputs have shapes \[2, 3\] and \[6\]; give it values of one shape/],
+    [
+      "concat of shapes",
+      concat(),
+      [
+        [2, 3],
+        [2, 4],
+      ],
+      /shapes \[2, 3\] and \[2, 4\]; .* differ in dimension 0 alone/,
+    ],
+    ["concat of ranks", concat(), [[2], [2, 1]], /its inputs have shapes/],
+    [
+      "concat dimension",
+      concat({ dimension: 2 }),
+      [
+        [2, 3],
+        [2, 3],
+      ],
+      /no dimension 2 in \[2, 3\]; use one of 0 to 1/,
+    ],
+  ])("refusals: %s", (_, layer, inputs, message) => {
+    expect(() => layer.infer(inputs, "3")).toThrow(LayerError);
+    expect(() => layer.infer(inputs, "3")).toThrow(message);
   });
 });
 
@@ -159,9 +318,33 @@ describe("refusals name the path, the reason and what to use instead", () => {
     ],
     ["avgPool2d padding", avgPool2d([2, 4], { padding: [2, 2] }), [1, 9, 9], /at most \[1, 2\]/],
     ["avgPool2d kernel", avgPool2d(5), [1, 4, 4], /reaches over 5 positions/],
+    ["conv1d of a picture", conv1d(2, 3), [2, 3, 4], /its input has shape \[2, 3, 4\], not \[channels, length\]/],
+    ["conv1d kernel", conv1d(2, 5), [2, 4], /reaches over 5 positions, but the input's width with padding is 4/],
+    [
+      "convTranspose2d outputPadding",
+      convTranspose2d(2, 3, { stride: [2, 1], outputPadding: 1 }),
+      [2, 4, 4],
+      /outputPadding \[1, 1\] is not below stride \[2, 1\]; use less/,
+    ],
+    [
+      "convTranspose2d padding",
+      convTranspose2d(2, 1, { padding: 2 }),
+      [2, 4, 5],
+      /padding \[2, 2\] leaves 0×1 pixels; use less padding/,
+    ],
+    ["convTranspose2d groups", convTranspose2d(3, 1, { groups: 2 }), [2, 4, 4], /3 output channels are not divisible/],
+    ["adaptiveAvgPool2d of a vector", adaptiveAvgPool2d(1), [4], /its input has shape \[4\]/],
+    ["upsample2d without a size", upsample2d({}), [1, 4, 4], /neither size nor scale; give it one of the two/],
+    ["upsample2d with both", upsample2d({ size: 2, scale: 2 }), [1, 4, 4], /both size and scale/],
+    ["upsample2d to nothing", upsample2d({ scale: 0.2 }), [1, 9, 4], /scale 0.2,0.2 leaves 1×0 of 9×4 pixels/],
+    ["upsample2d corners", upsample2d({ size: 2, alignCorners: true }), [1, 4, 4], /'nearest' has no corners to align/],
+    ["pad dimensions", pad([1, 1, 1, 1]), [4], /padding has 2 pairs, but its input \[4\] has 1 dimensions/],
+    ["pad to nothing", pad([-2, -2]), [4], /padding -2 and -2 leaves nothing of dimension 0, which has 4 positions/],
+    ["instanceNorm2d of single pixels", instanceNorm2d(), [4, 1, 1], /each group would hold a single number/],
+    ["channelsLast of a vector", channelsLast(), [4], /its input has shape \[4\], which has channels and no positions/],
     ["groupNorm groups", groupNorm(4), [6, 3, 3], /6 channels are not divisible by groups 4; use groups that divide 6/],
     ["groupNorm of single numbers", groupNorm(6), [6], /each group would hold a single number/],
-    ["groupNorm of positions", groupNorm(2), [5, 6], /its input has shape \[5, 6\]/],
+    ["groupNorm of positions", groupNorm(2), [4, 5, 6, 7], /its input has shape \[4, 5, 6, 7\]/],
     [
       "layerNorm shape",
       layerNorm({ normalizedShape: [5, 6] }),
@@ -204,6 +387,15 @@ describe("options name themselves, what came and what is allowed", () => {
     ["dropout", () => dropout(1), /dropout\.rate: .*<1 \(got 1\)/],
     ["leakyRelu", () => leakyRelu({ slope: -0.1 }), /leakyRelu\.slope: .*\(got -0\.1\)/],
     ["groupNorm", () => groupNorm(2, { epsilon: 0 }), /groupNorm\.epsilon: .*\(got 0\)/],
+    ["pad", () => pad([1]), /pad\.padding: .*\(got \[1\]\)/],
+    ["pad of pairs", () => pad([1, 2, 3]), /pad\.padding: expected pairs: before and after/],
+    ["pad value", () => pad([1, 2], { value: 1e39 }), /pad\.value: expected a number that float32 can hold/],
+    ["upsample2d", () => upsample2d({ scale: -1 }), /upsample2d\.scale: .*\(got -1\)/],
+    [
+      "upsample2d mode",
+      () => upsample2d({ size: 2, mode: "bicubic" as never }),
+      /upsample2d\.mode: .*"nearest"\|"bilinear"/,
+    ],
     ["gelu", () => gelu({ tanh: 1 as never }), /gelu\.tanh: .*\(got 1\)/],
   ])("%s", (_, make, message) => {
     expect(make).toThrow(TypeError);
