@@ -124,6 +124,7 @@ ProgramSetup Session::Impl::programSetup(const StrategyRow& row, std::vector<Met
           row,
           std::move(chosen),
           capacity,
+          chunkSize,
           std::vector<const float*>(parameters.begin(), parameters.end()),
           std::vector<const float*>(packed.begin(), packed.end()),
           operands,
