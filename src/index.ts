@@ -54,7 +54,14 @@ export * as schedules from "./optimizers/schedules/index.js";
 export { type Accountant, accountantNames, type EpsilonReport, makeAccountant } from "./privacy/accountant.js";
 export type { AdaptiveConfig } from "./privacy/adaptive-threshold.js";
 export { BudgetExceededError, PrivacyBudget } from "./privacy/budget.js";
-export { type CalibrationTarget, calibrateNoise, type NoisePiece } from "./privacy/calibrate.js";
+export {
+  type BudgetTarget,
+  type CalibrationTarget,
+  calibrateNoise,
+  calibrateSamplingRate,
+  calibrateSteps,
+  type NoisePiece,
+} from "./privacy/calibrate.js";
 export { type ClipFunctionName, clipFunctions } from "./privacy/clip-functions.js";
 export { type Charge, type Ledger, type LedgerEntry, LedgerError } from "./privacy/ledger.js";
 export { type Composition, composeLedgers, type LedgerShare } from "./privacy/ledger-compose.js";
@@ -65,6 +72,7 @@ export { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "./pr
 // ---- Training
 export type { Batch, BatchSource, EvaluationBatch, EvaluationSource } from "./training/batch.js";
 export { readCheckpoint } from "./training/checkpoint-seal.js";
+export type { CompressionOptions } from "./training/compression.js";
 export {
   parseConfig,
   readConfig,
@@ -76,18 +84,18 @@ export { loadData } from "./training/data-config.js";
 export type { DataConfig, TrainingData } from "./training/data-formats.js";
 export { type EvaluationResult, evaluateDataset } from "./training/evaluate.js";
 export type { EpochEvent, StepEvent, StopReason, TrainerEvents, TrainingResult } from "./training/events.js";
+export type { GivenMask } from "./training/given-mask.js";
 export type { OptimizerState } from "./training/optimizer-state.js";
 export { RunDirectoryError, readRunLedger } from "./training/run-directory.js";
-export {
-  type CallOptions,
-  type ClippedSum,
-  createSession,
-  type Evaluation,
-  type PerExampleGradients,
-  type Session,
-  type StepOptions,
-  type StepStatistics,
-} from "./training/session.js";
+export { createSession, type Session } from "./training/session.js";
+export type {
+  CallOptions,
+  ClippedSum,
+  Evaluation,
+  PerExampleGradients,
+  StepOptions,
+  StepStatistics,
+} from "./training/session-calls.js";
 export { type PrivacyOptions, type SessionOptions, strategyNames } from "./training/session-options.js";
 export type { SessionPlan } from "./training/session-plan.js";
 export type {

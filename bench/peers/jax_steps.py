@@ -62,6 +62,8 @@ class JaxStep:
     """One model with its batch; `step()` is one private training step."""
 
     def __init__(self, _engine, workload, batch):
+        if workload not in WORKLOADS:
+            raise ValueError(f"{workload} is not written in JAX; there are {', '.join(WORKLOADS)}")
         forward, shapes, example = WORKLOADS[workload]
         rng = np.random.default_rng(0)
         self.weights = [

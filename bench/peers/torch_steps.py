@@ -40,10 +40,38 @@ def _dpcnn():
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(2048, 128), nn.Tanh(), nn.Linear(128, 10))
 
 
+class _Residual(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.branch = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+            nn.GroupNorm(32, outputs),
+            nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.GroupNorm(32, outputs),
+        )
+        same = stride == 1 and inputs == outputs
+        projection = (nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.GroupNorm(32, outputs))
+        self.shortcut = nn.Sequential(*(() if same else projection))
+
+    def forward(self, x):
+        return torch.relu(self.branch(x) + self.shortcut(x))
+
+
+def _resnet18():
+    layers = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.GroupNorm(32, 64), nn.ReLU()]
+    inputs = 64
+    for outputs, stride in [(64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1)]:
+        layers.append(_Residual(inputs, outputs, stride))
+        inputs = outputs
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+
+
 WORKLOADS = {
     "mlp": (_mlp, (1, 28, 28)),
     "mnist-cnn": (_mnist_cnn, (1, 28, 28)),
     "dpcnn": (_dpcnn, (3, 32, 32)),
+    "resnet18": (_resnet18, (3, 32, 32)),
 }
 
 

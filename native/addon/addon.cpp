@@ -6,6 +6,7 @@
 #include "addon/example_kernels.h"
 #include "addon/kernels.h"
 #include "addon/keystream.h"
+#include "addon/largest.h"
 #include "addon/session_wrap.h"
 #include "backend/cpu/machine.h"
 #include "layers/layer.h"
@@ -52,6 +53,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New(env, info, "info"));
   exports.Set("kernels", kernelsObject(env));
   exports.Set("keystream", keystreamFunction(env));
+  exports.Set("largest", largestFunction(env));
   exports.Set("examples", exampleKernelsObject(env));
   exports.Set("device", deviceObject(env));
   return exports;

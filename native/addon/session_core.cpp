@@ -15,6 +15,12 @@ void SessionCore::make() {
   }
 }
 
+int64_t SessionCore::trainableElements() const {
+  int64_t count = 0;
+  for (size_t p = 0; p < parameterElements.size(); ++p) count += trainable(p) ? parameterElements[p] : 0;
+  return count;
+}
+
 void SessionCore::gather() {
   sinceUpdate.add(session->takeStatistics());
 }

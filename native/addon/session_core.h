@@ -27,6 +27,7 @@ struct SessionCore {
   void make();
   void gather();  // adds the session's latest statistics to sinceUpdate
   void clear();   // forgets sums and statistics
+  int64_t trainableElements() const;
   bool trainable(size_t parameter) const { return spec.clipping.groupOfParameter[parameter] >= 0; }
 };
 

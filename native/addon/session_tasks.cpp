@@ -153,6 +153,14 @@ void MaskTask::work() {
   session().setMask(draw);
 }
 
+KeepTask::KeepTask(Napi::Env env, std::shared_ptr<SessionCore> core, std::vector<uint8_t> kept)
+    : SessionTask(env, std::move(core)), kept(std::move(kept)) {}
+
+void KeepTask::work() {
+  stopIfCancelled();
+  session().keepOnly(kept.data());
+}
+
 // ---- evaluate
 
 void EvaluateTask::work() {

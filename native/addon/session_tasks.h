@@ -64,6 +64,16 @@ class MaskTask : public SessionTask {
   const MaskDraw draw;
 };
 
+class KeepTask : public SessionTask {
+ public:
+  KeepTask(Napi::Env env, std::shared_ptr<SessionCore> core, std::vector<uint8_t> kept);
+  void work() override;
+  Napi::Value result(Napi::Env env) override { return env.Undefined(); }
+
+ private:
+  const std::vector<uint8_t> kept;
+};
+
 class EvaluateTask : public SessionTask {
  public:
   using SessionTask::SessionTask;

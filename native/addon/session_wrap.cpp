@@ -27,6 +27,8 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                       InstanceMethod<&SessionWrap::getParameter>("getParameter"),
                       InstanceMethod<&SessionWrap::setOptimizerState>("setOptimizerState"),
                       InstanceMethod<&SessionWrap::getOptimizerState>("getOptimizerState"),
+                      InstanceMethod<&SessionWrap::getOptimizerShared>("getOptimizerShared"),
+                      InstanceMethod<&SessionWrap::setOptimizerShared>("setOptimizerShared"),
                       InstanceMethod<&SessionWrap::setNoiseKey>("setNoiseKey"),
                       InstanceMethod<&SessionWrap::setDropoutKey>("setDropoutKey"),
                       InstanceMethod<&SessionWrap::setThresholds>("setThresholds"),
@@ -35,6 +37,7 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                       InstanceMethod<&SessionWrap::step>("step"),
                       InstanceMethod<&SessionWrap::takeClippedSums>("takeClippedSums"),
                       InstanceMethod<&SessionWrap::setMask>("setMask"),
+                      InstanceMethod<&SessionWrap::keepOnly>("keepOnly"),
                       InstanceMethod<&SessionWrap::clear>("clear"),
                       InstanceMethod<&SessionWrap::perExampleGradients>("perExampleGradients"),
                       InstanceMethod<&SessionWrap::evaluate>("evaluate"),
@@ -210,6 +213,25 @@ Napi::Value SessionWrap::getOptimizerState(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value SessionWrap::getOptimizerShared(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::vector<double>& numbers = idle(info.Env()).optimizerShared();
+    auto result = Napi::Float64Array::New(info.Env(), numbers.size());
+    std::copy(numbers.begin(), numbers.end(), result.Data());
+    return result;
+  });
+}
+
+void SessionWrap::setOptimizerShared(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    Session& session = idle(info.Env());
+    const size_t count = session.optimizerShared().size();
+    auto values =
+        static_cast<const double*>(typedArray(info[0], "numbers", napi_float64_array, static_cast<int64_t>(count)));
+    session.setOptimizerShared({values, values + count});
+  });
+}
+
 void SessionWrap::setNoiseKey(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] {
     Session& session = idle(info.Env());
@@ -284,6 +306,14 @@ Napi::Value SessionWrap::setMask(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     (void)live(info.Env());
     return start<MaskTask>(info.Env(), readMaskDraw(info[0], info[1], info[2]));
+  });
+}
+
+Napi::Value SessionWrap::keepOnly(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const int64_t count = live(info.Env()).trainableElements();
+    auto kept = static_cast<const uint8_t*>(typedArray(info[0], "kept", napi_uint8_array, count));
+    return start<KeepTask>(info.Env(), std::vector<uint8_t>(kept, kept + count));
   });
 }
 

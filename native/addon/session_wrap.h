@@ -30,6 +30,8 @@ class SessionWrap : public Napi::ObjectWrap<SessionWrap> {
   Napi::Value getParameter(const Napi::CallbackInfo& info);
   void setOptimizerState(const Napi::CallbackInfo& info);
   Napi::Value getOptimizerState(const Napi::CallbackInfo& info);
+  Napi::Value getOptimizerShared(const Napi::CallbackInfo& info);
+  void setOptimizerShared(const Napi::CallbackInfo& info);
   void setNoiseKey(const Napi::CallbackInfo& info);
   void setDropoutKey(const Napi::CallbackInfo& info);
 
@@ -39,6 +41,7 @@ class SessionWrap : public Napi::ObjectWrap<SessionWrap> {
   Napi::Value step(const Napi::CallbackInfo& info);
   Napi::Value takeClippedSums(const Napi::CallbackInfo& info);
   Napi::Value setMask(const Napi::CallbackInfo& info);
+  Napi::Value keepOnly(const Napi::CallbackInfo& info);
   void clear(const Napi::CallbackInfo& info);
   Napi::Value perExampleGradients(const Napi::CallbackInfo& info);
   Napi::Value evaluate(const Napi::CallbackInfo& info);

@@ -120,6 +120,13 @@ static Sparsification readSparsification(const Napi::Value& value) {
                               "sparsification: got '" + name + "', expected none, elements, rows, columns or channels");
 }
 
+static std::optional<TopKSpec> readTopK(const Napi::Value& value) {
+  if (value.IsNull()) return std::nullopt;
+  Napi::Object source = object(value, "topK");
+  return TopKSpec{finiteNumber(source.Get("keep"), "topK.keep", 0, true),
+                  flag(source.Get("errorFeedback"), "topK.errorFeedback")};
+}
+
 SessionSpec readSessionSpec(const Napi::Value& value) {
   Napi::Object source = object(value, "spec");
   SessionSpec spec;
@@ -133,6 +140,7 @@ SessionSpec readSessionSpec(const Napi::Value& value) {
   spec.optimizer.kind = text(optimizer.Get("kind"), "optimizer.kind");
   spec.optimizer.attributes = readAttributes(optimizer.Get("attributes"), "optimizer.attributes");
   spec.sparsification = readSparsification(source.Get("sparsification"));
+  spec.topK = readTopK(source.Get("topK"));
   spec.chunkSize = wholeNumber(source.Get("chunkSize"), "chunkSize", 0, 1 << 24);
   spec.threads = static_cast<int>(wholeNumber(source.Get("threads"), "threads", 0, 4096));
   spec.deterministic = flag(source.Get("deterministic"), "deterministic");

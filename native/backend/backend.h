@@ -153,6 +153,20 @@ class Backend {
   virtual void zeroCoarse(int64_t count, float* y) = 0;
   // y += x
   virtual void add(int64_t count, const float* x, float* y) = 0;
+  // y = a · b, element by element; y may be a.
+  virtual void multiply(int64_t count, const float* a, const float* b, float* y) = 0;
+  virtual void fill(int64_t count, float value, float* y) = 0;
+  // y[r, c] = x[r, c] of rows that begin xStride and yStride floats apart.
+  virtual void copyRows(int64_t rows, int64_t columns, const float* x, int64_t xStride, float* y, int64_t yStride) = 0;
+  // A sparse matrix [outRows, inRows]: row i has the entries begins[i] … begins[i + 1] − 1 of rows and weights.
+  struct RowMixture {
+    int64_t inRows = 0, outRows = 0;
+    const int32_t* begins = nullptr;
+    const int32_t* rows = nullptr;
+    const float* weights = nullptr;
+  };
+  // y[block, outRows, columns] = mixture · x[block, inRows, columns], block by block.
+  virtual void mixRows(const RowMixture& mixture, int64_t blocks, int64_t columns, const float* x, float* y) = 0;
   // y[b·stride + c] = Σ_p x[b, p, c]: per-example gradients of a bias over positions.
   virtual void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y,
                             int64_t stride) = 0;

@@ -10,7 +10,7 @@ using Layout = Layer::Layout;
 
 // Channels-first and channels-last coincide with one channel or one position.
 bool orderMatters(const Shape& shape) {
-  return shape.size() >= 3 && shape[0] > 1 && elementCount(shape) > shape[0];
+  return shape.size() >= 2 && shape[0] > 1 && elementCount(shape) > shape[0];
 }
 
 class Lowering {
@@ -63,11 +63,12 @@ class Lowering {
     return conversions[{value, wanted}] = addNode(permute, wanted);
   }
 
-  Layout layoutOf(const NodeSpec& node) {
+  std::pair<Layout, Layout> layoutsOf(const NodeSpec& node) {
     std::vector<Shape> inputs;
     for (int value : node.inputs) inputs.push_back(graph.shapes[static_cast<size_t>(value)]);
     try {
-      return makeLayer({node, inputs, node.outputShape, 1, false, backend})->layout();
+      std::unique_ptr<Layer> layer = makeLayer({node, inputs, node.outputShape, 1, false, backend});
+      return {layer->layout(), layer->outputLayout()};
     } catch (const std::exception& error) {
       throw std::invalid_argument("layer '" + node.path + "' (" + node.kind + "): " + error.what());
     }
@@ -76,10 +77,10 @@ class Lowering {
   int addLayer(const NodeSpec& original) {
     NodeSpec node = original;
     for (int& value : node.inputs) value = translated.at(static_cast<size_t>(value));
-    Layout layout = layoutOf(node);
-    if (layout == Layout::either) layout = layouts[static_cast<size_t>(node.inputs.at(0))];
-    for (int& value : node.inputs) value = inLayout(value, layout);
-    return addNode(std::move(node), layout);
+    auto [in, out] = layoutsOf(node);
+    if (in == Layout::either) in = out = layouts[static_cast<size_t>(node.inputs.at(0))];
+    for (int& value : node.inputs) value = inLayout(value, in);
+    return addNode(std::move(node), out);
   }
 
   const ModelSpec& model;

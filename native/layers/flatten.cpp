@@ -1,4 +1,5 @@
-// [C, H, W] to [C·H·W] in PyTorch's order: the same memory under another shape.
+// The same memory under another shape: [C, H, W] to [C·H·W] in PyTorch's order, and to [H·W, C], which is the
+// channels-last order of a picture.
 #include <cstring>
 
 #include "layers/layer.h"
@@ -6,11 +7,10 @@
 namespace hushgrad {
 namespace {
 
-class Flatten : public Layer {
+class View : public Layer {
  public:
-  explicit Flatten(const LayerSetup& setup) : Layer(setup) {}
+  using Layer::Layer;
 
-  Layout layout() const override { return Layout::plain; }
   bool backwardReadsInput() const override { return false; }
   bool isView() const override { return true; }
 
@@ -25,7 +25,21 @@ class Flatten : public Layer {
   }
 };
 
+class Flatten : public View {
+ public:
+  using View::View;
+  Layout layout() const override { return Layout::plain; }
+};
+
+class ChannelsLast : public View {
+ public:
+  using View::View;
+  Layout layout() const override { return Layout::channelsLast; }
+  Layout outputLayout() const override { return Layout::plain; }
+};
+
 HUSHGRAD_LAYER("Flatten", Flatten);
+HUSHGRAD_LAYER("ChannelsLast", ChannelsLast);
 
 }  // namespace
 }  // namespace hushgrad

@@ -1,4 +1,4 @@
-// Normalisation of each example over groups of channels (Wu & He 2018), for [C] and [C, H, W].
+// Normalisation of each example over groups of channels (Wu & He 2018), for [C], [C, L] and [C, H, W].
 #include <stdexcept>
 
 #include "layers/normalization.h"
@@ -8,10 +8,10 @@ namespace {
 
 Backend::Normalization groupsOf(const LayerSetup& setup) {
   const Shape& shape = setup.inputShapes.at(0);
-  if (shape.size() != 1 && shape.size() != 3) {
+  if (shape.size() > 3) {
     throw std::invalid_argument("layer '" + setup.node.path + "' (GroupNorm) got a value of rank " +
                                 std::to_string(shape.size()) +
-                                "; it works on [channels] and [channels, height, width]");
+                                "; it works on [channels], [channels, length] and [channels, height, width]");
   }
   Backend::Normalization normalization;
   normalization.channels = shape[0];
@@ -24,7 +24,7 @@ Backend::Normalization groupsOf(const LayerSetup& setup) {
 class GroupNorm : public NormalizationLayer {
  public:
   explicit GroupNorm(const LayerSetup& setup)
-      : NormalizationLayer(setup, groupsOf(setup)), picture(setup.outputShape.size() == 3) {}
+      : NormalizationLayer(setup, groupsOf(setup)), picture(setup.outputShape.size() > 1) {}
   Layout layout() const override { return picture ? Layout::channelsLast : Layout::plain; }
 
  private:

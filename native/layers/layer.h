@@ -85,6 +85,7 @@ class Layer {
   // ToChannelsLast and ToPlain, which lead from one to the other, name the layout of their output.
   enum class Layout { plain, channelsLast, either };
   virtual Layout layout() const = 0;
+  virtual Layout outputLayout() const { return layout(); }  // where it differs
   virtual bool backwardReadsInput() const = 0;
   virtual bool backwardReadsOutput() const { return false; }
   // output may be inputs[0] and inputGradients[0] may be outputGradient (then backward must not read its input).

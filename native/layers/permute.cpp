@@ -1,5 +1,5 @@
-// Between PyTorch's [C, H, W] and the engine's channels-last order. The engine inserts them where a value of one
-// layout meets a layer of the other; shapes stay [C, H, W] on both sides, only the order in memory changes.
+// Between PyTorch's [C, H, W] or [C, L] and the engine's channels-last order. The engine inserts them where a value of
+// one layout meets a layer of the other; shapes stay the same on both sides, only the order in memory changes.
 #include <stdexcept>
 
 #include "layers/layer.h"
@@ -29,9 +29,9 @@ class Permute : public Layer {
 
  private:
   static const Shape& pictureOf(const LayerSetup& setup) {
-    if (setup.outputShape.size() == 3) return setup.outputShape;
+    if (setup.outputShape.size() >= 2) return setup.outputShape;
     throw std::invalid_argument("layer '" + setup.node.path + "' (" + setup.node.kind + ") got a value of rank " +
-                                std::to_string(setup.outputShape.size()) + "; it works on [channels, height, width]");
+                                std::to_string(setup.outputShape.size()) + "; it works on [channels, positions …]");
   }
 
   const int64_t channels;

@@ -10,20 +10,23 @@ int64_t pairOr(const Attributes& attributes, const std::string& name, size_t ind
   return attributes.values.count(name) ? attributes.integer(name, index) : fallback;
 }
 
-void checkPicture(const NodeSpec& node, const Shape& shape) {
-  if (shape.size() == 3) return;
-  throw std::invalid_argument("layer '" + node.path + "' (" + node.kind + ") got a value of rank " +
-                              std::to_string(shape.size()) + "; it works on [channels, height, width]");
-}
-
 }  // namespace
 
+Shape pictureOf(const NodeSpec& node, const Shape& shape) {
+  if (shape.size() == 3) return shape;
+  if (shape.size() == 2) return {shape[0], 1, shape[1]};
+  throw std::invalid_argument("layer '" + node.path + "' (" + node.kind + ") got a value of rank " +
+                              std::to_string(shape.size()) +
+                              "; it works on [channels, length] and [channels, height, width]");
+}
+
 Window windowOf(const LayerSetup& setup) {
-  const Attributes& attributes = setup.node.attributes;
-  const Shape& in = setup.inputShapes.at(0);
-  const Shape& out = setup.outputShape;
-  checkPicture(setup.node, in);
-  checkPicture(setup.node, out);
+  return windowOf(setup.node, setup.inputShapes.at(0), setup.outputShape);
+}
+
+Window windowOf(const NodeSpec& node, const Shape& from, const Shape& to) {
+  const Attributes& attributes = node.attributes;
+  const Shape in = pictureOf(node, from), out = pictureOf(node, to);
   Window window;
   window.inChannels = in[0], window.inHeight = in[1], window.inWidth = in[2];
   window.outChannels = out[0], window.outHeight = out[1], window.outWidth = out[2];

@@ -2,7 +2,6 @@
 // p ← p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε). Adam adds decay·p to g, AdamW first shrinks p by 1 − lr·decay.
 // State: [exp_avg, exp_avg_sq].
 #include <cmath>
-#include <stdexcept>
 
 #include "privatize/optimizer.h"
 #include "privatize/optimizer_settings.h"
@@ -55,24 +54,20 @@ class Adam : public Optimizer {
   Adam(const OptimizerSpec& spec, bool decoupled)
       : decoupled(decoupled),
         weightDecay(nonNegativeSetting(spec.attributes, "weightDecay", decoupled ? 0.01 : 0)),
-        epsilon(nonNegativeSetting(spec.attributes, "epsilon", 1e-8)) {
-    if (spec.attributes.values.count("betas") == 0) return;
-    const std::vector<double>& betas = spec.attributes.list("betas");
-    if (betas.size() != 2) throw std::invalid_argument("optimizer: betas must be two numbers");
-    beta1 = decaySetting("betas[0]", betas[0]);
-    beta2 = decaySetting("betas[1]", betas[1]);
-  }
+        epsilon(nonNegativeSetting(spec.attributes, "epsilon", 1e-8)),
+        betas(betasSetting(spec.attributes)) {}
   explicit Adam(const OptimizerSpec& spec) : Adam(spec, false) {}
 
   int slots() const override { return 2; }
 
-  void update(const OptimizerStep& step, int64_t count, const float* gradient, float* parameter,
-              float* const* state) const override {
-    HWY_DYNAMIC_DISPATCH(adamBlock)(adamRule(step), count, gradient, parameter, state[0], state[1]);
+  void update(const OptimizerStep& step, const OptimizerRange& range) const override {
+    HWY_DYNAMIC_DISPATCH(adamBlock)
+    (adamRule(step), range.count, range.gradient, range.parameter, range.state[0], range.state[1]);
   }
 
   UpdateRule rule(const OptimizerStep& step) const override {
-    UpdateRule result{UpdateRule::Kind::adam, {}, {}, {}};
+    UpdateRule result{};
+    result.kind = UpdateRule::Kind::adam;
     result.adam = adamRule(step);
     return result;
   }
@@ -80,6 +75,7 @@ class Adam : public Optimizer {
  private:
   AdamRule adamRule(const OptimizerStep& step) const {
     const double t = static_cast<double>(step.step);
+    const auto [beta1, beta2] = betas;
     return {static_cast<float>(decoupled ? 1 - step.learningRate * weightDecay : 1),
             static_cast<float>(decoupled ? 0 : weightDecay),
             static_cast<float>(1 - beta1),
@@ -92,7 +88,7 @@ class Adam : public Optimizer {
 
   const bool decoupled;
   const double weightDecay, epsilon;
-  double beta1 = 0.9, beta2 = 0.999;
+  const std::pair<double, double> betas;
 };
 
 class AdamW : public Adam {

@@ -104,9 +104,13 @@ static void blockNoise(const PrivatizeRange& range, int64_t first, int64_t count
   if (few) spread(mask, count, kept, out);
 }
 
+static const uint8_t* blockMask(const PrivatizeRange& range, int64_t first) {
+  return range.mask == nullptr ? nullptr : range.mask + first / 8;
+}
+
 static void blockGradient(const PrivatizeRange& range, int64_t first, int64_t count, float* gradient) {
   const float scale = static_cast<float>(1 / range.normalizer);
-  const uint8_t* mask = range.mask == nullptr ? nullptr : range.mask + first / 8;
+  const uint8_t* mask = blockMask(range, first);
   if (range.noise == nullptr || range.noiseDeviation == 0) {
     HWY_DYNAMIC_DISPATCH(plainGradient)(range.lanes, range.sums, first, count, scale, gradient);
   } else {
@@ -117,18 +121,45 @@ static void blockGradient(const PrivatizeRange& range, int64_t first, int64_t co
   if (mask != nullptr) HWY_DYNAMIC_DISPATCH(selectKept)(mask, count, gradient);
 }
 
-void privatizeAndUpdate(const PrivatizeRange& range, const Optimizer& optimizer, const OptimizerStep& step) {
+// work(first, count, gradient) for every block; `gradient` is room for one.
+template <class Work>
+static void forEachBlock(const PrivatizeRange& range, const Work& work) {
+  alignas(64) std::array<float, kUpdateBlock> gradient;
+  for (int64_t first = 0; first < range.count; first += kUpdateBlock)
+    work(first, std::min(kUpdateBlock, range.count - first), gradient.data());
+}
+
+static void updateBlock(const PrivatizeRange& range, int64_t first, int64_t count, const float* gradient,
+                        const Optimizer& optimizer, const OptimizerStep& step) {
   const size_t slots = static_cast<size_t>(optimizer.slots());
   if (slots > kMostSlots) throw std::logic_error("an optimizer with more than 8 state buffers");
-  if (range.lanes < 1) throw std::logic_error("an update needs at least one accumulator");
-  alignas(64) std::array<float, kUpdateBlock> gradient;
   std::array<float*, kMostSlots> state{};
-  for (int64_t first = 0; first < range.count; first += kUpdateBlock) {
-    const int64_t count = std::min(kUpdateBlock, range.count - first);
-    for (size_t slot = 0; slot < slots; ++slot) state[slot] = range.state[slot] + first;
-    blockGradient(range, first, count, gradient.data());
-    optimizer.update(step, count, gradient.data(), range.parameter + first, state.data());
-  }
+  for (size_t slot = 0; slot < slots; ++slot) state[slot] = range.state[slot] + first;
+  optimizer.update(step, {count, gradient, range.parameter + first, state.data(), blockMask(range, first)});
+}
+
+void privatizeAndUpdate(const PrivatizeRange& range, const Optimizer& optimizer, const OptimizerStep& step) {
+  if (range.lanes < 1) throw std::logic_error("an update needs at least one accumulator");
+  forEachBlock(range, [&](int64_t first, int64_t count, float* gradient) {
+    blockGradient(range, first, count, gradient);
+    updateBlock(range, first, count, gradient, optimizer, step);
+  });
+}
+
+void privatizeInto(TopK& topK, int64_t start, const PrivatizeRange& range) {
+  if (range.lanes < 1) throw std::logic_error("an update needs at least one accumulator");
+  forEachBlock(range, [&](int64_t first, int64_t count, float* gradient) {
+    blockGradient(range, first, count, gradient);
+    topK.add(start + first, count, gradient, range.worker);
+  });
+}
+
+void updateFrom(TopK& topK, int64_t start, const PrivatizeRange& range, const Optimizer& optimizer,
+                const OptimizerStep& step) {
+  forEachBlock(range, [&](int64_t first, int64_t count, float* gradient) {
+    topK.take(start + first, count, gradient);
+    updateBlock(range, first, count, gradient, optimizer, step);
+  });
 }
 
 }  // namespace hushgrad

@@ -1,9 +1,12 @@
 // Noise and optimizer update, one pass over a parameter: gradient = (Σ lanes + σS·z) / normalizer, then the
-// optimizer. Works block by block, so that sum, noise, parameter and state of a block meet in cache.
+// optimizer. Works block by block, so that sum, noise, parameter and state of a block meet in cache. Where the
+// optimizer shall see the largest coordinates alone, the pass falls into two, with the selection (top_k.h) between
+// them.
 #pragma once
 
 #include "privatize/noise.h"
 #include "privatize/optimizer.h"
+#include "privatize/top_k.h"
 
 namespace hushgrad {
 
@@ -25,5 +28,11 @@ struct PrivatizeRange {
 };
 
 void privatizeAndUpdate(const PrivatizeRange& range, const Optimizer& optimizer, const OptimizerStep& step);
+
+// The same in two passes: the gradient to `topK`, whose index of the range's first coordinate is `first`, and after
+// topK.select() the update from there, which needs no sums and no noise.
+void privatizeInto(TopK& topK, int64_t first, const PrivatizeRange& range);
+void updateFrom(TopK& topK, int64_t first, const PrivatizeRange& range, const Optimizer& optimizer,
+                const OptimizerStep& step);
 
 }  // namespace hushgrad

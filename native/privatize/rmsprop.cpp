@@ -66,17 +66,18 @@ class Rmsprop : public Optimizer {
 
   int slots() const override { return 1 + (momentum > 0 ? 1 : 0) + (centered ? 1 : 0); }
 
-  void update(const OptimizerStep& step, int64_t count, const float* gradient, float* parameter,
-              float* const* state) const override {
+  void update(const OptimizerStep& step, const OptimizerRange& range) const override {
     const RmspropRule numbers = rmspropRule(step);
-    float* const* next = state + 1;
+    float* const* next = range.state + 1;
     float* buffer = numbers.buffered ? *next++ : nullptr;
     float* mean = numbers.centered ? *next : nullptr;
-    HWY_DYNAMIC_DISPATCH(rmspropBlock)(numbers, count, gradient, parameter, state[0], buffer, mean);
+    HWY_DYNAMIC_DISPATCH(rmspropBlock)
+    (numbers, range.count, range.gradient, range.parameter, range.state[0], buffer, mean);
   }
 
   UpdateRule rule(const OptimizerStep& step) const override {
-    UpdateRule result{UpdateRule::Kind::rmsprop, {}, {}, {}};
+    UpdateRule result{};
+    result.kind = UpdateRule::Kind::rmsprop;
     result.rmsprop = rmspropRule(step);
     return result;
   }

@@ -69,15 +69,15 @@ class Sgd : public Optimizer {
 
   int slots() const override { return momentum != 0 ? 1 : 0; }
 
-  void update(const OptimizerStep& step, int64_t count, const float* gradient, float* parameter,
-              float* const* state) const override {
+  void update(const OptimizerStep& step, const OptimizerRange& range) const override {
     const SgdRule numbers = sgdRule(step);
-    if (momentum == 0) return HWY_DYNAMIC_DISPATCH(sgdPlain)(numbers, count, gradient, parameter);
-    HWY_DYNAMIC_DISPATCH(sgdMomentum)(numbers, count, gradient, parameter, state[0]);
+    if (momentum == 0) return HWY_DYNAMIC_DISPATCH(sgdPlain)(numbers, range.count, range.gradient, range.parameter);
+    HWY_DYNAMIC_DISPATCH(sgdMomentum)(numbers, range.count, range.gradient, range.parameter, range.state[0]);
   }
 
   UpdateRule rule(const OptimizerStep& step) const override {
-    UpdateRule result{UpdateRule::Kind::sgd, {}, {}, {}};
+    UpdateRule result{};
+    result.kind = UpdateRule::Kind::sgd;
     result.sgd = sgdRule(step);
     return result;
   }

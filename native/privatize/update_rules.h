@@ -1,6 +1,6 @@
-// The optimizers' formulas for one element, and the numbers they take, for kernels elsewhere; sgd.cpp, adam.cpp and
-// rmsprop.cpp hold the same formulas in vector form, and say what they are. Both round alike: where those have a fused
-// product and sum, there is an fma here.
+// The optimizers' formulas for one element, and the numbers they take, for kernels elsewhere; sgd.cpp, adam.cpp,
+// rmsprop.cpp and adagrad.cpp hold the same formulas in vector form, and say what they are. Both round alike: where
+// those have a fused product and sum, there is an fma here.
 #pragma once
 
 #include <cmath>
@@ -26,13 +26,18 @@ struct RmspropRule {
   bool buffered, centered;
 };
 
+struct AdagradRule {
+  float learningRate, weightDecay, epsilon;  // lr/(1 + (t − 1)·lrDecay)
+};
+
 // Plain numbers, so that it can be passed to a kernel.
 struct UpdateRule {
-  enum class Kind : int32_t { sgd, adam, rmsprop };
+  enum class Kind : int32_t { sgd, adam, rmsprop, adagrad };
   Kind kind;
   SgdRule sgd;
   AdamRule adam;
   RmspropRule rmsprop;
+  AdagradRule adagrad;
 };
 
 // state: this element's number in each of the optimizer's slots, updated in place. Each gives the new parameter.
@@ -77,16 +82,25 @@ HUSHGRAD_PORTABLE inline float updateOf(const RmspropRule& rule, float gradient,
   return fmaf(-rule.learningRate, move, parameter);
 }
 
+HUSHGRAD_PORTABLE inline float updateOf(const AdagradRule& rule, float gradient, float parameter, float* state) {
+  const float g = fmaf(rule.weightDecay, parameter, gradient);
+  const float sum = fmaf(g, g, state[0]);
+  state[0] = sum;
+  return fmaf(-rule.learningRate, g / (sqrtf(sum) + rule.epsilon), parameter);
+}
+
 // How many slots of state a rule has.
 HUSHGRAD_PORTABLE inline int slotsOf(const UpdateRule& rule) {
   if (rule.kind == UpdateRule::Kind::sgd) return rule.sgd.momentum != 0 ? 1 : 0;
   if (rule.kind == UpdateRule::Kind::adam) return 2;
+  if (rule.kind == UpdateRule::Kind::adagrad) return 1;
   return 1 + (rule.rmsprop.buffered ? 1 : 0) + (rule.rmsprop.centered ? 1 : 0);
 }
 
 HUSHGRAD_PORTABLE inline float updateOf(const UpdateRule& rule, float gradient, float parameter, float* state) {
   if (rule.kind == UpdateRule::Kind::sgd) return updateOf(rule.sgd, gradient, parameter, state);
   if (rule.kind == UpdateRule::Kind::adam) return updateOf(rule.adam, gradient, parameter, state);
+  if (rule.kind == UpdateRule::Kind::adagrad) return updateOf(rule.adagrad, gradient, parameter, state);
   return updateOf(rule.rmsprop, gradient, parameter, state);
 }
 

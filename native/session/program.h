@@ -24,6 +24,8 @@ struct ProgramSetup {
   const StrategyRow& strategy;
   std::vector<Method> methods;           // by node
   int64_t capacity;                      // most examples in a chunk
+  int64_t layerCapacity;                 // of its layers: one for a session, for how weights and gradients lie may
+                                         // depend on it, and all its programs share the packed weights and the masks
   std::vector<const float*> parameters;  // by parameter, PyTorch's layout
   std::vector<const float*> packed;      // by node
   std::vector<float*> operands;          // by parameter; null where the sum is not deferred

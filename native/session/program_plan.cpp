@@ -29,7 +29,7 @@ Program::Program(const ProgramSetup& given)
   const Graph& graph = setup.graph;
   std::vector<std::unique_ptr<Layer>> layers;
   for (size_t i = 0; i < graph.nodes.size(); ++i)
-    layers.push_back(makeNodeLayer(graph, i, capacity, setup.backend, masked()));
+    layers.push_back(makeNodeLayer(graph, i, setup.layerCapacity, setup.backend, masked()));
   gradientLayout = layOutGradient(graph, layers, setup.methods, setup.session.clipping);
   nodes.resize(layers.size());
   for (size_t i = 0; i < nodes.size(); ++i) {

@@ -30,7 +30,8 @@ Session::Impl::Impl(SessionSpec given)
       backend(cpuBackend()),
       strategy(strategyRow(spec.strategy)),
       graph(lower(spec.model, backend)),
-      optimizer(makeOptimizer(spec.optimizer)) {
+      optimizer(makeOptimizer({spec.optimizer.kind, spec.optimizer.attributes, masked()})),
+      optimizerShared(static_cast<size_t>(optimizer->sharedNumbers())) {
   if (!graph.needsGradient[static_cast<size_t>(graph.output())])
     throw std::invalid_argument("model: no parameter is trainable");
   choose();
@@ -88,11 +89,13 @@ void Session::Impl::allocate() {
     parameterFloats += aligned(elementCount(parameter.shape));
   }
   parameterMemory = allocateFloats(parameterFloats);
-  stateMemory = allocateFloats(parameterFloats * optimizer->slots());
+  stateMemory = allocateFloats(parameterFloats * stateSlots());
+  for (int slot = 0; slot < optimizer->slots(); ++slot)
+    std::fill_n(stateMemory.get() + slot * parameterFloats, parameterFloats, optimizer->initialState(slot));
   for (size_t p = 0; p < offsets.size(); ++p) {
     parameters.push_back(parameterMemory.get() + offsets[p]);
     states.emplace_back();
-    for (int slot = 0; slot < optimizer->slots(); ++slot)
+    for (int slot = 0; slot < stateSlots(); ++slot)
       states[p].push_back(stateMemory.get() + slot * parameterFloats + offsets[p]);
     const GradientLayout::Place& place = layout.parameters[p];
     if (place.trained && layers[static_cast<size_t>(place.node)]->hasOwnOrder(place.slot))
@@ -121,6 +124,7 @@ ProgramSetup Session::Impl::programSetup(const StrategyRow& row, std::vector<Met
           row,
           std::move(chosen),
           capacity,
+          chunkSize,
           std::vector<const float*>(parameters.begin(), parameters.end()),
           std::vector<const float*>(packed.begin(), packed.end()),
           operands,
@@ -159,9 +163,9 @@ void Session::Impl::describe() {
     row.bytes = 4 * threads * programs[0]->nodeFloats(i);
     plan.layers.push_back(row);
   }
-  int64_t shared = parameterFloats * (1 + optimizer->slots()) + packedFloats + lanes * layout.laneColumns +
+  int64_t shared = parameterFloats * (1 + stateSlots()) + packedFloats + lanes * layout.laneColumns +
                    deferred->floats() + threads * unpackedFloats;
-  plan.parameterBytes = 4 * shared + (mask ? mask->bytes() : 0);
+  plan.parameterBytes = 4 * shared + (mask ? mask->bytes() : 0) + (topK ? topK->bytes() : 0);
   plan.workerBytes = 4 * threads * programs[0]->floats();
   plan.totalBytes = plan.parameterBytes + plan.workerBytes;
 }
@@ -196,13 +200,21 @@ void Session::getParameter(size_t index, float* values) const {
   std::memcpy(values, impl->parameters.at(index), parameterBytes(impl->graph, index));
 }
 int Session::optimizerSlots() const {
-  return impl->optimizer->slots();
+  const bool residual = impl->spec.topK && impl->spec.topK->errorFeedback;
+  return impl->optimizer->slots() + (residual ? 1 : 0);
 }
 void Session::setOptimizerState(size_t parameter, int slot, const float* values) {
   std::memcpy(impl->states.at(parameter).at(static_cast<size_t>(slot)), values, parameterBytes(impl->graph, parameter));
 }
 void Session::getOptimizerState(size_t parameter, int slot, float* values) const {
   std::memcpy(values, impl->states.at(parameter).at(static_cast<size_t>(slot)), parameterBytes(impl->graph, parameter));
+}
+const std::vector<double>& Session::optimizerShared() const {
+  return impl->optimizerShared;
+}
+void Session::setOptimizerShared(const std::vector<double>& numbers) {
+  if (numbers.size() != impl->optimizerShared.size()) throw std::invalid_argument("optimizer: wrong shared numbers");
+  impl->optimizerShared = numbers;
 }
 void Session::setNoiseKey(const NoiseKey& key) {
   impl->noise.setKey(key);
@@ -216,7 +228,10 @@ void Session::setThresholds(const double* thresholds) {
   std::copy_n(thresholds, impl->spec.clipping.thresholds.size(), impl->spec.clipping.thresholds.begin());
 }
 void Session::setMask(const MaskDraw& draw) {
-  impl->setMask(draw);
+  impl->changeMask([&](SessionMask& mask) { mask.draw(draw); });
+}
+void Session::keepOnly(const uint8_t* kept) {
+  impl->changeMask([&](SessionMask& mask) { mask.keepOnly(kept); });
 }
 
 bool Session::accumulate(const BatchView& batch, const std::atomic<bool>* cancelled) {

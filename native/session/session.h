@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include "losses/loss.h"
 #include "privatize/noise.h"
 #include "privatize/optimizer.h"
+#include "privatize/top_k.h"
 
 namespace hushgrad {
 
@@ -40,8 +42,9 @@ struct SessionSpec {
   Strategy strategy = Strategy::autoSelect;
   OptimizerSpec optimizer;
   Sparsification sparsification = Sparsification::none;
-  int64_t chunkSize = 0;  // examples a worker executes together; 0: chosen from cache and memory sizes
-  int threads = 0;        // 0: one a core
+  std::optional<TopKSpec> topK;  // the optimizer sees the largest coordinates of the noisy gradient alone
+  int64_t chunkSize = 0;         // examples a worker executes together; 0: chosen from cache and memory sizes
+  int threads = 0;               // 0: one a core
   bool deterministic = false;
 };
 
@@ -74,7 +77,8 @@ struct UpdateSpec {
 
 // The outcome of the first update, for the check that every trainable parameter moved.
 struct UpdateResult {
-  std::vector<bool> moved;  // by parameter; frozen ones, and those that are dropped as a whole, count as moved
+  std::vector<bool>
+      moved;  // by parameter; frozen ones, those that are dropped as a whole, and all under top-k count as moved
 };
 
 struct LayerPlan {
@@ -106,10 +110,14 @@ class Session {
   // `count` values of it from its `first` on; throws std::out_of_range where it has fewer.
   void setParameterPart(size_t index, int64_t first, int64_t count, const float* values);
   void getParameter(size_t index, float* values) const;
-  // Optimizer state in PyTorch's order of buffers: [momentum] or [exp_avg, exp_avg_sq]; slots × elements.
+  // Optimizer state in PyTorch's order of buffers: [momentum] or [exp_avg, exp_avg_sq]; slots × elements. With error
+  // feedback of top-k its residual is one more, the last.
   int optimizerSlots() const;
   void setOptimizerState(size_t parameter, int slot, const float* values);
   void getOptimizerState(size_t parameter, int slot, float* values) const;
+  // The optimizer's state that all coordinates share, as many numbers as it has.
+  const std::vector<double>& optimizerShared() const;
+  void setOptimizerShared(const std::vector<double>& numbers);
   void setNoiseKey(const NoiseKey& key);         // 256 bits, of this session's noise alone
   void setDropoutKey(uint64_t key);              // of the steps from here on, counted from this call
   void setThresholds(const double* thresholds);  // C by group, finite and > 0, from the next batch on
@@ -118,6 +126,9 @@ class Session {
   // noise. Nothing is dropped before the first call. Throws std::logic_error in a session without sparsification, or in
   // the midst of a logical batch.
   void setMask(const MaskDraw& draw);
+  // The same with coordinates that the caller chose: kept [trainable coordinates, parameters in the model's order], 0:
+  // dropped. Throws std::logic_error under structured sparsification too.
+  void keepOnly(const uint8_t* kept);
 
   // Adds the batch's clipped sum to the accumulators. Between chunks `cancelled` is looked at; when it is set, the
   // accumulators are cleared and false comes back.

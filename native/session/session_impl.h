@@ -22,6 +22,7 @@ struct UpdateTask {
   uint64_t noiseFirst;  // number of its first noise sample
   bool whole;           // in an order of its own, so that it has to be brought into PyTorch's as a whole
   bool deferred;        // a tile of a deferred sum
+  int64_t topKFirst;    // where it begins in the memory of top-k
 };
 
 class Session::Impl {
@@ -42,7 +43,7 @@ class Session::Impl {
 
   FloatMemory parameterMemory, stateMemory, packedMemory, laneMemory, unpackedMemory;
   std::vector<float*> parameters;           // by parameter
-  std::vector<std::vector<float*>> states;  // by parameter and slot
+  std::vector<std::vector<float*>> states;  // by parameter and slot, top-k's candidates last
   std::vector<float*> packed;               // by node; null: nothing to pack
   int64_t parameterFloats = 0, packedFloats = 0, unpackedFloats = 0;
 
@@ -50,6 +51,8 @@ class Session::Impl {
   std::vector<std::unique_ptr<Program>> programs;  // by worker
   std::unique_ptr<Program> diagnostics;            // writes out gradients one by one; made when first asked for
   std::unique_ptr<Optimizer> optimizer;
+  std::vector<double> optimizerShared;  // its shared numbers
+  std::unique_ptr<TopK> topK;           // null: the optimizer sees every coordinate
   GaussianNoise noise;
 
   // Made beforehand, so that a step allocates nothing.
@@ -71,6 +74,7 @@ class Session::Impl {
   BatchStatistics statistics;
   SessionPlan plan;
 
+  int stateSlots() const { return optimizer->slots() + (spec.topK ? 1 : 0); }
   bool masked() const { return spec.sparsification != Sparsification::none; }
   float* laneSums(int lane) { return laneMemory.get() + lane * layout.laneColumns; }
   uint64_t stepDropoutKey() const { return dropoutKey + 0xd1342543de82ef95u * (stepsTaken + 1); }
@@ -91,13 +95,16 @@ class Session::Impl {
   int64_t chunkCount(int64_t examples) const;
 
   // session_update.cpp
-  UpdateResult update(const UpdateSpec& spec);
+  UpdateResult update(const UpdateSpec& given);
+  OptimizerStep optimizerStep(const UpdateSpec& update);
   void takeClippedSums(float* const* values);
-  void setMask(const MaskDraw& draw);
+  void changeMask(const std::function<void(SessionMask&)>& change);
   SlotMask slotMask(size_t parameter) const { return mask ? mask->slot(parameter) : SlotMask{}; }
   void planUpdate();
   void forEachTask(const std::function<void(const UpdateTask&, int worker)>& work);
-  void runTask(const UpdateTask& task, const UpdateSpec& update, int worker);
+  void privatizeAll(const UpdateSpec& update);
+  PrivatizeRange targetOf(const UpdateTask& task, int worker);
+  PrivatizeRange noisySumOf(const UpdateTask& task, const UpdateSpec& update, int worker);
   const float* deferredTile(const UpdateTask& task, int worker);
   void mergeLanes(size_t parameter, float* values);
   void carrySums();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
 
 namespace hushgrad {
 
@@ -65,15 +66,33 @@ void SessionMask::planSlices(const Shape& shape, Parameter& parameter) const {
 
 void SessionMask::draw(const MaskDraw& draw) {
   RandomSubset subset(draw);
-  what == Sparsification::elements ? drawElements(subset) : drawSlices(subset);
+  if (what == Sparsification::elements) {
+    subset.draw(0, trainable, all.data());
+    spreadElements();
+  } else {
+    drawSlices(subset);
+  }
+  finish();
+}
+
+void SessionMask::keepOnly(const uint8_t* kept) {
+  if (what != Sparsification::elements) throw std::logic_error("keepOnly: the session drops whole slices");
+  std::fill(all.begin(), all.end(), 0);
+  for (int64_t i = 0; i < trainable; ++i)
+    if (kept[i] != 0) setBit(all, i);
+  spreadElements();
+  finish();
+}
+
+void SessionMask::finish() {
   for (Parameter& parameter : parameters) {
     parameter.drops = parameter.kept >= 0 && parameter.kept < parameter.elements;
     if (parameter.drops && !parameter.ownBits.empty()) bringIntoOwnOrder(parameter);
   }
 }
 
-void SessionMask::drawElements(RandomSubset& subset) {
-  subset.draw(0, trainable, all.data());
+// From the bits of all coordinates to each parameter's.
+void SessionMask::spreadElements() {
   int64_t next = 0;
   for (Parameter& parameter : parameters) {
     if (!parameter.trained) continue;

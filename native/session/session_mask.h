@@ -1,6 +1,6 @@
-// Random sparsification over a model: the coordinates that take part until the next refresh, as bits by parameter, in
-// PyTorch's element order and in the layers' own. Defined in PyTorch's order, parameters in the order of the model, so
-// that it does not depend on chunks, threads, strategies or machines.
+// Sparsification over a model: the coordinates that take part until the next refresh, drawn or given, as bits by
+// parameter, in PyTorch's element order and in the layers' own. Defined in PyTorch's order, parameters in the order of
+// the model, so that it does not depend on chunks, threads, strategies or machines.
 #pragma once
 
 #include <memory>
@@ -20,6 +20,9 @@ class SessionMask {
   // `elements`: ⌊rate · P⌋ of all P trainable coordinates are dropped; otherwise ⌊rate · n⌋ of each parameter's n
   // slices. A parameter of which nothing is dropped has no mask.
   void draw(const MaskDraw& draw);
+
+  // `elements` alone: drops where kept [trainable coordinates] is 0.
+  void keepOnly(const uint8_t* kept);
 
   // In PyTorch's order, 1 for kept; null: nothing is dropped.
   const uint8_t* bits(size_t parameter) const {
@@ -47,10 +50,11 @@ class SessionMask {
   };
 
   void planSlices(const Shape& shape, Parameter& parameter) const;
-  void drawElements(RandomSubset& subset);
+  void spreadElements();
   void drawSlices(RandomSubset& subset);
   static void expandSlices(Parameter& parameter);
   static void bringIntoOwnOrder(Parameter& parameter);
+  void finish();
 
   const Sparsification what;
   std::vector<Parameter> parameters;

@@ -31,7 +31,8 @@ void Session::Impl::mergeLanes(size_t parameter, float* values) {
 
 void Session::Impl::planUpdate() {
   constexpr int64_t kBlock = GaussianNoise::kBlock;
-  int64_t noiseFirst = 0;
+  float* candidates = stateMemory.get() + optimizer->slots() * parameterFloats;
+  int64_t noiseFirst = 0, trainable = 0;
   for (size_t p = 0; p < parameters.size(); ++p) {
     const GradientLayout::Place& place = layout.parameters[p];
     if (!place.trained) continue;
@@ -39,9 +40,14 @@ void Session::Impl::planUpdate() {
     bool whole = layers[static_cast<size_t>(place.node)]->hasOwnOrder(place.slot);
     int64_t size = whole ? count : place.deferred ? DeferredSums::kTileFloats : kTaskFloats;
     for (int64_t first = 0; first < count; first += size)
-      updateTasks.push_back(
-          {p, first, std::min(size, count - first), static_cast<uint64_t>(noiseFirst + first), whole, place.deferred});
+      updateTasks.push_back({p, first, std::min(size, count - first), static_cast<uint64_t>(noiseFirst + first), whole,
+                             place.deferred, spec.topK ? states[p].back() + first - candidates : 0});
+    trainable += count;
     noiseFirst += (count + kBlock - 1) / kBlock * kBlock;
+  }
+  if (spec.topK) {
+    topK = std::make_unique<TopK>(sentOf(*spec.topK, trainable), spec.topK->errorFeedback, candidates, parameterFloats,
+                                  threads);
   }
   fingerprints.resize(parameters.size());
   taskSums.assign(static_cast<size_t>(threads), std::vector<const float*>(static_cast<size_t>(lanes)));
@@ -64,48 +70,83 @@ const float* Session::Impl::deferredTile(const UpdateTask& task, int worker) {
   return room;
 }
 
-void Session::Impl::runTask(const UpdateTask& task, const UpdateSpec& update, int worker) {
+// What a task updates.
+PrivatizeRange Session::Impl::targetOf(const UpdateTask& task, int worker) {
+  std::vector<float*>& state = taskStates[static_cast<size_t>(worker)];
+  for (size_t slot = 0; slot < state.size(); ++slot) state[slot] = states[task.parameter][slot] + task.first;
+  const uint8_t* bits = mask ? mask->bits(task.parameter) : nullptr;
+  PrivatizeRange range{};
+  range.count = task.count;
+  range.parameter = parameters[task.parameter] + task.first;
+  range.state = state.data();
+  range.worker = worker;
+  range.mask = bits ? bits + task.first / 8 : nullptr;
+  return range;
+}
+
+// And from what.
+PrivatizeRange Session::Impl::noisySumOf(const UpdateTask& task, const UpdateSpec& update, int worker) {
   const GradientLayout::Place& place = layout.parameters[task.parameter];
   std::vector<const float*>& sums = taskSums[static_cast<size_t>(worker)];
-  std::vector<float*>& state = taskStates[static_cast<size_t>(worker)];
   float* unpacked = unpackedMemory.get() + worker * unpackedFloats;
   const bool oneSum = task.whole || task.deferred;
   if (task.whole) mergeLanes(task.parameter, unpacked);
   if (oneSum) sums[0] = task.whole ? unpacked : deferredTile(task, worker);
   for (int lane = 0; lane < lanes && !oneSum; ++lane)
     sums[static_cast<size_t>(lane)] = laneSums(lane) + place.offset + task.first;
-  for (size_t slot = 0; slot < state.size(); ++slot) state[slot] = states[task.parameter][slot] + task.first;
 
-  PrivatizeRange range;
+  PrivatizeRange range = targetOf(task, worker);
   range.lanes = oneSum ? 1 : lanes;
   range.sums = sums.data();
-  range.count = task.count;
   range.noise = &noise;
   range.noiseDeviation = update.noiseDeviation;
   range.noiseStream = noiseStream;
   range.noiseFirst = task.noiseFirst;
   range.normalizer = update.normalizer;
-  range.parameter = parameters[task.parameter] + task.first;
-  range.state = state.data();
-  range.worker = worker;
-  const uint8_t* bits = mask ? mask->bits(task.parameter) : nullptr;
-  range.mask = bits ? bits + task.first / 8 : nullptr;
-  privatizeAndUpdate(range, *optimizer, update.optimizer);
+  return range;
 }
 
-UpdateResult Session::Impl::update(const UpdateSpec& update) {
+void Session::Impl::privatizeAll(const UpdateSpec& update) {
+  if (!topK) {
+    return forEachTask([&](const UpdateTask& task, int worker) {
+      privatizeAndUpdate(noisySumOf(task, update, worker), *optimizer, update.optimizer);
+    });
+  }
+  topK->begin();
+  forEachTask([&](const UpdateTask& task, int worker) {
+    privatizeInto(*topK, task.topKFirst, noisySumOf(task, update, worker));
+  });
+  topK->select();
+  forEachTask([&](const UpdateTask& task, int worker) {
+    updateFrom(*topK, task.topKFirst, targetOf(task, worker), *optimizer, update.optimizer);
+  });
+}
+
+// The step as the optimizer takes it.
+OptimizerStep Session::Impl::optimizerStep(const UpdateSpec& update) {
+  OptimizerStep step = update.optimizer;
+  const double deviation = update.noiseDeviation / update.normalizer;
+  step.noiseVariance = deviation * deviation;
+  optimizer->advance(step, optimizerShared.data());
+  step.shared = optimizerShared.data();
+  return step;
+}
+
+UpdateResult Session::Impl::update(const UpdateSpec& given) {
+  UpdateSpec update = given;
   if (update.noiseDeviation > 0 && !noise.hasKey()) throw std::logic_error("update: noise is asked for before its key");
   auto fingerprintOf = [&](size_t p) { return fingerprint(parameters[p], elementCount(graph.parameters[p].shape)); };
   for (size_t p = 0; p < parameters.size() && !updated; ++p) fingerprints[p] = fingerprintOf(p);
 
   // The step's own number, so that a resumed run draws what it would have drawn, unless that has been used.
   noiseStream = std::max(noiseStream + 1, static_cast<uint64_t>(update.optimizer.step));
+  update.optimizer = optimizerStep(given);
   settleLanes();
-  forEachTask([&](const UpdateTask& task, int worker) { runTask(task, update, worker); });
+  privatizeAll(update);
 
   UpdateResult result;
   for (size_t p = 0; p < parameters.size(); ++p) {
-    const bool mayMove = layout.parameters[p].trained && !(mask && mask->dropsAll(p));
+    const bool mayMove = !topK && layout.parameters[p].trained && !(mask && mask->dropsAll(p));
     result.moved.push_back(updated || !mayMove || fingerprintOf(p) != fingerprints[p]);
   }
   updated = true;
@@ -134,10 +175,10 @@ void Session::Impl::takeClippedSums(float* const* values) {
   forgetSums();
 }
 
-void Session::Impl::setMask(const MaskDraw& draw) {
+void Session::Impl::changeMask(const std::function<void(SessionMask&)>& change) {
   if (!mask) throw std::logic_error("setMask: the session was made without sparsification");
   if (accumulated > 0) throw std::logic_error("setMask: in the midst of a logical batch");
-  mask->draw(draw);
+  change(*mask);
   for (auto& program : programs) program->setMasks(*mask);
   if (diagnostics) diagnostics->setMasks(*mask);
 }

@@ -1,7 +1,7 @@
 /** What is timed: models with batches whose values do not matter to the time. */
 import type { Model } from "../graph/model.js";
 import { crossEntropy, type Loss } from "../losses/index.js";
-import { dpcnn, mlp, mnistCnn } from "../models/index.js";
+import { dpcnn, mlp, mnistCnn, resnet18 } from "../models/index.js";
 import type { Batch } from "../training/batch.js";
 
 export interface Workload {
@@ -19,6 +19,7 @@ export const workloads: readonly Workload[] = [
   { ...pictures, name: "mlp", model: () => mlp() },
   { ...pictures, name: "mnist-cnn", model: () => mnistCnn() },
   { ...pictures, name: "dpcnn", model: () => dpcnn() },
+  { ...pictures, name: "resnet18", batch: 64, model: () => resnet18() },
 ];
 
 export const workloadNames: readonly string[] = workloads.map(({ name }) => name);

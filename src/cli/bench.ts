@@ -47,7 +47,7 @@ export function register(program: Command): void {
     .description("time whole training steps under each clipping strategy, their peak memory, and clipping alone")
     .option("--workloads <names>", "comma-separated", listOf(workloadNames), [...workloadNames])
     .option("--strategies <names>", "comma-separated", listOf(strategyNames), DEFAULT_STRATEGIES)
-    .option("--batch <examples>", "logical batch size (default: the workload's, 256)", batchFlag)
+    .option("--batch <examples>", "logical batch size (default: the workload's, 256 or 64)", batchFlag)
     .option("--rounds <count>", "all take turns this many times", roundsFlag, DEFAULT_ROUNDS)
     .option("--slot <ms>", "time that each gets in a round", slotFlag, DEFAULT_SLOT_MS)
     .option("--no-kernels", "leave out clipping of ready gradients from 1 KB to 1 GB, which takes half a minute")

@@ -1,59 +1,80 @@
-/** `hushgrad calibrate`: the noise multiplier that a privacy target needs. */
+/** `hushgrad calibrate`: what a privacy target needs or allows: noise, steps or sampling rate, whichever is not given. */
 import type { Command } from "commander";
-import { accountantNames, makeAccountant } from "../privacy/accountant.js";
-import { calibrateNoise } from "../privacy/calibrate.js";
+import { accountantNames, defaultAccountant, makeAccountant } from "../privacy/accountant.js";
+import { calibrateNoise, calibrateSamplingRate, calibrateSteps } from "../privacy/calibrate.js";
 import { ranges } from "../privacy/check.js";
 import { roundUp } from "../privacy/rounding.js";
 import { short } from "./format.js";
 import { numberFlag } from "./number-flag.js";
 
 interface CalibrateOptions {
-  readonly samplingRate: number;
-  readonly steps: number;
+  readonly samplingRate?: number;
+  readonly noiseMultiplier?: number;
+  readonly steps?: number;
   readonly epsilon: number;
   readonly delta: number;
   readonly accountant: string;
   readonly json?: boolean;
 }
 
+interface Setting {
+  readonly samplingRate: number;
+  readonly noiseMultiplier: number;
+  readonly steps: number;
+}
+
 export function register(program: Command): void {
   program
     .command("calibrate")
-    .description("the smallest noise multiplier for ε at δ after a number of steps")
-    .requiredOption(
+    .description("for ε at δ: the smallest noise, the most steps or the largest sampling rate, whichever is not given")
+    .option(
       "--sampling-rate <q>",
       "probability of each example to be in a batch",
       numberFlag({ ...ranges.samplingRate, openMin: true }),
     )
-    .requiredOption("--steps <n>", "number of steps", numberFlag({ ...ranges.steps, min: 1 }))
+    .option(
+      "--noise-multiplier <sigma>",
+      "noise over sensitivity",
+      numberFlag({ ...ranges.noiseMultiplier, openMin: true }),
+    )
+    .option("--steps <n>", "number of steps", numberFlag({ ...ranges.steps, min: 1 }))
     .requiredOption("--epsilon <epsilon>", "target ε", numberFlag(ranges.epsilon))
     .requiredOption("--delta <delta>", "δ", numberFlag(ranges.delta))
-    .option("--accountant <name>", accountantNames.join(" | "), "rdp")
+    .option("--accountant <name>", accountantNames.join(" | "), defaultAccountant)
     .option("--json", "print JSON")
-    .action((options: CalibrateOptions) => {
-      const { samplingRate, steps, delta, accountant } = options;
-      const noiseMultiplier = calibrateNoise(options, () => makeAccountant(accountant));
-      const epsilon = makeAccountant(accountant).epsilonAfter({ samplingRate, noiseMultiplier }, steps, delta);
-      const answer = {
-        noiseMultiplier,
-        epsilon,
-        accountant,
-        samplingRate,
-        steps,
-        delta,
-        targetEpsilon: options.epsilon,
-      };
+    .action((options: CalibrateOptions, command: Command) => {
+      const { delta, accountant } = options;
+      const setting = complete(options) ?? command.error(twoOfThree);
+      const epsilon = makeAccountant(accountant).epsilonAfter(setting, setting.steps, delta);
+      const answer = { ...setting, epsilon, accountant, delta, targetEpsilon: options.epsilon };
       process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : text(answer));
     });
 }
 
-function text(answer: {
-  noiseMultiplier: number;
-  epsilon: number;
-  steps: number;
-  samplingRate: number;
-  delta: number;
-}): string {
+const twoOfThree = "error: give two of --sampling-rate, --noise-multiplier and --steps: the third is calibrated";
+
+/** The two that are given, and the third as far as the target goes; undefined where not two are given. */
+function complete(options: CalibrateOptions): Setting | undefined {
+  const { samplingRate, noiseMultiplier, steps, epsilon, delta, accountant } = options;
+  if (samplingRate !== undefined && steps !== undefined && noiseMultiplier === undefined) {
+    return {
+      noiseMultiplier: calibrateNoise({ samplingRate, steps, epsilon, delta }, accountant),
+      samplingRate,
+      steps,
+    };
+  }
+  if (samplingRate !== undefined && noiseMultiplier !== undefined && steps === undefined) {
+    const target = { samplingRate, noiseMultiplier, epsilon, delta };
+    return { steps: calibrateSteps(target, accountant), samplingRate, noiseMultiplier };
+  }
+  if (noiseMultiplier !== undefined && steps !== undefined && samplingRate === undefined) {
+    const target = { noiseMultiplier, steps, epsilon, delta };
+    return { samplingRate: calibrateSamplingRate(target, accountant), noiseMultiplier, steps };
+  }
+  return undefined;
+}
+
+function text(answer: Setting & { readonly epsilon: number; readonly delta: number }): string {
   const { noiseMultiplier, epsilon, steps, samplingRate, delta } = answer;
   return `σ = ${noiseMultiplier} gives ε = ${roundUp(epsilon, 6)} at δ = ${short(delta)} (q = ${short(samplingRate)}, ${steps} steps)\n`;
 }

@@ -1,6 +1,6 @@
 /** `hushgrad ledger DIR…`: what runs have spent, each alone and all together. */
 import type { Command } from "commander";
-import { accountantNames, makeAccountant } from "../privacy/accountant.js";
+import { accountantNames, defaultAccountant, makeAccountant } from "../privacy/accountant.js";
 import { ranges } from "../privacy/check.js";
 import { type Composition, composeLedgers, type LedgerShare } from "../privacy/ledger-compose.js";
 import type { MechanismSteps } from "../privacy/mechanism.js";
@@ -26,7 +26,7 @@ export function register(program: Command): void {
     )
     .argument("<dirs...>", "folders of runs on the same data")
     .option("--delta <delta>", "δ (default: the smallest of the runs')", numberFlag(ranges.delta))
-    .option("--accountant <name>", accountantNames.join(" | "), "rdp")
+    .option("--accountant <name>", accountantNames.join(" | "), defaultAccountant)
     .option("--json", "print JSON: ε is null where there is no guarantee")
     .action((directories: readonly string[], options: LedgerOptions) => {
       const composition = composeLedgers(directories.map((path) => ({ ...readRunLedger(path), name: path })));

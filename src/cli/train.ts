@@ -2,11 +2,12 @@
 import { basename, dirname, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { applyOverrides, parseConfig, readConfigJson } from "../training/config.js";
-import { loadData } from "../training/data-config.js";
+import { loadData, loadPublicData } from "../training/data-config.js";
 import type { TrainingResult } from "../training/events.js";
 import { freshRunPath, runPaths } from "../training/run-directory.js";
 import { optionRanges } from "../training/session-options.js";
 import { Trainer } from "../training/trainer.js";
+import { printable } from "./failure.js";
 import { bytes, duration, short } from "./format.js";
 import { interruptSignal } from "./interrupt.js";
 import { numberFlag } from "./number-flag.js";
@@ -54,8 +55,18 @@ async function train(file: string, options: TrainOptions, command: Command): Pro
   const name = config.name ?? basename(file).replace(/\.json$/, "");
   const out = options.out ?? freshRunPath("runs", name);
   const { train, test, skipped = [] } = await loadData(config.data, dirname(file));
-  for (const reason of skipped) process.stderr.write(`left out: ${reason}\n`);
-  const trainer = new Trainer({ config, train, test, out, resume: options.resume, title: name });
+  const shown = await loadPublicData(config, dirname(file));
+  for (const reason of [...skipped, ...(shown?.skipped ?? [])])
+    process.stderr.write(`left out: ${printable(reason)}\n`);
+  const trainer = new Trainer({
+    config,
+    train,
+    test,
+    public: shown?.train,
+    out,
+    resume: options.resume,
+    title: name,
+  });
   const interrupt = interruptSignal();
   const progress = showProgress(trainer);
   try {

@@ -7,6 +7,7 @@
  */
 import { elementCount, showShape } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
+import { checkNumber } from "../privacy/check.js";
 import { DataError, type Dataset } from "./dataset.js";
 
 export interface Augmentation {
@@ -15,6 +16,8 @@ export interface Augmentation {
   /** Mirrors left and right with probability 1/2. */
   readonly flip?: boolean | undefined;
 }
+
+const paddingRange = { min: 0, max: 1024, integer: true };
 
 /** What augmentation draws on: `RandomKeys.stream("augmentation")`. */
 export interface UniformNumbers {
@@ -52,6 +55,10 @@ export class AugmentedDataset implements Dataset {
     const { size, inputShape, targetKind, targetElements, weights, blank } = dataset;
     if (inputShape.length !== 3) {
       throw new DataError(`augmentation: examples of ${showShape(inputShape)} given, pictures [C, H, W] allowed`);
+    }
+    checkNumber("augmentation.crop.padding", crop === undefined ? 0 : crop?.padding, paddingRange);
+    if (typeof flip !== "boolean") {
+      throw new TypeError(`augmentation.flip: got ${JSON.stringify(flip)}, expected true or false`);
     }
     this.size = size;
     this.inputShape = inputShape;

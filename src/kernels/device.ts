@@ -158,7 +158,7 @@ export function sparsify(gradients: DeviceBuffer, { mask }: { readonly mask: Dev
 export interface DevicePrivatizeOptions extends DeviceMaskOption {
   /** [1, count] float32, updated in place. */
   readonly parameters: DeviceBuffer;
-  /** The optimizer's state, updated in place: [1, count] float32 each, zeros before the first step. Default: none. */
+  /** The optimizer's state, updated in place: [1, count] float32 each, before the first step zeros (AdaGrad: its initialAccumulator). Default: none. */
   readonly state?: readonly DeviceBuffer[] | undefined;
   readonly optimizer: Optimizer;
   /** Of this step; default: the optimizer's. */

@@ -1,11 +1,13 @@
 /**
  * Buffers that another thread reads or writes until a promise settles. Node-API keeps an ArrayBuffer from being
  * collected, but not from being detached, and whoever gets its memory then may free it while it is read. So it is made
- * impossible meanwhile: `postMessage` and `structuredClone` copy the buffer or refuse (worker_threads'
+ * impossible meanwhile, as far as JavaScript lets us: `postMessage` and `structuredClone` copy the buffer or refuse (worker_threads'
  * markAsUntransferable, which cannot be undone), `transfer()` throws. Resizable buffers, whose memory goes when they
- * shrink, are refused.
+ * shrink, are refused. A byte stream (ReadableStream of type bytes) that is handed the array takes its memory all the
+ * same, and nothing tells us: docs/kernels.md says so.
  */
 import { markAsUntransferable } from "node:worker_threads";
+import { memoryOf } from "./arrays.js";
 
 const METHODS = ["transfer", "transferToFixedLength"] as const;
 const holders = new WeakMap<ArrayBuffer, number>();
@@ -22,7 +24,7 @@ export function hold(arrays: readonly NamedArray[]): () => void {
   const buffers = new Set<ArrayBuffer>();
   for (const [name, array] of arrays) {
     if (array === null) continue;
-    const buffer = array.buffer as ArrayBuffer;
+    const { buffer } = memoryOf(array);
     requireHoldable(name, buffer);
     buffers.add(buffer);
   }

@@ -19,6 +19,7 @@ import {
   readMask,
   readThreads,
   type SumArray,
+  sameStart,
 } from "./arrays.js";
 import { whileHeld } from "./hold.js";
 
@@ -68,7 +69,7 @@ export function privatizeSync(sum: SumArray, options: PrivatizeOptions): Privati
 
 function prepare(sum: SumArray, options: PrivatizeOptions) {
   checkSumArray("sum", sum);
-  checkOptions(options);
+  checkOptions(options, ["noiseMultiplier", "sensitivity", "normalizer", "mask", "seed", "output", "threads"]);
   const { noiseMultiplier, sensitivity, normalizer, mask, seed, threads } = options;
   checkReal("noiseMultiplier", noiseMultiplier, 0, 1e15);
   checkReal("sensitivity", sensitivity, REAL.min, REAL.max);
@@ -78,7 +79,7 @@ function prepare(sum: SumArray, options: PrivatizeOptions) {
   const { output = new Float32Array(sum.length) } = options;
   checkArray("output", output, "Float32Array");
   if (output.length !== sum.length) throw lengthError("output", output.length, `${sum.length}`);
-  const inPlace = !isWide(sum) && sum.buffer === output.buffer && sum.byteOffset === output.byteOffset;
+  const inPlace = !isWide(sum) && sameStart(sum, output);
   checkApart("output", output, inPlace ? [kept] : [kept, sum]);
   const keys = new RandomKeys(seed);
   const spec = {
@@ -92,5 +93,5 @@ function prepare(sum: SumArray, options: PrivatizeOptions) {
     key: keys.key("noise"),
     threads: readThreads(threads),
   };
-  return { spec, result: { gradient: output, private: !keys.seeded && noiseMultiplier > 0 } };
+  return { spec, result: { gradient: output, private: !keys.seeded && spec.deviation > 0 } };
 }

@@ -11,8 +11,10 @@ import {
   describe,
   type GradientArray,
   type GradientOptions,
+  gradientKeys,
   lengthError,
   readGradients,
+  sameStart,
 } from "./arrays.js";
 import { named, whileHeld } from "./hold.js";
 
@@ -47,7 +49,7 @@ export function sparsifySync<Arrays extends GradientArray | readonly GradientArr
 }
 
 function prepare<Arrays>(value: Arrays, options: SparsifyOptions<Arrays>) {
-  checkOptions(options);
+  checkOptions(options, [...gradientKeys, "output"]);
   const { mask, output = value } = options;
   if (mask === undefined) throw new TypeError("mask: got nothing, expected a Uint8Array");
   const zero = Array.isArray(value) ? value.map(() => 0) : [0];
@@ -74,7 +76,7 @@ function checkOutput(
   const own = gradients[block] as GradientArray;
   checkArray(name, array, types.isFloat32Array(own) ? "Float32Array" : "Uint16Array");
   if (array.length !== own.length) throw lengthError(name, array.length, `${own.length}`);
-  const inPlace = array.buffer === own.buffer && array.byteOffset === own.byteOffset;
+  const inPlace = sameStart(array, own);
   const others = gradients.filter((_, other) => other !== block || !inPlace);
   checkApart(name, array, [...others, kept, ...(outputs.slice(0, block) as GradientArray[])]);
 }

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { kaimingUniform } from "../graph/initializers.js";
-import type { Layer } from "../graph/layer.js";
+import type { InferredLayer, Layer } from "../graph/layer.js";
 import { defineLayer, type InferenceContext } from "./define.js";
 import { count, paddings, sizes } from "./options.js";
-import { requirePicture, slide } from "./window.js";
+import { requirePicture, slide, type Window } from "./window.js";
 
 /** Parameters `weight` [out, in / groups, kernel height, kernel width] and `bias` [out]. */
 export const conv2dType = defineLayer({
@@ -18,25 +18,35 @@ export const conv2dType = defineLayer({
     groups: count.default(1),
     bias: z.boolean().default(true),
   },
-  infer({ outChannels, kernelSize, stride, padding, dilation, groups, bias }, context) {
-    const [inChannels] = requirePicture(context);
-    requireDivisible(context, "input", inChannels, groups);
-    requireDivisible(context, "output", outChannels, groups);
-    const [height, width] = slide(context, { kernelSize, stride, padding, dilation });
-    const fanIn = (inChannels / groups) * kernelSize[0] * kernelSize[1];
-    const initialise = kaimingUniform(fanIn);
-    return {
-      outputShape: [outChannels, height, width],
-      attributes: { inChannels, outChannels, kernelSize, stride, padding, dilation, groups },
-      parameters: [
-        { name: "weight", shape: [outChannels, inChannels / groups, ...kernelSize], initialise },
-        bias ? { name: "bias", shape: [outChannels], initialise } : null,
-      ],
-    };
-  },
+  infer: inferConvolution,
 });
 
-function requireDivisible({ refuse }: InferenceContext, which: string, channels: number, groups: number): void {
+interface Convolution extends Window {
+  readonly outChannels: number;
+  readonly groups: number;
+  readonly bias: boolean;
+}
+
+/** For layers that are a convolution under another name. */
+export function inferConvolution(options: Convolution, context: InferenceContext) {
+  const { outChannels, groups, bias, kernelSize, stride, padding, dilation } = options;
+  const [inChannels] = requirePicture(context);
+  requireDivisible(context, "input", inChannels, groups);
+  requireDivisible(context, "output", outChannels, groups);
+  const [height, width] = slide(context, options);
+  const initialise = kaimingUniform((inChannels / groups) * kernelSize[0] * kernelSize[1]);
+  return {
+    outputShape: [outChannels, height, width],
+    attributes: { inChannels, outChannels, kernelSize, stride, padding, dilation, groups },
+    parameters: [
+      { name: "weight", shape: [outChannels, inChannels / groups, ...kernelSize], initialise },
+      bias ? { name: "bias", shape: [outChannels], initialise } : null,
+    ],
+  } satisfies InferredLayer;
+}
+
+/** Refuses channels that `groups` does not divide. */
+export function requireDivisible({ refuse }: InferenceContext, which: string, channels: number, groups: number): void {
   if (channels % groups === 0) return;
   refuse(`${channels} ${which} channels are not divisible by groups ${groups}`, `use groups that divide ${channels}`);
 }

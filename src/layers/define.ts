@@ -7,9 +7,11 @@ import { LayerError } from "../graph/errors.js";
 import type { InferredLayer, Layer, LayerJson } from "../graph/layer.js";
 import type { Shape } from "../graph/shape.js";
 
-/** What a layer's rules see: the input's shape, and how to refuse it. */
+/** What a layer's rules see: the inputs' shapes, and how to refuse them. */
 export interface InferenceContext {
+  /** The first input's shape; of most layers, the only one's. */
   readonly input: Shape;
+  readonly inputs: readonly Shape[];
   /** Throws a LayerError: `reason` says what is wrong, `instead` what to use or write instead. */
   refuse(reason: string, instead: string): never;
 }
@@ -33,11 +35,13 @@ export interface LayerRules<T extends string, S extends z.ZodRawShape> {
   /** Registered name of the native layer: `Conv2d`. */
   readonly kind: string;
   readonly options: S;
+  /** `several`: two inputs or more; default `one`. */
+  readonly inputs?: "one" | "several";
   /** Attributes, output shape and parameters for an input; refuses what the layer cannot take. */
   infer(options: z.output<z.ZodObject<S>>, context: InferenceContext): InferredLayer;
 }
 
-/** Declares a layer with a single input. Every layer also takes `freeze: true`: its parameters are not trained. */
+/** Declares a layer. Every layer also takes `freeze: true`: its parameters are not trained. */
 export function defineLayer<const T extends string, S extends z.ZodRawShape>(
   rules: LayerRules<T, S>,
 ): LayerType<T, z.ZodObject<JsonShape<T, S>, z.core.$strict>> {
@@ -53,20 +57,31 @@ export function defineLayer<const T extends string, S extends z.ZodRawShape>(
         kind: rules.kind,
         frozen: parsed.freeze === true,
         infer: (inputs, path) =>
-          rules.infer(parsed as unknown as z.output<z.ZodObject<S>>, contextOf(rules.type, inputs, path)),
+          rules.infer(parsed as unknown as z.output<z.ZodObject<S>>, contextOf(rules, inputs, path)),
         toJSON: () => parsed,
       };
     },
   };
 }
 
-function contextOf(type: string, inputs: readonly Shape[], path: string): InferenceContext {
+interface Arity {
+  readonly type: string;
+  readonly inputs?: "one" | "several";
+}
+
+function contextOf({ type, inputs: arity }: Arity, inputs: readonly Shape[], path: string): InferenceContext {
   const refuse = (reason: string, instead: string): never => {
     throw new LayerError(path, type, reason, instead);
   };
+  const several = arity === "several";
   const [input] = inputs;
-  if (input === undefined || inputs.length > 1) return refuse(`it got ${inputs.length} inputs`, "give it exactly one");
-  return { input, refuse };
+  if (input === undefined || inputs.length > 1 !== several) {
+    return refuse(
+      `it got ${inputs.length} input${inputs.length === 1 ? "" : "s"}`,
+      several ? "give it two or more" : "give it exactly one",
+    );
+  }
+  return { input, inputs, refuse };
 }
 
 /** Parses, or throws a TypeError that names the option, what it got and what is allowed. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { constant } from "../graph/initializers.js";
-import type { Layer } from "../graph/layer.js";
+import type { InferredLayer, Layer } from "../graph/layer.js";
 import { elementCount } from "../graph/shape.js";
 import { defineLayer, type InferenceContext } from "./define.js";
 import { count, epsilon } from "./options.js";
@@ -11,30 +11,33 @@ export const groupNormType = defineLayer({
   type: "groupNorm",
   kind: "GroupNorm",
   options: { groups: count, epsilon, affine: z.boolean().default(true) },
-  infer({ groups, epsilon, affine }, context) {
-    const channels = channelsOf(context);
-    if (channels % groups !== 0) {
-      context.refuse(
-        `${channels} channels are not divisible by groups ${groups}`,
-        `use groups that divide ${channels}`,
-      );
-    }
-    if (elementCount(context.input) === groups) {
-      context.refuse("each group would hold a single number, which normalises to zero", "use fewer groups");
-    }
-    return {
-      outputShape: context.input,
-      attributes: { groups, epsilon },
-      parameters: [
-        affine ? { name: "weight", shape: [channels], initialise: constant(1) } : null,
-        affine ? { name: "bias", shape: [channels], initialise: constant(0) } : null,
-      ],
-    };
-  },
+  infer: inferGroupNorm,
 });
 
+/** For layers that are a group norm under another name. */
+export function inferGroupNorm(
+  { groups, epsilon, affine }: { groups: number; epsilon: number; affine: boolean },
+  context: InferenceContext,
+): InferredLayer {
+  const channels = channelsOf(context);
+  if (channels % groups !== 0) {
+    context.refuse(`${channels} channels are not divisible by groups ${groups}`, `use groups that divide ${channels}`);
+  }
+  if (elementCount(context.input) === groups) {
+    context.refuse("each group would hold a single number, which normalises to zero", "use fewer groups");
+  }
+  return {
+    outputShape: context.input,
+    attributes: { groups, epsilon },
+    parameters: [
+      affine ? { name: "weight", shape: [channels], initialise: constant(1) } : null,
+      affine ? { name: "bias", shape: [channels], initialise: constant(0) } : null,
+    ],
+  };
+}
+
 function channelsOf(context: InferenceContext): number {
-  if (context.input.length === 1) return elementCount(context.input);
+  if (context.input.length <= 2) return context.input[0] as number;
   return requirePicture(context)[0];
 }
 
@@ -47,7 +50,7 @@ export interface GroupNormOptions {
   readonly freeze?: boolean;
 }
 
-/** torch.nn.GroupNorm over `[C, H, W]` or `[C]`, within the example: C channels in `groups` groups. */
+/** torch.nn.GroupNorm over `[C, H, W]`, `[C, L]` or `[C]`, within the example: C channels in `groups` groups. */
 export function groupNorm(groups: number, options: GroupNormOptions = {}): Layer {
   return groupNormType.create({ ...options, groups });
 }

@@ -1,15 +1,33 @@
 /** Ready-made models, by name. */
 import type { Model } from "../graph/model.js";
+import { cnn } from "./cnn.js";
 import { dpcnn } from "./dpcnn.js";
 import { mlp } from "./mlp.js";
 import { mnistCnn } from "./mnist-cnn.js";
+import { resnet18, resnet34, resnet50, resnet101 } from "./resnet.js";
+import { unet } from "./unet.js";
+import { vgg11, vgg13, vgg16, vgg19 } from "./vgg.js";
 
-export { dpcnn, mlp, mnistCnn };
+export { cnn, dpcnn, mlp, mnistCnn, resnet18, resnet34, resnet50, resnet101, unet, vgg11, vgg13, vgg16, vgg19 };
 
 /** The models that configuration files and the command line may name. */
-export const modelTypes = [mlp, mnistCnn, dpcnn] as const;
+export const modelTypes = [
+  mlp,
+  mnistCnn,
+  cnn,
+  dpcnn,
+  resnet18,
+  resnet34,
+  resnet50,
+  resnet101,
+  vgg11,
+  vgg13,
+  vgg16,
+  vgg19,
+  unet,
+] as const;
 
-/** Their names: `mlp`, `mnist-cnn`, `dpcnn`. */
+/** Their names: `mlp`, `mnist-cnn`, … */
 export const modelNames: readonly string[] = modelTypes.map((model) => model.modelName);
 
 /**

@@ -51,6 +51,8 @@ export interface NativeSessionSpec {
   readonly optimizer: { readonly kind: string; readonly attributes: Attributes };
   /** What `setMask` drops: single coordinates, or whole slices of each parameter. */
   readonly sparsification: "none" | "elements" | "rows" | "columns" | "channels";
+  /** The optimizer sees the largest coordinates of the noisy gradient alone; keep in (0, 1]. */
+  readonly topK: { readonly keep: number; readonly errorFeedback: boolean } | null;
   /** 0: chosen from cache and memory sizes. */
   readonly chunkSize: number;
   /** 0: one a core. */
@@ -121,6 +123,9 @@ export interface NativeSession {
   getParameter(index: number): Float32Array;
   setOptimizerState(parameter: number, slot: number, values: Float32Array): void;
   getOptimizerState(parameter: number, slot: number): Float32Array;
+  /** The optimizer's state that all coordinates share; as long as the optimizer has such numbers. */
+  getOptimizerShared(): Float64Array;
+  setOptimizerShared(numbers: Float64Array): void;
   /** 32 bytes; used for noise alone. */
   setNoiseKey(key: Uint8Array): void;
   /** 8 bytes. */
@@ -131,6 +136,11 @@ export interface NativeSession {
    * logical batch. Nothing is dropped before the first call.
    */
   setMask(key: Uint8Array, refresh: number, rate: number): Promise<void>;
+  /**
+   * The same with coordinates that were chosen: by trainable coordinate, parameters in the model's order, 0 for dropped.
+   * Of sparsification `elements` alone. Copied before the call returns.
+   */
+  keepOnly(kept: Uint8Array): Promise<void>;
 
   /** C by group, finite and > 0, from the next batch on. */
   setThresholds(thresholds: Float64Array): void;
@@ -345,6 +355,8 @@ export interface NativeBinding {
    * starts at zero, as in Node's `createCipheriv`, which makes a new buffer each time.
    */
   keystream(key: Uint8Array, block: number, words: Uint32Array): void;
+  /** 1 for the `count` ≥ 1 values of largest magnitude, lower indices first among equals, 0 for the others. */
+  largest(values: Float32Array, count: number): Uint8Array;
   readonly Session: new (spec: NativeSessionSpec) => NativeSession;
   /** Registered native layers, losses, optimizers, clip functions; CPU features and library versions, for `doctor`. */
   info(): {

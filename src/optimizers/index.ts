@@ -1,23 +1,27 @@
 /** Every optimizer: its factory, and the registry that JSON and configuration files go by. */
 import { z } from "zod";
 import { parseOptions } from "../layers/define.js";
+import { adagradType } from "./adagrad.js";
 import { adamType, adamwType } from "./adam.js";
 import type { Optimizer } from "./define.js";
+import { dpAdamBCType } from "./dp-adam-bc.js";
 import { rmspropType } from "./rmsprop.js";
 import { sgdType } from "./sgd.js";
 
+export { type AdagradOptions, adagrad } from "./adagrad.js";
 export { type AdamOptions, adam, adamw } from "./adam.js";
 export type { Optimizer, OptimizerJson } from "./define.js";
+export { type DpAdamBCOptions, dpAdamBC } from "./dp-adam-bc.js";
 export { type RmspropOptions, rmsprop } from "./rmsprop.js";
 export { type SgdOptions, sgd } from "./sgd.js";
 
 /** The optimizers that JSON may name. */
-export const optimizerTypes = [sgdType, adamType, adamwType, rmspropType] as const;
+export const optimizerTypes = [sgdType, adamType, adamwType, rmspropType, adagradType, dpAdamBCType] as const;
 
 /** The JSON form of an optimizer: `{type: "sgd", learningRate: 0.5, …}`. */
 export const optimizerSchema = z.discriminatedUnion(
   "type",
-  [sgdType.schema, adamType.schema, adamwType.schema, rmspropType.schema],
+  [sgdType.schema, adamType.schema, adamwType.schema, rmspropType.schema, adagradType.schema, dpAdamBCType.schema],
   { error: (issue) => unknownType(issue.input) },
 );
 

@@ -1,12 +1,14 @@
 /**
- * How much noise a privacy target needs.
+ * How much noise a privacy target needs; how many steps and how large a share of the data it allows.
  *
  * @example
- * calibrateNoise({ samplingRate: 256 / 60_000, steps: 3516, epsilon: 2, delta: 1e-5 }); // 0.79…
+ * calibrateNoise({ samplingRate: 256 / 60_000, steps: 3516, epsilon: 2, delta: 1e-5 }); // 0.838766
  */
-import { type Accountant, makeAccountant } from "./accountant.js";
+import { defaultAccountant, makeAccountant } from "./accountant.js";
+import { PrivacyBudget } from "./budget.js";
 import { checkNumber, type NumberRange, ranges } from "./check.js";
-import { roundUp } from "./rounding.js";
+import { leastValue } from "./least-value.js";
+import { roundDown, roundUp } from "./rounding.js";
 
 export interface CalibrationTarget {
   /** q in (0, 1]. */
@@ -35,72 +37,76 @@ const SMALLEST_NOISE = 2 ** -10;
 const DIGITS = 6;
 
 /**
- * The smallest noise multiplier, rounded up to six significant digits, for which `accountant` proves ε at δ.
- * Throws a RangeError on values out of range and where no noise up to 2²⁰ is enough, saying which ε is within reach.
+ * The smallest noise multiplier, rounded up to six significant digits, for which the accountant of that name proves ε at δ;
+ * with prv, to 1e-5. Throws a RangeError on values out of range and where no noise up to 2²⁰ is enough, saying which ε is
+ * within reach.
  */
-export function calibrateNoise(
-  target: CalibrationTarget,
-  makeNew: () => Accountant = () => makeAccountant("rdp"),
-): number {
+export function calibrateNoise(target: CalibrationTarget, accountant: string = defaultAccountant): number {
   checkTarget(target);
-  const { samplingRate, steps, delta, pieces = [{ factor: 1, steps }] } = target;
-  const accountant = makeNew();
-  if (!accountant.upperBound) {
-    throw new RangeError(`accountant ${accountant.name} may under-report ε; noise is calibrated with rdp`);
-  }
-  const epsilonOf = (noiseMultiplier: number): number =>
-    makeNew().epsilonWith(
-      pieces.map((piece) => ({ samplingRate, noiseMultiplier: noiseMultiplier * piece.factor, steps: piece.steps })),
-      delta,
-    );
+  const { samplingRate, steps, epsilon, delta, pieces = [{ factor: 1, steps }] } = target;
+  const rowsOf = (noise: number) =>
+    pieces.map((piece) => ({ samplingRate, noiseMultiplier: noise * piece.factor, steps: piece.steps }));
+  const found = leastValue({ rowsOf, epsilon, delta, least: SMALLEST_NOISE, most: LARGEST_NOISE }, accountant);
+  if (found.value === undefined) throw unreachable(target, found.epsilon);
+  const rounded = roundUp(found.value, DIGITS);
+  return found.epsilonOf(rounded) <= epsilon ? rounded : found.value;
+}
 
-  let high = 1;
-  while (epsilonOf(high) > target.epsilon) {
-    if (high >= LARGEST_NOISE) throw unreachable(target, epsilonOf(high));
-    high *= 2;
-  }
-  let low = high / 2;
-  while (low > SMALLEST_NOISE && epsilonOf(low) <= target.epsilon) {
-    high = low;
-    low /= 2;
-  }
-  const enough = smallestWithin(low, high, (noise) => Math.log(epsilonOf(noise) / target.epsilon));
-  const rounded = roundUp(enough, DIGITS);
-  return epsilonOf(rounded) <= target.epsilon ? rounded : enough;
+/** Of a mechanism whose noise is given. */
+export interface BudgetTarget {
+  /** σ in (0, 1e15]. */
+  readonly noiseMultiplier: number;
+  /** Target ε > 0. */
+  readonly epsilon: number;
+  /** δ in (0, 1). */
+  readonly delta: number;
+}
+
+/** The largest number of steps for which the accountant proves ε at δ; 0 where it proves none. q in (0, 1]. */
+export function calibrateSteps(
+  { samplingRate, noiseMultiplier, epsilon, delta }: BudgetTarget & { readonly samplingRate: number },
+  accountant: string = defaultAccountant,
+): number {
+  checkNumber("samplingRate", samplingRate, positiveRate);
+  checkNumber("noiseMultiplier", noiseMultiplier, positiveNoise);
+  return new PrivacyBudget(makeAccountant(accountant), epsilon, delta).remainingSteps({
+    samplingRate,
+    noiseMultiplier,
+  });
 }
 
 /**
- * Where the falling function `excess` comes down to 0, to 1e-7 of the value and on the side where it is ≤ 0: false position
- * with the Illinois rule, a third of bisection's evaluations. `excess(high)` ≤ 0.
+ * The largest sampling rate, rounded down to six significant digits, for which the accountant proves ε at δ after `steps` ≥ 1
+ * steps. Throws a RangeError where none down to 1e-15 is small enough.
  */
-function smallestWithin(low: number, high: number, excess: (value: number) => number): number {
-  const ends = { low, high, below: excess(low), above: excess(high) };
-  if (ends.below <= 0) return low;
-  let last = 0;
-  for (let taken = 1; ends.high - ends.low > 1e-7 * ends.high; taken++) {
-    // A halving now and then, so that no shape of the curve keeps the bracket open.
-    const value = taken % 4 === 0 ? (ends.low + ends.high) / 2 : between(ends);
-    const found = excess(value);
-    const side = found <= 0 ? 1 : -1;
-    // The end that stays twice in a row is held too far out: half its weight brings it in.
-    if (side === 1) Object.assign(ends, { high: value, above: found, below: last === 1 ? ends.below / 2 : ends.below });
-    else Object.assign(ends, { low: value, below: found, above: last === -1 ? ends.above / 2 : ends.above });
-    last = side;
+export function calibrateSamplingRate(
+  { steps, noiseMultiplier, epsilon, delta }: BudgetTarget & { readonly steps: number },
+  accountant: string = defaultAccountant,
+): number {
+  checkNumber("steps", steps, positiveSteps);
+  checkNumber("noiseMultiplier", noiseMultiplier, positiveNoise);
+  checkNumber("epsilon", epsilon, ranges.epsilon);
+  checkNumber("delta", delta, ranges.delta);
+  // ε falls with 1/q.
+  const rowsOf = (inverse: number) => [{ samplingRate: 1 / Math.max(1, inverse), noiseMultiplier, steps }];
+  const found = leastValue({ rowsOf, epsilon, delta, least: 1, most: 1e15 }, accountant);
+  if (found.value === undefined) {
+    throw new RangeError(
+      `epsilon ${epsilon} at delta ${delta} cannot be proven for ${steps} steps with noise multiplier ${noiseMultiplier} ` +
+        "at any sampling rate down to 1e-15; raise epsilon, delta or the noise, or take fewer steps",
+    );
   }
-  return ends.high;
+  const rounded = roundDown(1 / found.value, DIGITS);
+  return found.epsilonOf(1 / rounded) <= epsilon ? rounded : 1 / found.value;
 }
 
-/** The line's zero, a little off the ends so that the bracket closes; the middle where an end is infinite. */
-function between({ low, high, below, above }: Readonly<Record<"low" | "high" | "below" | "above", number>>): number {
-  if (!Number.isFinite(below - above)) return (low + high) / 2;
-  const zero = low + (high - low) * (below / (below - above));
-  const off = Math.min(0.5e-7 * high, (high - low) / 2);
-  return Math.min(Math.max(zero, low + off), high - off);
-}
+const positiveRate: NumberRange = { ...ranges.samplingRate, openMin: true };
+const positiveNoise: NumberRange = { ...ranges.noiseMultiplier, openMin: true };
+const positiveSteps: NumberRange = { ...ranges.steps, min: 1 };
 
 function checkTarget({ samplingRate, steps, epsilon, delta, pieces = [] }: CalibrationTarget): void {
-  checkNumber("samplingRate", samplingRate, { ...ranges.samplingRate, openMin: true });
-  checkNumber("steps", steps, { ...ranges.steps, min: 1 });
+  checkNumber("samplingRate", samplingRate, positiveRate);
+  checkNumber("steps", steps, positiveSteps);
   checkNumber("epsilon", epsilon, ranges.epsilon);
   checkNumber("delta", delta, ranges.delta);
   for (const piece of pieces) checkNumber("pieces: factor", piece.factor, noiseFactorRange);

@@ -10,6 +10,8 @@ export interface NumberRange {
 }
 
 export const ranges = {
+  /** C: far from float32's ends, where products overflow or round too coarsely for a bound. */
+  threshold: { min: 1e-20, max: 1e20 },
   samplingRate: { min: 0, max: 1 },
   noiseMultiplier: { min: 0, max: 1e15 },
   steps: { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true },

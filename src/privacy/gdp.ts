@@ -6,9 +6,8 @@
  * An approximation in the limit of many steps, and known to be too small for real ones (Gopi, Lee, Wutschitz 2021):
  * for comparison with papers that quote it, never for a budget.
  */
-import erfcx from "@stdlib/math-base-special-erfcx";
 import type { Accountant, EpsilonReport } from "./accountant.js";
-import { checkNumber, ranges } from "./check.js";
+import { epsilonOfGaussian } from "./gaussian.js";
 import { checkSteps, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
 
 export class GdpAccountant implements Accountant {
@@ -50,30 +49,4 @@ function limitMu(rows: readonly MechanismSteps[]): number {
     sum += samplingRate ** 2 * steps * Math.expm1(1 / noiseMultiplier ** 2);
   }
   return Math.sqrt(sum);
-}
-
-/** The ε at δ of the Gaussian mechanism with sensitivity over deviation `mu` ≥ 0, rounded up by bisection. */
-export function epsilonOfGaussian(mu: number, delta: number): number {
-  checkNumber("delta", delta, ranges.delta);
-  if (mu === Number.POSITIVE_INFINITY) return mu;
-  if (mu === 0 || deltaOfGaussian(mu, 0) <= delta) return 0;
-  let high = 1;
-  while (deltaOfGaussian(mu, high) > delta) high *= 2;
-  let low = 0;
-  while (high - low > 1e-12 * high) {
-    const middle = (low + high) / 2;
-    if (middle === low || middle === high) break;
-    if (deltaOfGaussian(mu, middle) > delta) low = middle;
-    else high = middle;
-  }
-  return high;
-}
-
-/** δ(ε) = Φ(−ε/μ + μ/2) − e^ε·Φ(−ε/μ − μ/2), by erfcx so that neither factor overflows. */
-function deltaOfGaussian(mu: number, epsilon: number): number {
-  const a = (epsilon / mu - mu / 2) / Math.SQRT2;
-  const b = (epsilon / mu + mu / 2) / Math.SQRT2;
-  const scale = Math.exp(-a * a) / 2;
-  if (a >= 0) return scale * (erfcx(a) - erfcx(b));
-  return 1 - scale * (erfcx(-a) + erfcx(b));
 }

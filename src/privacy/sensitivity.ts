@@ -8,7 +8,7 @@
  */
 import type { AdaptiveConfig } from "./adaptive-threshold.js";
 import { checkAdaptive } from "./adaptive-threshold.js";
-import { checkNumber, type NumberRange } from "./check.js";
+import { checkNumber, type NumberRange, ranges } from "./check.js";
 import {
   type ClipFunctionName,
   type ClipParameters,
@@ -50,7 +50,6 @@ export interface ClippingConfig extends ClipParameters {
   readonly adaptive?: AdaptiveConfig | undefined;
 }
 
-const positive: NumberRange = { min: 0, max: Number.MAX_VALUE, openMin: true };
 const weights: NumberRange = { min: 0, max: 1e15, openMin: true };
 
 /**
@@ -97,7 +96,7 @@ function ownThreshold(group: GroupConfig): number | undefined {
 export function checkClipping(config: ClippingConfig): void {
   checkChoice("clipping.function", config.function, clipFunctions);
   checkChoice("clipping.style", config.style, clippingStyles);
-  checkNumber("clipping.threshold", config.threshold, positive);
+  checkNumber("clipping.threshold", config.threshold, ranges.threshold);
   checkThresholds(config.thresholds);
   checkGroups(config.groups);
   if (config.maxWeight !== undefined) checkNumber("clipping.maxWeight", config.maxWeight, weights);
@@ -108,6 +107,13 @@ export function checkClipping(config: ClippingConfig): void {
     throw new RangeError(`clipping.${conflict.key}: got ${came}, allowed: ${conflict.allowed}`);
   }
   clipAttributes(config.function, config);
+  const largest = euclideanNorm(ownThresholds(config) ?? [config.threshold]) * weightBound(config);
+  if (largest > ranges.threshold.max) {
+    throw new RangeError(
+      `clipping.maxWeight: got ${config.maxWeight ?? 1} with thresholds that make the sensitivity ${largest}, ` +
+        `allowed: a sensitivity of at most ${ranges.threshold.max}`,
+    );
+  }
 }
 
 export interface ClippingConflict {
@@ -145,7 +151,7 @@ function checkThresholds(thresholds: ClippingConfig["thresholds"]): void {
     throw new RangeError(`clipping.thresholds must be a list of numbers > 0, got ${JSON.stringify(thresholds)}`);
   }
   for (const [group, threshold] of thresholds.entries()) {
-    checkNumber(`clipping.thresholds[${group}]`, threshold, positive);
+    checkNumber(`clipping.thresholds[${group}]`, threshold, ranges.threshold);
   }
 }
 
@@ -162,7 +168,7 @@ function checkGroups(groups: ClippingConfig["groups"]): void {
       );
     }
     const own = ownThreshold(group);
-    if (own !== undefined) checkNumber(`clipping.groups.${name}.threshold`, own, positive);
+    if (own !== undefined) checkNumber(`clipping.groups.${name}.threshold`, own, ranges.threshold);
   }
 }
 

@@ -5,7 +5,7 @@
  * A statement of a run under way counts the steps that were reserved, so that the file is never below the truth after
  * a crash: reserve (write) first, then take the steps; at the end state the steps that were taken.
  */
-import type { Accountant } from "./accountant.js";
+import type { Accountant, EpsilonReport } from "./accountant.js";
 import {
   type AdaptiveConfig,
   type AdaptiveRule,
@@ -33,8 +33,11 @@ export interface PrivacyFacts {
   readonly schedules?: { readonly threshold: unknown; readonly noise: unknown } | undefined;
   /** σ of the planned steps, each once: what adaptive clipping divides between counts and gradients. */
   readonly noiseMultipliers?: readonly number[] | undefined;
-  /** Random sparsification, where there is any. */
+  /** Sparsification, where there is any, and by what data coordinates were chosen if not at random. */
+  readonly maskFrom?: "public" | "private" | undefined;
   readonly sparsification?: Readonly<Record<string, unknown>> | undefined;
+  /** Of the noisy gradient, where there is any. */
+  readonly compression?: Readonly<Record<string, unknown>> | undefined;
   readonly strategy: string;
   /** A seeded run is reproducible by everyone who knows the seed. */
   readonly seeded: boolean;
@@ -75,6 +78,10 @@ export interface PrivacyStatement {
   readonly accountant: {
     readonly name: string;
     readonly upperBound: boolean;
+    /** No smaller ε holds, where the accountant can tell. */
+    readonly epsilonLower?: number;
+    /** `pld`: privacy loss distribution; `rdp`: Rényi divergence of `order`; `gaussian`: the exact curve at q = 1. */
+    readonly proof?: EpsilonReport["proof"];
     readonly order: number | null;
     readonly orders?: readonly number[];
   };
@@ -96,6 +103,7 @@ export interface PrivacyStatement {
   };
   readonly schedules: { readonly threshold: unknown; readonly noise: unknown };
   readonly sparsification?: Readonly<Record<string, unknown>> & { readonly mask: string };
+  readonly compression?: Readonly<Record<string, unknown>> & { readonly choice: string };
   readonly strategy: string;
   readonly seeded: boolean;
   readonly publicData: readonly string[];
@@ -137,6 +145,15 @@ const publicMask =
   "checkpoint; the same for all examples of a step, dropped from gradients before their norms and from the noise, so " +
   "that sensitivity and accounting are unchanged";
 
+const publiclyChosenMask =
+  "public: chosen by gradients of public examples at models that earlier steps released, and stored in the checkpoint; " +
+  "the same for all examples of a step, dropped from gradients before their norms and from the noise, so that " +
+  "sensitivity and accounting are unchanged";
+
+const postProcessing =
+  "post-processing: coordinates are chosen from the noisy gradients alone, which the mechanism has released, so that " +
+  "accounting is unchanged";
+
 const inside = ["the model after each step, all steps together"];
 
 /** Everything a run shows that ε says nothing about. */
@@ -158,7 +175,8 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
       `stepsTaken must be at most the ${reserved} step(s) of the accountant, got ${facts.stepsTaken}`,
     );
   }
-  const { epsilon, order } = facts.accountant.report(facts.delta);
+  const report = facts.accountant.report(facts.delta);
+  const { epsilon } = report;
   const reasons = reasonsAgainst(facts, epsilon);
   const isPrivate = reasons.length === 0;
   const relation: Relation = facts.sampling.datasetSizeIsPublic ? "add/remove" : "zero-out";
@@ -178,13 +196,14 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     unitMeaning: unitMeanings[facts.unit],
     relation,
     relationMeaning: relationMeanings[relation],
-    accountant: describeAccountant(facts.accountant, order),
+    accountant: describeAccountant(facts.accountant, report),
     steps: { taken: facts.stepsTaken, reserved },
     mechanisms,
     sampling: { ...facts.sampling, assumedByAccountant: "poisson", randomBits: 64 },
     clipping: describeClipping(facts),
     schedules: facts.schedules ?? { threshold: null, noise: null },
-    ...(facts.sparsification ? { sparsification: { ...facts.sparsification, mask: publicMask } } : {}),
+    ...(facts.sparsification ? { sparsification: { ...facts.sparsification, mask: maskText(facts) } } : {}),
+    ...(facts.compression ? { compression: { ...facts.compression, choice: postProcessing } } : {}),
     strategy: facts.strategy,
     seeded: facts.seeded,
     publicData: facts.publicData ?? [],
@@ -193,8 +212,14 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
   };
 }
 
+function maskText({ maskFrom }: PrivacyFacts): string {
+  if (maskFrom === "private") return "chosen by gradients of the training data: not private";
+  return maskFrom === "public" ? publiclyChosenMask : publicMask;
+}
+
 function reasonsAgainst(facts: PrivacyFacts, epsilon: number): string[] {
   const reasons: string[] = [];
+  if (facts.maskFrom === "private") reasons.push("coordinates chosen by gradients of the training data: not private");
   if (facts.seeded) reasons.push("seeded: not private");
   if (facts.strategy === "none") reasons.push("strategy none: not private");
   if (facts.sampling.sampler === "own") reasons.push("batches not drawn by the Poisson sampler: not private");
@@ -236,7 +261,15 @@ function describeAdaptive(config: AdaptiveConfig, facts: PrivacyFacts): Adaptive
   };
 }
 
-function describeAccountant(accountant: Accountant, order: number | undefined): PrivacyStatement["accountant"] {
+function describeAccountant(accountant: Accountant, report: EpsilonReport): PrivacyStatement["accountant"] {
   const { name, upperBound, orders } = accountant;
-  return { name, upperBound, order: order ?? null, ...(orders ? { orders } : {}) };
+  const { lower, proof, order } = report;
+  return {
+    name,
+    upperBound,
+    ...(lower === undefined ? {} : { epsilonLower: lower }),
+    ...(proof === undefined ? {} : { proof }),
+    order: order ?? null,
+    ...(orders ? { orders } : {}),
+  };
 }

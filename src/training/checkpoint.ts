@@ -12,6 +12,7 @@ import { encodeSafetensors, type Tensor as StoredTensor } from "../data/safetens
 import type { LedgerMark } from "../privacy/ledger.js";
 import { readCheckpoint, seal } from "./checkpoint-seal.js";
 import { writeAtomically } from "./files.js";
+import type { GivenMask } from "./given-mask.js";
 import type { OptimizerState } from "./optimizer-state.js";
 import type { Session } from "./session.js";
 import type { SparsificationState } from "./sparsification.js";
@@ -31,6 +32,12 @@ export type CheckpointNotes = Readonly<Record<string, string>>;
 const STATE_FORMAT = "hushgrad-state-2";
 const MODEL_FORMAT = "hushgrad-model-1";
 
+const jsonOf = <T extends z.ZodType>(content: T) =>
+  z
+    .string()
+    .transform((text) => JSON.parse(text) as unknown)
+    .pipe(content);
+
 const metadataSchema = z.object({
   format: z.literal(STATE_FORMAT),
   step: z.coerce.number().int().min(0),
@@ -38,12 +45,10 @@ const metadataSchema = z.object({
   slots: z.coerce.number().int().min(0),
   ledgerSequence: z.coerce.number().int().min(0),
   ledgerHash: z.string(),
+  /** The optimizer's numbers that all coordinates share. */
+  shared: jsonOf(z.array(z.number().min(0))).optional(),
   /** C by group, of adaptive clipping. */
-  thresholds: z
-    .string()
-    .transform((text) => JSON.parse(text) as unknown)
-    .pipe(z.array(z.number().positive()))
-    .optional(),
+  thresholds: jsonOf(z.array(z.number().positive())).optional(),
   /** Of sparsification: public. */
   maskKey: z
     .string()
@@ -51,6 +56,8 @@ const metadataSchema = z.object({
     .optional(),
   maskRefresh: z.coerce.number().int().min(0).optional(),
   maskRate: z.coerce.number().min(0).lt(1).optional(),
+  /** Of a mask that was not drawn: what it was chosen by. */
+  maskFrom: z.enum(["public", "private"]).optional(),
 });
 
 /** Writes both files, each whole or not at all. `notes` become the model file's metadata. */
@@ -63,7 +70,8 @@ export function saveCheckpoint(
 ): void {
   const parameters = session.parameters();
   const optimizer = session.optimizerState();
-  const tensors = new Map(stored(parameters, "model."));
+  const mask = session.givenMask;
+  const tensors = new Map([...stored(parameters, "model."), ...storedMask(mask)]);
   optimizer.slots.forEach((slot, i) => {
     for (const [name, tensor] of stored(slot, `optimizer.${i}.`)) tensors.set(name, tensor);
   });
@@ -75,8 +83,10 @@ export function saveCheckpoint(
     ...markMetadata(mark),
     seconds: String(state.seconds),
     slots: String(optimizer.slots.length),
+    shared: JSON.stringify(optimizer.shared ?? []),
     thresholds: JSON.stringify(session.thresholds()),
     ...maskMetadata(session.sparsification),
+    ...(mask ? { maskFrom: mask.from } : {}),
   };
   write(paths.state, tensors, counters, paths.previousState);
 }
@@ -99,6 +109,10 @@ function maskMetadata(state: SparsificationState | undefined): Record<string, st
   if (!state) return {};
   const { key, refresh, rate } = state;
   return { maskKey: Buffer.from(key).toString("hex"), maskRefresh: String(refresh), maskRate: String(rate) };
+}
+
+function storedMask(mask: GivenMask | undefined): [string, StoredTensor][] {
+  return Object.entries(mask?.kept ?? {}).map(([name, values]) => [`mask.${name}`, { shape: [values.length], values }]);
 }
 
 export interface CheckpointPaths {
@@ -149,21 +163,36 @@ function readState(file: string): Omit<LoadedState, "damaged"> {
 
 /** Puts a state's tensors into the session. Throws an error naming what is of another model. */
 export function restoreState({ file, tensors, metadata }: LoadedState, session: Session): void {
-  const { step, slots, thresholds, maskKey, maskRefresh, maskRate } = metadata;
+  const { step, slots, shared = [], thresholds } = metadata;
   session.loadParameters(withPrefix(file, tensors, "model."));
   const state: OptimizerState = {
     step,
     slots: Array.from({ length: slots }, (_, i) => withPrefix(file, tensors, `optimizer.${i}.`)),
+    shared,
   };
   session.loadOptimizerState(state);
   if (thresholds) session.loadThresholds(thresholds);
-  if (maskKey !== undefined && maskRefresh !== undefined && maskRate !== undefined) {
-    session.setSparsification({
-      key: new Uint8Array(Buffer.from(maskKey, "hex")),
-      refresh: maskRefresh,
-      rate: maskRate,
-    });
-  }
+  restoreMask(session, metadata, () => maskOf(file, tensors));
+}
+
+function restoreMask(
+  session: Session,
+  { maskKey, maskRefresh, maskRate, maskFrom }: z.output<typeof metadataSchema>,
+  given: () => GivenMask["kept"],
+): void {
+  if (maskKey === undefined || maskRefresh === undefined || maskRate === undefined) return;
+  const key = new Uint8Array(Buffer.from(maskKey, "hex"));
+  session.setSparsification({ key, refresh: maskRefresh, rate: maskRate });
+  if (maskFrom !== undefined) session.setMask({ kept: given(), from: maskFrom, refresh: maskRefresh });
+}
+
+function maskOf(path: string, tensors: ReadonlyMap<string, StoredTensor>): GivenMask["kept"] {
+  const entries = [...tensors].flatMap(([name, { values }]) => {
+    if (!name.startsWith("mask.")) return [];
+    if (!(values instanceof Uint8Array)) throw new DataError(`${path}: tensor '${name}' is not uint8`);
+    return [[name.slice("mask.".length), values] as const];
+  });
+  return Object.fromEntries(entries);
 }
 
 function parseMetadata(path: string, metadata: Readonly<Record<string, string>>): z.output<typeof metadataSchema> {

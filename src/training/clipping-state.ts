@@ -2,7 +2,7 @@
 
 import type { BatchStatistics } from "../native/binding.js";
 import { type AdaptiveRule, gradientNoiseMultiplier, nextThresholds } from "../privacy/adaptive-threshold.js";
-import { checkNumber, type NumberRange } from "../privacy/check.js";
+import { checkNumber, type NumberRange, ranges } from "../privacy/check.js";
 import { type ClippingConfig, euclideanNorm, sensitivity } from "../privacy/sensitivity.js";
 import { describe } from "./batch.js";
 
@@ -16,7 +16,6 @@ export interface StepThresholds {
 
 /** Of a schedule's factor. */
 export const thresholdFactorRange: NumberRange = { min: 0, max: 1e15, openMin: true };
-const positive: NumberRange = { min: 0, max: Number.MAX_VALUE, openMin: true };
 
 export class ClippingState {
   private current: readonly number[];
@@ -40,7 +39,8 @@ export class ClippingState {
     if (!Array.isArray(thresholds) || thresholds.length !== this.start.length) {
       throw new RangeError(`thresholds: got ${describe(thresholds)}, expected an array of ${this.start.length}`);
     }
-    for (const [group, threshold] of thresholds.entries()) checkNumber(`thresholds[${group}]`, threshold, positive);
+    for (const [group, threshold] of thresholds.entries())
+      checkNumber(`thresholds[${group}]`, threshold, ranges.threshold);
     this.current = [...thresholds];
   }
 
@@ -51,6 +51,9 @@ export class ClippingState {
       throw new RangeError(`thresholdFactor: got ${factor}, expected 1: adaptive thresholds follow no schedule`);
     }
     const thresholds = factor === 1 ? this.current : this.current.map((threshold) => threshold * factor);
+    for (const [group, threshold] of thresholds.entries()) {
+      checkNumber(`thresholds[${group}] times thresholdFactor`, threshold, ranges.threshold);
+    }
     return { thresholds, threshold: euclideanNorm(thresholds) };
   }
 

@@ -21,10 +21,12 @@ import { lossSchema } from "../losses/index.js";
 import { modelByName, modelNames } from "../models/index.js";
 import { optimizerSchema } from "../optimizers/index.js";
 import { scheduleSchema } from "../optimizers/schedules/index.js";
+import { provenAccountants } from "../privacy/accountant.js";
 import { ranges } from "../privacy/check.js";
 import { clipFunctions, clipParameterNames } from "../privacy/clip-functions.js";
 import { type ClippingConfig, clippingConflict, clippingStyles } from "../privacy/sensitivity.js";
 import { clippingGroups } from "./clipping-groups.js";
+import { compressionConflict } from "./compression.js";
 import { ConfigError, configObject, nearest, parseConfigValue } from "./config-errors.js";
 import { allowed, choice, flag, positive, text, whole } from "./config-values.js";
 import { dataSchema } from "./data-formats.js";
@@ -46,6 +48,8 @@ const privacy = configObject({
   noiseMultiplier: positive().max(ranges.noiseMultiplier.max, allowed("a number above 0, at most 1e15")).optional(),
   /** Multiplies σ from step to step; every step is accounted for with its own. */
   noiseSchedule: scheduleSchema.optional(),
+  /** What accounts for the steps and calibrates σ. Default: prv; a run that is resumed keeps its own. */
+  accountant: choice(provenAccountants).optional(),
   /** Declares the number of training examples public; without it, it is taken from the data and the relation is zero-out. */
   datasetSize: whole(1).optional(),
   unit: choice(["example", "user"]).default("example"),
@@ -54,8 +58,13 @@ const privacy = configObject({
   error: allowed("a number above 0, unless noiseMultiplier is given"),
 });
 
+const thresholdText = allowed("a number from 1e-20 to 1e20");
+const thresholdValue = z
+  .number(thresholdText)
+  .min(ranges.threshold.min, thresholdText)
+  .max(ranges.threshold.max, thresholdText);
 const members = z.array(text, allowed("a list of parameter names or layer paths")).min(1, allowed("at least one"));
-const group = z.union([members, configObject({ parameters: members, threshold: positive().optional() })], {
+const group = z.union([members, configObject({ parameters: members, threshold: thresholdValue.optional() })], {
   error: () => allowed('a list of parameter names or layer paths, or an object with "parameters" and "threshold"'),
 });
 const openShare = "a number above 0 and below 1";
@@ -76,9 +85,12 @@ const clipParameterShape = Object.fromEntries(
 const clipping = configObject({
   function: choice(clipFunctions).default("abadi"),
   style: choice(clippingStyles).default("flat"),
-  threshold: positive().default(1),
+  threshold: thresholdValue.default(1),
   /** By group in the model's order, instead of `threshold`. */
-  thresholds: z.array(positive(), allowed("a list of numbers above 0")).min(1, allowed("at least one")).optional(),
+  thresholds: z
+    .array(thresholdValue, allowed("a list of numbers from 1e-20 to 1e20"))
+    .min(1, allowed("at least one"))
+    .optional(),
   /** Of style `groups`: parameter names or layer paths by the group's name. */
   groups: z.record(text, group, allowed("an object of groups by name")).optional(),
   /** The largest weight that the data may give an example. */
@@ -90,7 +102,32 @@ const clipping = configObject({
   ...clipParameterShape,
 }).superRefine(checkClippingTogether);
 
+const unitInterval = "a number above 0, at most 1";
+const compression = configObject({
+  type: choice(["topK"]),
+  /** The share of coordinates that the optimizer sees. */
+  keep: z.number(allowed(unitInterval)).gt(0, allowed(unitInterval)).max(1, allowed(unitInterval)),
+  errorFeedback: flag.default(false),
+});
+
 const belowOne = "a number, at least 0 and below 1";
+/** By what coordinates are chosen, instead of at random: gradients of public examples, or of the training data itself. */
+const source = configObject({
+  /** Data whose training part is public. */
+  public: dataSchema.optional(),
+  /** The training data's own gradients: not private. */
+  training: z.literal(true, allowed("true")).optional(),
+  /** The first ones, instead of all. */
+  examples: whole(1).optional(),
+}).superRefine((value, context) => {
+  if ((value.public === undefined) !== (value.training === undefined)) return;
+  context.addIssue({
+    code: "custom",
+    path: ["public"],
+    message: allowed("data whose training part is public, by which coordinates are chosen, or training: true"),
+  });
+});
+
 const sparsification = configObject({
   rate: z.number(allowed(belowOne)).min(0, allowed(belowOne)).lt(1, allowed(belowOne)),
   refreshesPerEpoch: whole(1).default(1),
@@ -98,9 +135,12 @@ const sparsification = configObject({
   cooling: choice(["gradual", "constant"]).default("gradual"),
   /** Whole slices instead of single coordinates. */
   structured: choice(sparsificationStructures).optional(),
+  source: source.optional(),
+}).refine(({ source, structured }) => source === undefined || structured === undefined, {
+  path: ["structured"],
+  error: allowed("single coordinates alone beside source"),
 });
 
-const unitInterval = "a number above 0, at most 1";
 const strategies = ["auto", "none", "naive", "materialize", "fused", "reweight", "ghost"] as const;
 
 export const configSchema = configObject({
@@ -118,6 +158,8 @@ export const configSchema = configObject({
   clipping: clipping.default({ function: "abadi", style: "flat", threshold: 1 }),
   /** Drops random coordinates from gradients and noise. */
   sparsification: sparsification.optional(),
+  /** The optimizer sees the largest coordinates of the noisy gradient alone. */
+  compression: compression.optional(),
   /** Expected size q·N of a Poisson sample. */
   batchSize: positive().optional(),
   samplingRate: z.number(allowed(unitInterval)).gt(0, allowed(unitInterval)).max(1, allowed(unitInterval)).optional(),
@@ -241,6 +283,10 @@ type Checked = {
   readonly steps?: number | undefined;
   readonly strategy: string;
   readonly data: TrainingConfig["data"];
+  readonly optimizer: { readonly type: string };
+  readonly compression?: unknown;
+  readonly seed?: number | undefined;
+  readonly sparsification?: { readonly source?: z.output<typeof source> | undefined } | undefined;
   readonly privacy?: { readonly datasetSize?: number | undefined } | undefined;
 };
 
@@ -263,6 +309,17 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
   if (config.strategy === "none" && config.clipping.adaptive !== undefined) {
     refuse("clipping", "adaptive thresholds only with privacy and a strategy that clips");
   }
+  const chosenBy = config.sparsification?.source;
+  const isPrivate = config.strategy !== "none" && config.seed === undefined;
+  if (isPrivate && chosenBy?.training) {
+    refuse(
+      "sparsification",
+      "source.training only in runs that are not private (strategy none, or a seed): coordinates chosen by gradients " +
+        "of the training data tell about it, and epsilon does not cover that; source.public chooses by public data",
+    );
+  }
+  const conflict = config.compression === undefined ? undefined : compressionConflict(config.optimizer.type);
+  if (conflict !== undefined) refuse("compression", conflict);
   try {
     clippingGroups(buildModel(config).spec, clippingOf(config));
   } catch (error) {

@@ -1,8 +1,11 @@
 /** From a configuration's `data` to datasets. */
-import { resolve } from "node:path";
+import { existsSync, realpathSync } from "node:fs";
+import { resolve, sep } from "node:path";
 import { DataError, withWeights } from "../data/dataset.js";
+import { mnistTrainingImages } from "../data/mnist.js";
 import type { TrainingConfig } from "./config.js";
-import { readFormat, type TrainingData } from "./data-formats.js";
+import { ConfigError } from "./config-errors.js";
+import { type DataConfig, readFormat, type TrainingData } from "./data-formats.js";
 import { readJson } from "./files.js";
 
 /**
@@ -22,4 +25,41 @@ function readWeights(path: string): Float32Array {
     throw new DataError(`${path}: expected a JSON list of numbers, one a training example`);
   }
   return Float32Array.from(list as number[]);
+}
+
+/**
+ * The data that chooses coordinates, `sparsification.source.public`. Throws a ConfigError where a private run names its
+ * own training examples there, by whatever path: the same examples cannot be private and public.
+ */
+export async function loadPublicData(config: TrainingConfig, base: string): Promise<TrainingData | undefined> {
+  const source = config.sparsification?.source?.public;
+  if (source === undefined) return undefined;
+  if (
+    config.privacy &&
+    config.seed === undefined &&
+    overlap(trainingPlace(source, base), trainingPlace(config.data, base))
+  ) {
+    throw new ConfigError(
+      `sparsification.source.public: got the training examples (${trainingPlace(source, base)}), allowed: data other ` +
+        "than `data`, which is public",
+    );
+  }
+  return loadData(source, base);
+}
+
+/** File or folder of the training examples, links followed. */
+function trainingPlace(data: DataConfig, base: string): string {
+  const path = trainingPath(data, base);
+  return existsSync(path) ? realpathSync(path) : path;
+}
+
+function trainingPath(data: DataConfig, base: string): string {
+  if (data.format === "idx") return resolve(base, data.train.images);
+  if (data.format === "mnist") return mnistTrainingImages(data.folder && resolve(base, data.folder));
+  return data.format === "image-folder" ? resolve(base, data.folder, data.train) : resolve(base, data.folder);
+}
+
+/** The same place, or one within the other. */
+function overlap(one: string, other: string): boolean {
+  return one === other || one.startsWith(other + sep) || other.startsWith(one + sep);
 }

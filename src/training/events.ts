@@ -1,6 +1,6 @@
 /** What a Trainer tells while it runs. */
 import type { EvaluationResult } from "./evaluate.js";
-import type { StepStatistics } from "./session.js";
+import type { StepStatistics } from "./session-calls.js";
 import type { TrainingPlan } from "./training-plan.js";
 
 /** `budget`: the next step would have exceeded ε. `interrupted`: the signal asked to stop. */

@@ -11,11 +11,13 @@ import { scheduleFromJSON } from "../optimizers/schedules/index.js";
 import { adaptiveRule } from "../privacy/adaptive-threshold.js";
 import { RandomKeys } from "../privacy/random.js";
 import { sensitivity, weightBound } from "../privacy/sensitivity.js";
+import { withAccountant } from "./accountant-choice.js";
 import { type LoadedState, loadLastState, type RunState, restoreState } from "./checkpoint.js";
 import { type ClippingGroups, clippingGroups } from "./clipping-groups.js";
 import { buildModel, clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
 import { fingerprint } from "./fingerprint.js";
+import { InformedMask } from "./informed-mask.js";
 import { PrivacyMeter } from "./privacy-meter.js";
 import { largestReservation } from "./reservation-size.js";
 import { RunDirectory, type RunFacts, runPaths } from "./run-directory.js";
@@ -40,6 +42,8 @@ export interface PreparedRun {
   thresholdFactor(stepsTaken: number): number;
   /** What is dropped in the step after `stepsTaken` steps; undefined without sparsification. */
   refresh(stepsTaken: number): SparsificationRefresh | undefined;
+  /** Where coordinates are not dropped at random. */
+  readonly informed: InformedMask | undefined;
   /** Where the model stands. */
   readonly start: RunState;
   /** Names the last checkpoint and what is wrong with it, where the run goes on from the one before. */
@@ -48,12 +52,13 @@ export interface PreparedRun {
 
 /** A session as the configuration says; with a plan, ready for `step()`. Without one nothing is adapted: no steps come. */
 export function makeSession(config: TrainingConfig, model: Model, plan?: TrainingPlan): Session {
-  const { strategy, chunkSize, threads, deterministic, seed, sparsification } = config;
+  const { strategy, chunkSize, threads, deterministic, seed, sparsification, compression } = config;
   return createSession(model, {
     loss: lossFromJSON(config.loss),
     optimizer: optimizerFromJSON(config.optimizer),
     clipping: plan ? clippingOf(config) : { ...clippingOf(config), adaptive: undefined },
     ...(sparsification ? { sparsification: { rate: sparsification.rate, structured: sparsification.structured } } : {}),
+    ...(compression ? { compression } : {}),
     strategy,
     chunkSize,
     threads,
@@ -67,8 +72,10 @@ export function makeSession(config: TrainingConfig, model: Model, plan?: Trainin
  * Everything that a run starts from; nothing is trained. Throws a ConfigError, RunDirectoryError or DataError, having
  * let go of the folder.
  */
-export function prepareRun(options: TrainerOptions): PreparedRun {
-  const { config, train } = options;
+export function prepareRun(given: TrainerOptions): PreparedRun {
+  const config = withAccountant(given.config, given.resume ? given.out : undefined);
+  const options = { ...given, config };
+  const { train } = options;
   const plan = planTraining(config, train.size);
   const model = buildModel(config);
   checkData(options, model);
@@ -76,8 +83,10 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
   const groups = clippingGroups(model.spec, clippingOf(config));
   const { directory, state } = openDirectory(options, plan, groups);
   let session: Session | undefined;
+  let informed: InformedMask | undefined;
   try {
     session = makeSession(config, model, plan);
+    informed = makeInformedMask(options, model);
     if (state) restoreState(state, session);
     // A run that died before its first checkpoint starts again, its steps counted.
     const start: RunState = { step: state?.step ?? 0, seconds: state?.seconds ?? 0 };
@@ -91,6 +100,7 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
       session,
       meter,
       files,
+      informed,
       start,
       damagedCheckpoint: state?.damaged,
       ...drawFrom(options, plan, start.step),
@@ -100,9 +110,17 @@ export function prepareRun(options: TrainerOptions): PreparedRun {
     };
   } catch (error) {
     session?.dispose();
+    informed?.dispose();
     directory?.release();
     throw error;
   }
+}
+
+function makeInformedMask(options: TrainerOptions, model: Model): InformedMask | undefined {
+  const { config, train } = options;
+  const source = config.sparsification?.source;
+  if (source?.training) return new InformedMask(config, model, train, "private", source.examples);
+  return source && options.public && new InformedMask(config, model, options.public, "public", source.examples);
 }
 
 function factorOf(json: unknown, { steps, stepsPerEpoch }: TrainingPlan): (stepsTaken: number) => number {
@@ -189,11 +207,17 @@ function checkWeights({ config, train }: TrainerOptions): void {
   if (wrong !== undefined) refuse(`a weight of ${wrong}`, `weights from 0 to ${most}`);
 }
 
-function checkData({ config, train, test }: TrainerOptions, model: Model): void {
+function checkData({ config, train, test, public: shown }: TrainerOptions, model: Model): void {
+  if (config.sparsification?.source?.public && !shown?.size) {
+    throw new ConfigError("sparsification.source.public: no public examples were given; allowed: at least one");
+  }
   const wanted = lossFromJSON(config.loss).targetKind;
+  if (shown === train)
+    throw new ConfigError("public: got the training data; allowed: other examples, which are public");
   for (const [name, dataset] of [
     ["training data", train],
     ["test data", test],
+    ["public data", shown],
   ] as const) {
     if (!dataset) continue;
     if (elementCount(dataset.inputShape) !== elementCount(model.inputShape)) {

@@ -1,8 +1,8 @@
 /** The content of privacy.json, from what a run knows of itself. */
-import { makeAccountant } from "../privacy/accountant.js";
+import { type Accountant, makeAccountant, makeQuickAccountant } from "../privacy/accountant.js";
 import type { LedgerMark } from "../privacy/ledger.js";
 import type { MechanismSteps } from "../privacy/mechanism.js";
-import { type PrivacyStatement, privacyStatement } from "../privacy/statement.js";
+import { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "../privacy/statement.js";
 import type { ClippingGroups } from "./clipping-groups.js";
 import { clippingOf, type TrainingConfig } from "./config.js";
 import { packageVersion } from "./package-version.js";
@@ -48,8 +48,7 @@ function guaranteeOf(facts: StatementFacts): PrivacyStatement | NoPrivacy {
     return { private: false, guarantee: "none: trained without clipping and noise", status, strategy: config.strategy };
   }
   const { datasetSize, datasetSizeIsPublic, expectedBatchSize } = plan;
-  const accountant = makeAccountant("rdp");
-  for (const row of facts.spent) accountant.step(row, row.steps);
+  const accountant = accountantOf(facts, config.privacy);
   return privacyStatement({
     status,
     software: { name: "hushgrad", version: packageVersion() },
@@ -62,9 +61,38 @@ function guaranteeOf(facts: StatementFacts): PrivacyStatement | NoPrivacy {
     schedules: { threshold: config.clipping.schedule ?? null, noise: config.privacy.noiseSchedule ?? null },
     noiseMultipliers: [...new Set(plan.mechanisms.map((row) => row.noiseMultiplier))],
     sparsification: config.sparsification,
+    ...publicUse(config),
+    compression: config.compression,
     strategy: config.strategy,
     seeded,
     unit: config.privacy.unit,
     sampling: { sampler: "poisson", datasetSize, datasetSizeIsPublic, expectedBatchSize },
   });
+}
+
+/** What coordinates were chosen by. */
+function publicUse({ sparsification }: TrainingConfig): Pick<PrivacyFacts, "maskFrom" | "publicData"> {
+  const source = sparsification?.source;
+  if (!source) return {};
+  if (source.training) return { maskFrom: "private" };
+  const examples = source.examples === undefined ? "all" : `the first ${source.examples}`;
+  const data = JSON.stringify(source.public);
+  return {
+    maskFrom: "public",
+    publicData: [`${examples} training examples of ${data}: their gradients choose coordinates`],
+  };
+}
+
+/** A run under way writes its statement again and again, waiting for it: quickly, unless that seems to exceed the target. */
+function accountantOf(
+  { status, spent }: StatementFacts,
+  { accountant: name, epsilon = Number.POSITIVE_INFINITY, delta }: NonNullable<TrainingConfig["privacy"]>,
+): Accountant {
+  const count = (accountant: Accountant): Accountant => {
+    for (const row of spent) accountant.step(row, row.steps);
+    return accountant;
+  };
+  if (status !== "running") return count(makeAccountant(name));
+  const quick = count(makeQuickAccountant(name));
+  return quick.epsilon(delta) <= epsilon ? quick : count(makeAccountant(name));
 }

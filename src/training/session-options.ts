@@ -10,6 +10,7 @@ import { clipAttributes } from "../privacy/clip-functions.js";
 import { type ClippingConfig, checkClipping, weightBound } from "../privacy/sensitivity.js";
 import { describe } from "./batch.js";
 import { clippingGroups } from "./clipping-groups.js";
+import { type CompressionOptions, checkCompression } from "./compression.js";
 import { checkSparsification, type SparsificationOptions } from "./sparsification.js";
 
 /** The noise of a step: the gradient estimate is (clipped sum + N(0, σ²S²I)) / expectedBatchSize. */
@@ -29,6 +30,8 @@ export interface SessionOptions {
   readonly privacy?: PrivacyOptions;
   /** Drops random coordinates from gradients and noise: see `docs/sparsification.md`. Default: none. */
   readonly sparsification?: SparsificationOptions;
+  /** The optimizer sees the largest coordinates of the noisy gradient alone: see `docs/compression.md`. Default: none. */
+  readonly compression?: CompressionOptions;
   /** How the clipped sum is computed; never changes the result (but `none`, which does not clip). Default `auto`. */
   readonly strategy?: StrategyName;
   /** Examples executed together; 0 (default): chosen from cache and memory sizes. */
@@ -59,6 +62,7 @@ const known = [
   "clipping",
   "privacy",
   "sparsification",
+  "compression",
   "strategy",
   "chunkSize",
   "seed",
@@ -111,6 +115,7 @@ export function checkOptions(model: Model, options: SessionOptions): CheckedOpti
       strategy,
       optimizer: { kind: options.optimizer.kind, attributes: options.optimizer.attributes },
       sparsification: checkSparsification(options.sparsification),
+      topK: checkCompression(options.compression, options.optimizer),
       chunkSize: count("chunkSize", options.chunkSize ?? 0),
       threads: count("threads", options.threads ?? 0),
       deterministic: flag("deterministic", options.deterministic ?? false),

@@ -37,56 +37,21 @@ import {
 } from "./batch.js";
 import { CallQueue } from "./call-queue.js";
 import { ClippingState, type StepThresholds } from "./clipping-state.js";
+import { byParameter, checkGivenMask, type GivenMask } from "./given-mask.js";
 import { type OptimizerState, readOptimizerState, writeOptimizerState } from "./optimizer-state.js";
+import type {
+  CallOptions,
+  ClippedSum,
+  Evaluation,
+  PerExampleGradients,
+  StepOptions,
+  StepStatistics,
+} from "./session-calls.js";
 import { type CheckedOptions, checkNoise, checkOptions, type SessionOptions } from "./session-options.js";
 import { planSession, type SessionPlan } from "./session-plan.js";
 import { SessionMask, type SparsificationRefresh, type SparsificationState } from "./sparsification.js";
 import { checkNames, checkTensor, joined, type Tensor, type Tensors } from "./tensors.js";
 import { checkMoved } from "./unmoved.js";
-
-/** Statistics of one logical batch: diagnostics, outside the guarantee. */
-export interface StepStatistics extends BatchStatistics, StepThresholds {
-  /** Steps taken with this one. */
-  readonly step: number;
-  /** Mean loss over the examples that were not left out; NaN without any. */
-  readonly meanLoss: number;
-}
-
-export interface CallOptions {
-  /** Looked at between chunks; the promise then rejects with the signal's reason, and the batch has had no effect. */
-  readonly signal?: AbortSignal;
-}
-
-export interface StepOptions extends CallOptions {
-  /** Of this step; default: the optimizer's. Finite, ≥ 0. */
-  readonly learningRate?: number;
-  /** σ of this step, ≥ 0; default: that of the option `privacy`. */
-  readonly noiseMultiplier?: number;
-  /** Multiplies every threshold in this step, > 0; default 1. The noise follows. */
-  readonly thresholdFactor?: number;
-}
-
-export interface ClippedSum {
-  /** Σ factor·gradient by parameter, without noise: not private. */
-  readonly sums: Tensors;
-  readonly statistics: BatchStatistics;
-}
-
-export interface PerExampleGradients {
-  /** By trainable parameter: [size, …shape]. */
-  readonly gradients: Tensors;
-  /** [groups, size] */
-  readonly squaredNorms: Float64Array;
-  /** [size] */
-  readonly losses: Float64Array;
-}
-
-export interface Evaluation {
-  /** [size, output elements], each in PyTorch's order. */
-  readonly outputs: Float32Array;
-  /** [size]; empty for batches without targets. */
-  readonly losses: Float64Array;
-}
 
 /**
  * Makes a session with freshly initialised parameters.
@@ -223,6 +188,28 @@ export class Session {
     this.requireIdle("setSparsification()");
     if (!this.mask) throw new Error("setSparsification(): the session was made without the option sparsification");
     this.mask.set({ ...this.mask.state, ...next });
+  }
+
+  /** The mask that `setMask()` was given; undefined while coordinates are random. */
+  get givenMask(): Required<GivenMask> | undefined {
+    return this.mask?.given;
+  }
+
+  /**
+   * Keeps chosen coordinates from the next step on, in place of random ones, until `setSparsification()` draws again.
+   * Needs the option sparsification, without `structured`. With `from: "private"`: only where the session has strategy
+   * `none` or a seed, for such a mask leaks.
+   * @throws Error while a call is under way, or without the option; TypeError or RangeError naming what is wrong.
+   */
+  setMask(mask: GivenMask): void {
+    this.requireIdle("setMask()");
+    const { sparsification, strategy } = this.options.spec;
+    if (!this.mask || sparsification !== "elements") {
+      throw new Error("setMask(): the session was made without the option sparsification, or with structured");
+    }
+    const given = { ...mask }; // what is checked is what is kept
+    const kept = checkGivenMask(given, this.parameterSpecs, strategy !== "none" && !this.seeded);
+    this.mask.choose({ ...given, kept: byParameter(kept, this.parameterSpecs) }, kept);
   }
 
   /**

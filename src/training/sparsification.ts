@@ -9,6 +9,7 @@
 import type { NativeSession } from "../native/binding.js";
 import { checkNumber, type NumberRange } from "../privacy/check.js";
 import { describe } from "./batch.js";
+import type { GivenMask } from "./given-mask.js";
 
 export const sparsificationStructures = ["rows", "columns", "channels"] as const;
 
@@ -81,9 +82,10 @@ export function checkSparsification(
   );
 }
 
-/** The mask of a session: drawn on the native thread when the next call needs it. */
+/** The mask of a session, random or given: taken over by the native thread when the next call needs it. */
 export class SessionMask {
   private drawn = false;
+  private chosen: { readonly mask: GivenMask; readonly kept: Uint8Array } | undefined;
 
   constructor(
     private readonly native: NativeSession,
@@ -102,6 +104,27 @@ export class SessionMask {
     checkNumber("sparsification: refresh", refresh, wholeNumber);
     checkNumber("sparsification: rate", rate, belowOne);
     this.current = { key: key.slice(), refresh, rate };
+    this.chosen = undefined;
+    this.drawn = false;
+  }
+
+  /** What `choose()` was given; undefined while coordinates are random. */
+  get given(): Required<GivenMask> | undefined {
+    if (!this.chosen) return undefined;
+    const { mask } = this.chosen;
+    const kept = Object.fromEntries(Object.entries(mask.kept).map(([name, part]) => [name, part.slice()]));
+    return { kept, from: mask.from, refresh: this.current.refresh };
+  }
+
+  /** `kept`: what `mask` keeps, over all trainable coordinates; checked by checkGivenMask(). */
+  choose(mask: GivenMask, kept: Uint8Array): void {
+    const dropped = kept.reduce((count, keeps) => count + (keeps === 0 ? 1 : 0), 0);
+    this.current = {
+      key: this.current.key,
+      refresh: mask.refresh ?? this.current.refresh,
+      rate: dropped / kept.length,
+    };
+    this.chosen = { mask, kept };
     this.drawn = false;
   }
 
@@ -109,7 +132,8 @@ export class SessionMask {
   draw(): Promise<void> | undefined {
     if (this.drawn) return undefined;
     this.drawn = true;
-    const drawing = this.native.setMask(this.current.key, this.current.refresh, this.current.rate);
+    const { key, refresh, rate } = this.current;
+    const drawing = this.chosen ? this.native.keepOnly(this.chosen.kept) : this.native.setMask(key, refresh, rate);
     drawing.catch(() => {
       this.drawn = false;
     });

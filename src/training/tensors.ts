@@ -48,8 +48,10 @@ export function checkNames(argument: string, given: Readonly<Tensors>, specs: re
   throw new RangeError(`${argument}: ${parts.filter(Boolean).join("; ")}`);
 }
 
-/** The parts end to end; a single one as it is. */
-export function joined<T extends Float32Array | Float64Array>(parts: readonly T[], type: new (length: number) => T): T {
+type Numbers = Float32Array | Float64Array | Uint8Array;
+
+/** All parts in one array; a single part is handed back as it is. */
+export function joined<T extends Numbers>(parts: readonly T[], type: new (length: number) => T): T {
   if (parts.length === 1) return parts[0] as T;
   const whole = new type(parts.reduce((sum, part) => sum + part.length, 0));
   let offset = 0;

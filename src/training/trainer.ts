@@ -31,6 +31,8 @@ export interface TrainerOptions {
   readonly train: Dataset;
   /** Evaluated after every epoch. */
   readonly test?: Dataset | undefined;
+  /** Public examples, by which coordinates are chosen: needed by `sparsification.source.public`, and used by it alone. */
+  readonly public?: Dataset | undefined;
   /** Folder for checkpoints, metrics.csv, privacy.json and report.html; none: nothing is written. */
   readonly out?: string | undefined;
   /** Go on with the run in `out`. */
@@ -65,6 +67,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       throw error;
     } finally {
       prepared.session.dispose();
+      prepared.informed?.dispose();
     }
   }
 }
@@ -132,7 +135,7 @@ class TrainingLoop {
     this.meter.countStep();
     const learningRate = this.prepared.learningRate(this.step);
     const refresh = this.prepared.refresh(this.step);
-    this.refresh(refresh);
+    await this.refresh(refresh);
     const thresholdFactor = this.prepared.thresholdFactor(this.step);
     const began = performance.now();
     const statistics = await this.session.step(batch.source, { learningRate, thresholdFactor, noiseMultiplier });
@@ -147,7 +150,7 @@ class TrainingLoop {
       epoch,
       learningRate,
       noiseMultiplier: this.plan.privacy && noiseMultiplier,
-      epsilon: this.meter.epsilon(),
+      epsilon: this.meter.epsilonBound(),
       sparsificationRate: refresh?.rate,
       statistics,
       seconds: this.seconds(),
@@ -160,8 +163,9 @@ class TrainingLoop {
   }
 
   /** Public, and between logical steps alone. */
-  private refresh(next: SparsificationRefresh | undefined): void {
+  private async refresh(next: SparsificationRefresh | undefined): Promise<void> {
     const now = this.session.sparsification;
+    if (next && this.prepared.informed) return await this.prepared.informed.refresh(this.session, next);
     if (!next || (now?.refresh === next.refresh && now.rate === next.rate)) return;
     this.session.setSparsification(next);
   }
@@ -183,7 +187,7 @@ class TrainingLoop {
     this.events.emit("epoch", {
       epoch: this.step / this.plan.stepsPerEpoch,
       step: this.step,
-      epsilon: this.meter.epsilon(),
+      epsilon: this.meter.epsilonBound(),
       trainLoss: sum / examples,
       test: this.test,
       seconds: this.seconds(),

@@ -1,6 +1,6 @@
 /** From a configuration to numbers: sampling rate, steps, noise of every step. Pure arithmetic on public values, before any record is read. */
 import { scheduleFromJSON } from "../optimizers/schedules/index.js";
-import { makeAccountant } from "../privacy/accountant.js";
+import { defaultAccountant, makeAccountant, type ProvenAccountant } from "../privacy/accountant.js";
 import { adaptiveRule, gradientNoiseMultiplier } from "../privacy/adaptive-threshold.js";
 import { calibrateNoise, type NoisePiece, noiseFactorRange } from "../privacy/calibrate.js";
 import { checkNumber, ranges } from "../privacy/check.js";
@@ -29,7 +29,11 @@ export interface TrainingPlan {
   /** Every step's mechanism, in order: what is added and accounted for. Empty in a run without privacy. */
   readonly mechanisms: readonly MechanismSteps[];
   /** Absent in a run without privacy. */
-  readonly privacy?: { readonly delta: number; readonly targetEpsilon?: number | undefined };
+  readonly privacy?: {
+    readonly delta: number;
+    readonly targetEpsilon?: number | undefined;
+    readonly accountant: ProvenAccountant;
+  };
 }
 
 /** Plans a run on `examples` training examples. Throws a ConfigError where the numbers do not fit each other. */
@@ -62,22 +66,22 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   };
   checkThresholdSchedule(config, base);
   if (!config.privacy) return { ...base, noiseMultiplier: 0, mechanisms: [] };
-  const { epsilon, delta } = config.privacy;
+  const { epsilon, delta, accountant = defaultAccountant } = config.privacy;
   const pieces = plannedNoise(config, base);
   const noiseMultiplier =
     config.privacy.noiseMultiplier ??
-    calibrateNoise({ samplingRate, steps, epsilon: epsilon as number, delta, pieces });
+    calibrateNoise({ samplingRate, steps, epsilon: epsilon as number, delta, pieces }, accountant);
   const mechanisms = pieces.map(({ factor, steps: count }) => {
     checkScheduledNoise(noiseMultiplier, factor);
     return { samplingRate, noiseMultiplier: noiseMultiplier * factor, steps: count };
   });
-  // Noise that proves nothing must not train under the name of privacy.
+  // Where one accountant proves something, every one does. Noise that proves nothing must not train under the name of privacy.
   if (makeAccountant("rdp").epsilonWith(mechanisms, delta) === Number.POSITIVE_INFINITY) {
     throw new ConfigError(
       `privacy.noiseMultiplier: got ${noiseMultiplier}; allowed: a number large enough for a finite epsilon`,
     );
   }
-  const plan = { ...base, noiseMultiplier, mechanisms, privacy: { delta, targetEpsilon: epsilon } };
+  const plan = { ...base, noiseMultiplier, mechanisms, privacy: { delta, targetEpsilon: epsilon, accountant } };
   checkCountNoise(config, plan);
   return plan;
 }

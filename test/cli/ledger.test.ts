@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { makeAccountant } from "../../src/privacy/accountant.js";
 import type { LedgerBody } from "../../src/privacy/ledger.js";
-import { RdpAccountant } from "../../src/privacy/rdp.js";
 import { chain, end, reserve, resumed, row, settle, startOf } from "../training/ledgers.js";
 import { temporaryFolder } from "../training/tiny.js";
 import { inProcess } from "./command.js";
@@ -27,19 +27,14 @@ describe("hushgrad ledger", () => {
     const a = branch("a", reserve(10, 2), settle(8), end("finished"));
     const b = branch("b", reserve(5, 3));
     const { code, stdout } = await inProcess(["ledger", a, b, "--json"]);
-    const accountant = new RdpAccountant();
-    for (const [noise, steps] of [
-      [1, 20],
-      [2, 8],
-      [3, 5],
-    ] as const)
-      accountant.step(row(1, noise), steps);
+    const mechanisms = [row(20, 1), row(8, 2), row(5, 3)];
+    const epsilonOf = (name: string, delta: number) => makeAccountant(name).epsilonWith(mechanisms, delta);
     expect(code).toBe(0);
     const answer = JSON.parse(stdout) as Record<string, unknown>;
     expect(answer).toMatchObject({
-      epsilon: accountant.epsilon(1e-5),
+      epsilon: epsilonOf("prv", 1e-5),
       delta: 1e-5,
-      accountant: "rdp",
+      accountant: "prv",
       upperBound: true,
       private: true,
       relation: "add/remove",
@@ -52,20 +47,22 @@ describe("hushgrad ledger", () => {
       ],
     });
     const other = JSON.parse((await inProcess(["ledger", a, b, "--json", "--delta", "1e-6"])).stdout);
-    expect(other.epsilon).toBe(accountant.epsilon(1e-6));
+    expect(other.epsilon).toBe(epsilonOf("prv", 1e-6));
+    const rdp = JSON.parse((await inProcess(["ledger", a, b, "--json", "--accountant", "rdp"])).stdout);
+    expect(rdp).toMatchObject({ epsilon: epsilonOf("rdp", 1e-5), accountant: "rdp" });
   });
 
   it("prints a table, ε rounded up, and what it rests on", async () => {
     const a = branch("a", reserve(10));
     const other = folder("other", chain(startOf("2", { relation: "zero-out" }), reserve(7)));
     const { code, stdout } = await inProcess(["ledger", a, other]);
-    const epsilon = new RdpAccountant().epsilonAfter(row(1), 37, 1e-5);
+    const epsilon = makeAccountant("prv").epsilonAfter(row(1), 37, 1e-5);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^folder +run +status +steps +shared +unsettled +ε alone\n─/);
     expect(stdout).toMatch(new RegExp(`\n${a} +11111111 +running +30 +0 +10 +\\d`));
     expect(stdout).toMatch(new RegExp(`\n${other} +22222222 +running +7 +0 +7 +\\d`));
     const shown =
-      /Together: ε = (\d+\.\d+) at δ = 1e-5 \(rdp, an upper bound; 37 steps, zero-out of one example\),\n/.exec(stdout);
+      /Together: ε = (\d+\.\d+) at δ = 1e-5 \(prv, an upper bound; 37 steps, zero-out of one example\),\n/.exec(stdout);
     expect(Number(shown?.[1])).toBeGreaterThanOrEqual(epsilon);
     expect(Number(shown?.[1])).toBeLessThan(epsilon * 1.00001);
     expect(stdout).toContain("if all runs are about the same data, which a ledger cannot tell");

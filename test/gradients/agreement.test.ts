@@ -8,7 +8,7 @@
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { type Layer, LayerError, type Model, sequential } from "../../src/graph/index.js";
+import { GraphBuilder, type Layer, LayerError, type Model, type Value } from "../../src/graph/index.js";
 import * as layers from "../../src/layers/index.js";
 import { crossEntropy, type Loss, meanSquaredError } from "../../src/losses/index.js";
 import type { Batch } from "../../src/training/batch.js";
@@ -19,25 +19,34 @@ import { Stream } from "./generator.js";
 import { type ClipFunction, clipFunctions, strategies, styles, withSession } from "./sessions.js";
 
 const {
+  adaptiveAvgPool2d,
+  add,
   avgPool2d,
+  concat,
+  conv1d,
   conv2d,
+  convTranspose2d,
   dropout,
   flatten,
   gelu,
   groupNorm,
+  instanceNorm2d,
   layerNorm,
   leakyRelu,
   linear,
   maxPool2d,
+  multiply,
+  pad,
   relu,
   sigmoid,
   tanh,
+  upsample2d,
 } = layers;
 
 // Large: numbers that are all but equal, normalised, would be rounding multiplied by 1/√epsilon.
 const epsilon = 0.1;
 const small = fc.integer({ min: 1, max: 3 });
-const anyLayer: fc.Arbitrary<Layer> = fc.oneof(
+const chained: fc.Arbitrary<Layer> = fc.oneof(
   fc.tuple(fc.integer({ min: 1, max: 6 }), fc.boolean()).map(([out, bias]) => linear(out, { bias })),
   fc
     .record({
@@ -50,6 +59,26 @@ const anyLayer: fc.Arbitrary<Layer> = fc.oneof(
       bias: fc.boolean(),
     })
     .map(({ out, kernel, ...options }) => conv2d(out, kernel, options)),
+  fc
+    .record({
+      out: fc.integer({ min: 1, max: 6 }),
+      kernel: small,
+      stride: small,
+      padding: fc.nat(1),
+      outputPadding: fc.nat(1),
+      groups: small,
+      bias: fc.boolean(),
+    })
+    .map(({ out, kernel, ...options }) => convTranspose2d(out, kernel, options)),
+  fc
+    .record({ out: fc.integer({ min: 1, max: 6 }), kernel: small, stride: small, padding: fc.nat(2), groups: small })
+    .map(({ out, kernel, ...options }) => conv1d(out, kernel, options)),
+  fc.tuple(small, small).map(([height, width]) => adaptiveAvgPool2d([height, width])),
+  fc
+    .tuple(fc.integer({ min: 1, max: 8 }), fc.constantFrom("nearest" as const, "bilinear" as const))
+    .map(([size, mode]) => upsample2d({ size, mode })),
+  fc.array(fc.integer({ min: -1, max: 2 }), { minLength: 2, maxLength: 2 }).map((ends) => pad(ends, { value: 0.5 })),
+  fc.boolean().map((affine) => instanceNorm2d({ affine, epsilon })),
   fc.tuple(small, small).map(([kernel, stride]) => maxPool2d(kernel, { stride })),
   fc.tuple(small, small).map(([kernel, stride]) => avgPool2d(kernel, { stride })),
   fc.tuple(small, fc.boolean()).map(([groups, affine]) => groupNorm(groups, { affine, epsilon })),
@@ -62,22 +91,43 @@ interface Network {
   readonly loss: Loss;
 }
 
+/** A layer of a network: fed by the one before it and, where it takes several, by others as far back as this says. */
+interface Candidate {
+  readonly layer: Layer;
+  readonly back: readonly number[];
+}
+
+const anyLayer: fc.Arbitrary<Candidate> = fc.oneof(
+  { weight: 3, arbitrary: chained.map((layer) => ({ layer, back: [] })) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      layer: fc.constantFrom(add(), multiply(), concat(), concat({ dimension: 1 })),
+      back: fc.array(fc.nat(3), { minLength: 1, maxLength: 2 }),
+    }),
+  },
+);
+
 /** Layers that refuse where they stand are left out; a head makes the rest a network that can be trained. */
 const networks: fc.Arbitrary<Network> = fc
-  .tuple(fc.constantFrom([5], [4, 3], [2, 6, 6], [4, 5, 4]), fc.array(anyLayer, { maxLength: 5 }), fc.boolean())
+  .tuple(fc.constantFrom([5], [4, 3], [2, 6, 6], [4, 5, 4]), fc.array(anyLayer, { maxLength: 6 }), fc.boolean())
   .map(([inputShape, candidates, classes]) => {
-    let body: Layer[] = [];
-    for (const layer of candidates) body = fits(inputShape, [...body, layer]) ? [...body, layer] : body;
-    const model = sequential(inputShape, [...body, flatten(), linear(3)]);
+    const graph = new GraphBuilder();
+    const values = [graph.input(inputShape)];
+    for (const { layer, back } of candidates) {
+      const sources = [0, ...back].map((steps) => values[Math.max(0, values.length - 1 - steps)] as Value);
+      const value = unlessRefused(() => graph.add(layer, sources));
+      if (value) values.push(value);
+    }
+    const model = graph.build(graph.add(linear(3), graph.add(flatten(), values.at(-1) as Value)));
     return { model, loss: classes ? crossEntropy() : meanSquaredError() };
   });
 
-function fits(inputShape: readonly number[], chain: readonly Layer[]): boolean {
+function unlessRefused<T>(make: () => T): T | undefined {
   try {
-    sequential(inputShape, chain);
-    return true;
+    return make();
   } catch (error) {
-    if (error instanceof LayerError) return false;
+    if (error instanceof LayerError) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { modelFromJSON } from "../../src/layers/model-json.js";
-import { dpcnn, mlp, mnistCnn, modelByName, modelNames } from "../../src/models/index.js";
+import { cnn, dpcnn, mlp, mnistCnn, modelByName, modelNames, resnet18, unet, vgg11 } from "../../src/models/index.js";
 
 describe("ready-made models", () => {
   // Numbers of parameters as PyTorch counts them.
@@ -26,14 +26,42 @@ describe("ready-made models", () => {
     expect(mlp({ inputShape: [4], hidden: [3], outputs: 2 }).parameterCount).toBe(4 * 3 + 3 + 3 * 2 + 2);
     expect(mnistCnn({ classes: 7 }).outputShape).toEqual([7]);
     expect(dpcnn({ classes: 100 }).outputShape).toEqual([100]);
+    expect(resnet18().parameterCount).toBe(11_173_962);
+    expect(unet().parameterCount).toBe(7_762_729);
+    expect(resnet18({ inputShape: [1, 64, 48], width: 8, groups: 4 }).parameterCount).toBe(176_258);
+    expect(unet({ inputShape: [3, 48, 32], classes: 2, features: 8 }).outputShape).toEqual([48 * 32, 2]);
+    expect(vgg11({ hidden: [], groups: 0 }).spec.parameters.at(-2)?.name).toBe("classifier.0.weight");
+  });
+
+  it("cnn: channels, kernels, pools and linear layers", () => {
+    const model = cnn({ inputShape: [2, 9, 8], channels: [3, 4], kernels: [5, 2], pool: 1, hidden: [], classes: 6 });
+    expect(model.spec.parameters.map(({ name, shape }) => [name, [...shape]])).toEqual([
+      ["0.weight", [3, 2, 5, 5]],
+      ["0.bias", [3]],
+      ["2.weight", [4, 3, 2, 2]],
+      ["2.bias", [4]],
+      ["5.weight", [6, 4 * 10 * 9]],
+      ["5.bias", [6]],
+    ]);
+    expect(cnn({ activation: "tanh" }).spec.nodes.filter(({ kind }) => kind === "Tanh")).toHaveLength(3);
+    expect(() => cnn({ kernels: [3] })).toThrow(/cnn\.kernels: got 1 of them for 2 channels; allowed is one/);
+  });
+
+  it.each(modelNames.map((name) => [name]))("%s survives its JSON form", (name) => {
+    const model = modelByName(name);
+    expect(modelFromJSON(JSON.parse(JSON.stringify(model))).spec).toEqual(model.spec);
   });
 
   it("refuse options and names that they do not know", () => {
-    expect(modelNames).toEqual(["mlp", "mnist-cnn", "dpcnn"]);
+    expect(modelNames).toEqual(
+      "mlp mnist-cnn cnn dpcnn resnet18 resnet34 resnet50 resnet101 vgg11 vgg13 vgg16 vgg19 unet".split(" "),
+    );
     expect(() => mlp({ width: 3 } as never)).toThrow(
       /mlp: unknown key 'width'; allowed are inputShape, hidden, outputs/,
     );
     expect(() => mlp({ hidden: [0] })).toThrow(/mlp\.hidden\.0: .*\(got 0\)/);
-    expect(() => modelByName("resnet")).toThrow(/model: unknown name "resnet"; allowed are mlp, mnist-cnn, dpcnn/);
+    expect(() => modelByName("resnet")).toThrow(
+      /model: unknown name "resnet"; allowed are mlp, mnist-cnn, cnn, dpcnn, resnet18, /,
+    );
   });
 });

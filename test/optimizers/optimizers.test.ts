@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import {
+  adagrad,
   adam,
   adamw,
+  dpAdamBC,
   optimizerFromJSON,
   optimizerSchema,
   optimizerTypes,
@@ -25,6 +27,13 @@ describe("optimizers", () => {
       centered: 0,
       weightDecay: 0,
     });
+    expect(adagrad({ learningRate: 1e-2 }).attributes).toEqual({
+      learningRateDecay: 0,
+      weightDecay: 0,
+      initialAccumulator: 0,
+      epsilon: 1e-10,
+    });
+    expect(dpAdamBC({ learningRate: 1e-3 }).attributes).toEqual({ betas: [0.9, 0.999], floor: 1e-8 });
   });
 
   it("send flags across as 0 and 1, and nothing of the learning rate or the type", () => {
@@ -37,6 +46,8 @@ describe("optimizers", () => {
     adam({ learningRate: 0.1, betas: [0.8, 0.99], epsilon: 1e-6 }),
     adamw({ learningRate: 0.1, weightDecay: 0.1 }),
     rmsprop({ learningRate: 0.1, centered: true, momentum: 0.5 }),
+    adagrad({ learningRate: 0.1, learningRateDecay: 0.01, initialAccumulator: 0.1 }),
+    dpAdamBC({ learningRate: 0.1, betas: [0.5, 0.9], floor: 1e-6 }),
   ])("$kind survives JSON", (optimizer) => {
     const back = optimizerFromJSON(JSON.parse(JSON.stringify(optimizer)));
     expect(back).toMatchObject({
@@ -57,7 +68,12 @@ describe("optimizers", () => {
     [() => adam({ learningRate: 0.1, betas: [0.9, 1] }), /adam\.betas\.1.*got 1/],
     [() => adamw({ learningRate: 0.1, epsilon: -1 }), /adamw\.epsilon.*got -1/],
     [() => rmsprop({ learningRate: 0.1, alpha: 1 }), /rmsprop\.alpha.*got 1/],
-    [() => optimizerFromJSON({ type: "adagrad", learningRate: 1 }), /"adagrad".*sgd, adam, adamw, rmsprop/],
+    [
+      () => optimizerFromJSON({ type: "adadelta", learningRate: 1 }),
+      /"adadelta".*sgd, adam, adamw, rmsprop, adagrad, dpAdamBC/,
+    ],
+    [() => adagrad({ learningRate: 0.1, initialAccumulator: -1 }), /adagrad\.initialAccumulator.*got -1/],
+    [() => dpAdamBC({ learningRate: 0.1, floor: 0 }), /dpAdamBC\.floor.*finite number > 0.*got 0/],
     [() => optimizerFromJSON({ type: "sgd" }), /optimizer\.learningRate/],
   ])("refuses what is impossible, %#", (make, message) => {
     expect(make).toThrow(TypeError);

@@ -43,8 +43,12 @@ describe("a budget", () => {
   it("affords what was calibrated for it", () => {
     const target = { samplingRate: 0.01, steps: 777, epsilon: 2, delta };
     const noiseMultiplier = calibrateNoise(target);
-    const budget = new PrivacyBudget(new RdpAccountant(), target.epsilon, delta);
-    expect(budget.remainingSteps({ samplingRate: 0.01, noiseMultiplier })).toBeGreaterThanOrEqual(777);
+    const mechanism = { samplingRate: 0.01, noiseMultiplier };
+    const affordable = new PrivacyBudget(makeAccountant(), target.epsilon, delta).remainingSteps(mechanism);
+    expect(affordable).toBeGreaterThanOrEqual(777);
+    expect(affordable).toBeLessThan(790);
+    // What was calibrated for the tighter bound is more than the looser one allows: one accountant for both.
+    expect(new PrivacyBudget(new RdpAccountant(), target.epsilon, delta).allows(mechanism, 777)).toBe(false);
   });
 
   it("counts another mechanism's steps", () => {

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { makeAccountant } from "../../src/privacy/accountant.js";
-import { calibrateNoise } from "../../src/privacy/calibrate.js";
+import { makeAccountant, provenAccountants } from "../../src/privacy/accountant.js";
+import { calibrateNoise, calibrateSamplingRate, calibrateSteps } from "../../src/privacy/calibrate.js";
+import { PrvAccountant } from "../../src/privacy/prv.js";
 import { RdpAccountant } from "../../src/privacy/rdp.js";
 import { roundUp } from "../../src/privacy/rounding.js";
 
@@ -18,7 +19,7 @@ describe("calibration", () => {
     });
     fc.assert(
       fc.property(targets, ({ samplingRate, steps, epsilon, delta }) => {
-        const noise = calibrateNoise({ samplingRate, steps, epsilon, delta });
+        const noise = calibrateNoise({ samplingRate, steps, epsilon, delta }, "rdp");
         expect(epsilonOf(samplingRate, noise, steps, delta)).toBeLessThanOrEqual(epsilon);
         if (noise > 1e-3) expect(epsilonOf(samplingRate, noise * (1 - 1e-4), steps, delta)).toBeGreaterThan(epsilon);
       }),
@@ -30,8 +31,22 @@ describe("calibration", () => {
     const setting = { samplingRate: 256 / 60_000, steps: 3516, delta: 1e-5 };
     for (const noise of [0.6, 1, 1.7, 20]) {
       const epsilon = epsilonOf(setting.samplingRate, noise, setting.steps, setting.delta);
-      expect(calibrateNoise({ ...setting, epsilon }) / noise).toBeCloseTo(1, 4);
+      expect(calibrateNoise({ ...setting, epsilon }, "rdp") / noise).toBeCloseTo(1, 4);
     }
+  });
+
+  it("is the inverse of the default accounting, with less noise than moments need", () => {
+    const setting = { samplingRate: 256 / 60_000, steps: 3516, delta: 1e-5 };
+    const [prv, rdp] = provenAccountants.map((name) => calibrateNoise({ ...setting, epsilon: 2 }, name)) as [
+      number,
+      number,
+    ];
+    expect(prv).toBeLessThan(rdp * 0.97);
+    const accountant = new PrvAccountant();
+    const epsilon = accountant.epsilonAfter({ samplingRate: setting.samplingRate, noiseMultiplier: prv }, 3516, 1e-5);
+    expect(epsilon).toBeLessThanOrEqual(2);
+    expect(epsilon).toBeGreaterThan(2 - 1e-3);
+    expect(calibrateNoise({ ...setting, epsilon: 2 })).toBe(prv);
   });
 
   it("says which ε is within reach where the target is not", () => {
@@ -52,7 +67,32 @@ describe("calibration", () => {
 
   it("refuses an accountant that may under-report", () => {
     const target = { samplingRate: 0.01, steps: 100, epsilon: 1, delta: 1e-5 };
-    expect(() => calibrateNoise(target, () => makeAccountant("gdp"))).toThrow("accountant gdp may under-report");
+    expect(() => calibrateNoise(target, "gdp")).toThrow("accountant gdp may under-report");
+  });
+});
+
+describe.each(provenAccountants)("steps and sampling rate by %s", (name) => {
+  const noiseMultiplier = 1.1;
+  const [epsilon, delta] = [2, 1e-5];
+  const epsilonAt = (samplingRate: number, steps: number) =>
+    makeAccountant(name).epsilonAfter({ samplingRate, noiseMultiplier }, steps, delta);
+
+  it("are the most that the target allows", () => {
+    const steps = calibrateSteps({ samplingRate: 0.01, noiseMultiplier, epsilon, delta }, name);
+    expect(epsilonAt(0.01, steps)).toBeLessThanOrEqual(epsilon);
+    expect(epsilonAt(0.01, steps + 1)).toBeGreaterThan(epsilon);
+    const samplingRate = calibrateSamplingRate({ steps, noiseMultiplier, epsilon, delta }, name);
+    expect(epsilonAt(samplingRate, steps)).toBeLessThanOrEqual(epsilon);
+    expect(samplingRate / 0.01).toBeCloseTo(1, 3);
+  });
+
+  it("may be none, or all", () => {
+    expect(calibrateSteps({ samplingRate: 1, noiseMultiplier, epsilon: 0.1, delta }, name)).toBe(0);
+    expect(calibrateSamplingRate({ steps: 10, noiseMultiplier: 100, epsilon, delta }, name)).toBe(1);
+    expect(() => calibrateSamplingRate({ steps: 0, noiseMultiplier, epsilon, delta }, name)).toThrow("steps must be");
+    expect(() => calibrateSteps({ samplingRate: 0, noiseMultiplier, epsilon, delta }, name)).toThrow(
+      "samplingRate must be",
+    );
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { accountantNames, makeAccountant } from "../../src/privacy/accountant.js";
-import { epsilonOfGaussian, GdpAccountant } from "../../src/privacy/gdp.js";
+import { epsilonOfGaussian } from "../../src/privacy/gaussian.js";
+import { GdpAccountant } from "../../src/privacy/gdp.js";
 
 describe("ε of the Gaussian mechanism", () => {
   // δ(ε) = Φ(−ε/μ + μ/2) − e^ε Φ(−ε/μ − μ/2), solved with mpmath at 30 digits.
@@ -44,9 +45,14 @@ describe("the GDP accountant", () => {
 });
 
 describe("accountants by name", () => {
-  it("lists what is there and what is not yet", () => {
-    expect(accountantNames).toEqual(["rdp", "gdp", "prv"]);
-    expect(() => makeAccountant("prv")).toThrow("accountant prv is not available yet; available: rdp");
-    expect(() => makeAccountant("toString")).toThrow('accountant must be one of rdp, gdp, got "toString"');
+  it("lists what there is, the tightest bound first and by default", () => {
+    expect(accountantNames).toEqual(["prv", "rdp", "gdp"]);
+    expect(accountantNames.map((name) => [makeAccountant(name).name, makeAccountant(name).upperBound])).toEqual([
+      ["prv", true],
+      ["rdp", true],
+      ["gdp", false],
+    ]);
+    expect(makeAccountant().name).toBe("prv");
+    expect(() => makeAccountant("toString")).toThrow('accountant must be one of prv, rdp, gdp, got "toString"');
   });
 });

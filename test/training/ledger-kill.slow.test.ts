@@ -9,10 +9,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
+import { makeAccountant } from "../../src/privacy/accountant.js";
 import { composeLedgers, spentOf } from "../../src/privacy/ledger-compose.js";
 import { countSteps } from "../../src/privacy/ledger-rows.js";
 import { RandomStream } from "../../src/privacy/random.js";
-import { RdpAccountant } from "../../src/privacy/rdp.js";
 import { readRunLedger } from "../../src/training/run-directory.js";
 import { temporaryFolder } from "./tiny.js";
 
@@ -67,7 +67,7 @@ async function killedRun(folder: string, counter: string, random: RandomStream):
 const updates = (counter: string) => (existsSync(counter) ? statSync(counter).size : 0);
 
 function epsilonOf(steps: number): number {
-  const accountant = new RdpAccountant();
+  const accountant = makeAccountant();
   accountant.step({ samplingRate: 0.1, noiseMultiplier: 1 }, steps);
   return accountant.epsilon(1e-5);
 }

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { withWeights } from "../../src/data/dataset.js";
 import { cosine, epochs, linear, type Schedule, step } from "../../src/optimizers/schedules/index.js";
+import { makeAccountant } from "../../src/privacy/accountant.js";
 import { gradientNoiseMultiplier } from "../../src/privacy/adaptive-threshold.js";
 import { stepsBetween } from "../../src/privacy/ledger-rows.js";
-import { RdpAccountant } from "../../src/privacy/rdp.js";
 import type { PrivacyStatement } from "../../src/privacy/statement.js";
 import type { StepEvent, TrainingResult } from "../../src/training/events.js";
 import { readMetrics } from "../../src/training/metrics.js";
@@ -36,7 +36,7 @@ const statement = (out: string) => JSON.parse(readFileSync(join(out, "privacy.js
 
 /** ε of steps of these noise multipliers at the tiny problem's q. */
 function epsilonOf(noiseMultipliers: readonly number[]): number {
-  const accountant = new RdpAccountant();
+  const accountant = makeAccountant();
   for (const noiseMultiplier of noiseMultipliers) accountant.step({ samplingRate: 0.1, noiseMultiplier });
   return accountant.epsilon(delta);
 }
@@ -95,7 +95,10 @@ describe("schedules of noise", () => {
     expect(result.epsilon).toBeCloseTo(epsilonOf(expected), 10);
     expect(result.epsilon).toBeLessThanOrEqual(8);
     expect(result.epsilon).toBeGreaterThan(7.999);
-    expect(steps[14]?.epsilon).toBeCloseTo(epsilonOf(expected.slice(0, 15)), 10);
+    // On the way, a bound: that of the end of the epoch, or of moments.
+    expect(steps[14]?.epsilon).toBeGreaterThanOrEqual(epsilonOf(expected.slice(0, 15)));
+    expect(steps[14]?.epsilon).toBeLessThanOrEqual(epsilonOf(expected.slice(0, 20)) * 1.05);
+    expect(steps.at(-1)?.epsilon).toBe(result.epsilon);
     expect(statement(out)).toMatchObject({
       epsilon: result.epsilon,
       schedules: { noise: noiseSchedule, threshold: null },

@@ -3,8 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import type { Dataset } from "../../src/data/dataset.js";
 import { ByteDataset } from "../../src/data/memory.js";
 import { parseConfig, type TrainingConfig } from "../../src/training/config.js";
+import type { TrainingResult } from "../../src/training/events.js";
+import { Trainer } from "../../src/training/trainer.js";
 
 export function tinyData(size: number): ByteDataset {
   const labels = Uint8Array.from({ length: size }, (_, i) => i % 4);
@@ -38,6 +41,27 @@ export function tinyConfig(changes: Record<string, unknown> = {}): TrainingConfi
     threads: 1,
     ...changes,
   });
+}
+
+interface TinyRun {
+  /** Interrupted after this step. */
+  readonly stopAfter?: number;
+  readonly resume?: boolean;
+  /** Public examples. */
+  readonly shown?: Dataset;
+}
+
+/** Trains on that problem, into `out`. */
+export async function runTiny(
+  config: TrainingConfig,
+  out: string,
+  { stopAfter, resume = false, shown }: TinyRun = {},
+): Promise<TrainingResult> {
+  const controller = new AbortController();
+  const train = tinyData(config.privacy?.datasetSize ?? 200);
+  const trainer = new Trainer({ config, train, public: shown, out, resume });
+  trainer.on("step", ({ step }) => step === stopAfter && controller.abort());
+  return await trainer.run(controller.signal);
 }
 
 /** A folder that is gone after the test. */

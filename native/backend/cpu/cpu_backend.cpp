@@ -1,4 +1,6 @@
 // The CPU's kernels behind the Backend interface.
+#include <algorithm>
+
 #include "backend/cpu/convolution.h"
 #include "backend/cpu/kernels.h"
 
@@ -75,6 +77,14 @@ class CpuBackend final : public Backend {
   }
   void zeroCoarse(int64_t count, float* y) override { cpu::zeroCoarse(count, y); }
   void add(int64_t count, const float* x, float* y) override { cpu::add(count, x, y); }
+  void multiply(int64_t count, const float* a, const float* b, float* y) override { cpu::multiply(count, a, b, y); }
+  void fill(int64_t count, float value, float* y) override { std::fill_n(y, count, value); }
+  void copyRows(int64_t rows, int64_t columns, const float* x, int64_t xStride, float* y, int64_t yStride) override {
+    cpu::copyRows(rows, columns, x, xStride, y, yStride);
+  }
+  void mixRows(const RowMixture& mixture, int64_t blocks, int64_t columns, const float* x, float* y) override {
+    cpu::mixRows(mixture, blocks, columns, x, y);
+  }
   void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y,
                     int64_t stride) override {
     cpu::sumPositions(examples, positions, columns, x, y, stride);

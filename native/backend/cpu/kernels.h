@@ -42,6 +42,9 @@ void addWeightedRows(int64_t rows, int64_t columns, const float* x, int64_t stri
 void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y);
 void zeroCoarse(int64_t count, float* y);
 void add(int64_t count, const float* x, float* y);
+void multiply(int64_t count, const float* a, const float* b, float* y);
+void copyRows(int64_t rows, int64_t columns, const float* x, int64_t xStride, float* y, int64_t yStride);
+void mixRows(const Backend::RowMixture& mixture, int64_t blocks, int64_t columns, const float* x, float* y);
 void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y, int64_t stride);
 void dotWithMagnitude(int64_t count, const float* p, const float* q, double* total, double* magnitude);
 void addDotWithSum(int64_t count, const float* p, int64_t rows, const float* const* row, double* total,

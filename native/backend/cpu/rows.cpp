@@ -196,6 +196,27 @@ void addVector(int64_t count, const float* x, float* y) {
   });
 }
 
+void multiplyVector(int64_t count, const float* a, const float* b, float* y) {
+  forEachLane(static_cast<size_t>(count), [&](auto d, size_t i) HWY_ATTR {
+    hn::StoreU(hn::Mul(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, y + i);
+  });
+}
+
+// Each output row in one pass: its total stays in a register while the rows it is made of go by.
+void mixRowsVector(const Backend::RowMixture& mixture, int64_t blocks, int64_t columns, const float* x, float* y) {
+  for (int64_t block = 0; block < blocks; ++block, x += mixture.inRows * columns) {
+    for (int64_t i = 0; i < mixture.outRows; ++i, y += columns) {
+      const int32_t first = mixture.begins[i], end = mixture.begins[i + 1];
+      forEachLane(static_cast<size_t>(columns), [&](auto d, size_t c) HWY_ATTR {
+        auto total = hn::Zero(d);
+        for (int32_t k = first; k < end; ++k)
+          total = hn::MulAdd(hn::Set(d, mixture.weights[k]), hn::LoadU(d, x + mixture.rows[k] * columns + c), total);
+        hn::StoreU(total, d, y + c);
+      });
+    }
+  }
+}
+
 void addBiasVector(int64_t rows, int64_t columns, const float* bias, float* y) {
   for (int64_t r = 0; r < rows; ++r) addVector(columns, bias, y + r * columns);
 }
@@ -247,6 +268,8 @@ HWY_EXPORT(largestMagnitudeVector);
 HWY_EXPORT(scaleRowVector);
 HWY_EXPORT(zeroCoarseVector);
 HWY_EXPORT(addVector);
+HWY_EXPORT(multiplyVector);
+HWY_EXPORT(mixRowsVector);
 HWY_EXPORT(addBiasVector);
 HWY_EXPORT(sumPositionsVector);
 }  // namespace
@@ -287,6 +310,19 @@ void zeroCoarse(int64_t count, float* y) {
 
 void add(int64_t count, const float* x, float* y) {
   HWY_DYNAMIC_DISPATCH(addVector)(count, x, y);
+}
+
+void multiply(int64_t count, const float* a, const float* b, float* y) {
+  HWY_DYNAMIC_DISPATCH(multiplyVector)(count, a, b, y);
+}
+
+void copyRows(int64_t rows, int64_t columns, const float* x, int64_t xStride, float* y, int64_t yStride) {
+  for (int64_t r = 0; r < rows; ++r)
+    std::memcpy(y + r * yStride, x + r * xStride, static_cast<size_t>(columns) * sizeof(float));
+}
+
+void mixRows(const Backend::RowMixture& mixture, int64_t blocks, int64_t columns, const float* x, float* y) {
+  HWY_DYNAMIC_DISPATCH(mixRowsVector)(mixture, blocks, columns, x, y);
 }
 
 void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y, int64_t stride) {

@@ -90,6 +90,44 @@ TEST(Rows, ScalingByZeroClearsEvenNan) {
   EXPECT_EQ(x, y);
 }
 
+TEST(Rows, ProductsAndCopies) {
+  for (int64_t columns : kWidths) {
+    const auto a = normalFloats(columns, 1), b = normalFloats(columns, 2);
+    auto product = a;
+    cpuBackend().multiply(columns, product.data(), b.data(), product.data());
+    for (int64_t c = 0; c < columns; ++c) ASSERT_EQ(product[c], a[c] * b[c]);
+
+    const auto x = normalFloats(3 * (columns + 2), 3);
+    std::vector<float> y(static_cast<size_t>(3 * (columns + 5)));
+    cpuBackend().fill(3 * (columns + 5), -1.5f, y.data());
+    cpuBackend().copyRows(3, columns, x.data(), columns + 2, y.data(), columns + 5);
+    for (int64_t i = 0; i < 3 * (columns + 5); ++i) {
+      const int64_t row = i / (columns + 5), column = i % (columns + 5);
+      ASSERT_EQ(y[i], column < columns ? x[row * (columns + 2) + column] : -1.5f);
+    }
+  }
+}
+
+TEST(Rows, MixedRowsAreSparseProducts) {
+  const std::vector<int32_t> begins = {0, 2, 2, 5}, rows = {3, 0, 1, 2, 3};
+  const std::vector<float> weights = {0.5f, -2, 1, 0.25f, 3};
+  const Backend::RowMixture mixture = {4, 3, begins.data(), rows.data(), weights.data()};
+  for (int64_t columns : kWidths) {
+    const auto x = normalFloats(2 * 4 * columns, 1);
+    std::vector<float> y(static_cast<size_t>(2 * 3 * columns), NAN);
+    cpuBackend().mixRows(mixture, 2, columns, x.data(), y.data());
+    for (int64_t block = 0; block < 2; ++block) {
+      for (int64_t c = 0; c < columns; ++c) {
+        auto in = [&](int64_t row) { return static_cast<double>(x[(block * 4 + row) * columns + c]); };
+        auto out = [&](int64_t row) { return y[(block * 3 + row) * columns + c]; };
+        ASSERT_NEAR(out(0), 0.5 * in(3) - 2 * in(0), 1e-5);
+        ASSERT_EQ(out(1), 0);
+        ASSERT_NEAR(out(2), in(1) + 0.25 * in(2) + 3 * in(3), 1e-5);
+      }
+    }
+  }
+}
+
 TEST(Rows, AddAndBias) {
   for (int64_t columns : kWidths) {
     const auto bias = normalFloats(columns, 1), before = normalFloats(3 * columns, 2);

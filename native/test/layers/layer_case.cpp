@@ -90,6 +90,75 @@ LayerCase convolutionCase(const std::string& name, Shape in, int64_t outChannels
   return {name, "Conv2d", attributes, in, out, {weight, bias ? Shape{outChannels} : Shape{}}, forward};
 }
 
+// The adjoint: what each input pixel adds to the output pixels under the kernel.
+LayerCase transposedCase(const std::string& name, Shape in, Shape out, Geometry g, bool bias) {
+  int64_t inGroup = in[0] / g.groups, outGroup = out[0] / g.groups, taps = g.kernel[0] * g.kernel[1];
+  int64_t pixels = in[1] * in[2], positions = out[1] * out[2];
+  auto forward = [=](const Doubles& x, const Parameters& p) {
+    Doubles y(static_cast<size_t>(out[0] * positions), 0.0);
+    for (int64_t i = 0; i < out[0] * positions && !p[1].empty(); ++i) y[i] = p[1][i / positions];
+    forEachPixel(g, out, in, [&](int64_t pixel, int64_t position, int64_t tap) {
+      for (int64_t ic = 0; ic < in[0]; ++ic)
+        for (int64_t oc = 0; oc < outGroup; ++oc)
+          y[(ic / inGroup * outGroup + oc) * positions + position] +=
+              p[0][(ic * outGroup + oc) * taps + tap] * x[ic * pixels + pixel];
+    });
+    return y;
+  };
+  Shape weight = {in[0], outGroup, g.kernel[0], g.kernel[1]};
+  return {name, "ConvTranspose2d", g.attributes(), in, out, {weight, bias ? Shape{out[0]} : Shape{}}, forward};
+}
+
+// A convolution along [C, L].
+LayerCase lengthCase(const std::string& name, Shape in, int64_t outChannels, Geometry g) {
+  LayerCase layer = convolutionCase(name, {in[0], 1, in[1]}, outChannels, g, true);
+  layer.input = in;
+  layer.output = {layer.output[0], layer.output[2]};
+  return layer;
+}
+
+// y[c, i, j] = Σ vertical[i][h] · horizontal[j][w] · x[c, h, w]
+LayerCase resamplingCase(const std::string& name, const std::string& kind, Attributes attributes, Shape in,
+                         const std::vector<Doubles>& vertical, const std::vector<Doubles>& horizontal) {
+  Shape out = {in[0], static_cast<int64_t>(vertical.size()), static_cast<int64_t>(horizontal.size())};
+  auto forward = [=](const Doubles& x, const Parameters&) {
+    Doubles y;
+    for (int64_t c = 0; c < in[0]; ++c)
+      for (const Doubles& row : vertical)
+        for (const Doubles& column : horizontal) {
+          double sum = 0;
+          for (int64_t h = 0; h < in[1]; ++h)
+            for (int64_t w = 0; w < in[2]; ++w) sum += row[h] * column[w] * x[(c * in[1] + h) * in[2] + w];
+          y.push_back(sum);
+        }
+    return y;
+  };
+  return {name, kind, std::move(attributes), in, out, {}, forward};
+}
+
+LayerCase padCase(const std::string& name, Shape in, std::vector<double> before, std::vector<double> after) {
+  Shape out;
+  for (size_t d = 0; d < in.size(); ++d) out.push_back(in[d] + static_cast<int64_t>(before[d] + after[d]));
+  auto forward = [=](const Doubles& x, const Parameters&) {
+    Doubles y;
+    for (int64_t i = 0; i < elementCount(out); ++i) {
+      int64_t index = 0, rest = i, size = elementCount(out);
+      bool inside = true;
+      for (size_t d = 0; d < in.size(); ++d) {
+        size /= out[d];
+        int64_t place = rest / size - static_cast<int64_t>(before[d]);
+        rest %= size;
+        inside = inside && place >= 0 && place < in[d];
+        index = index * in[d] + place;
+      }
+      y.push_back(inside ? x[static_cast<size_t>(index)] : 0.5);
+    }
+    return y;
+  };
+  Attributes attributes = attributesOf({{"before", before}, {"after", after}, {"value", {0.5}}});
+  return {name, "Pad", attributes, in, out, {}, forward};
+}
+
 LayerCase maxPoolCase(const std::string& name, Shape in, Geometry g) {
   Shape out = {in[0], g.extent(in[1], 0), g.extent(in[2], 1)};
   int64_t pixels = in[1] * in[2], positions = out[1] * out[2];
@@ -192,6 +261,29 @@ std::vector<LayerCase> makeCases() {
       convolutionCase("ConvPointwiseStrided", {4, 5, 5}, 3, {{1, 1}, {2, 2}}, false),
       convolutionCase("ConvWholePicture", {4, 3, 3}, 2, {{3, 3}}, true),
       convolutionCase("ConvManyPositions", {2, 13, 12}, 3, {{3, 3}, {1, 1}, {1, 1}}, true),
+      lengthCase("ConvAlongALength", {4, 9}, 6, {{1, 3}, {1, 2}, {0, 1}, {1, 2}, 2}),
+      transposedCase("TransposedPlain", {3, 4, 5}, {2, 6, 6}, {{3, 2}}, true),
+      transposedCase("TransposedUp", {8, 3, 3}, {4, 6, 6}, {{2, 2}, {2, 2}}, true),
+      transposedCase("TransposedOutputPadding", {2, 4, 3}, {5, 8, 9}, {{3, 2}, {2, 3}, {1, 0}}, false),
+      transposedCase("TransposedGroupsDilated", {4, 3, 4}, {6, 5, 6}, {{3, 3}, {1, 1}, {1, 1}, {2, 2}, 2}, true),
+      transposedCase("TransposedWinograd", {16, 5, 6}, {16, 5, 6}, {{3, 3}, {1, 1}, {1, 1}}, true),
+      transposedCase("TransposedToManyChannels", {1, 1, 1}, {40, 1, 1}, {{1, 1}}, true),
+      resamplingCase("AdaptiveAverage", "AdaptiveAvgPool2d", {}, {3, 5, 4},
+                     {{0.5, 0.5, 0, 0, 0}, {0, 1 / 3.0, 1 / 3.0, 1 / 3.0, 0}, {0, 0, 0, 0.5, 0.5}},
+                     {{0.25, 0.25, 0.25, 0.25}}),
+      resamplingCase("UpsampleNearest", "Upsample2d",
+                     attributesOf({{"nearest", {1}}, {"alignCorners", {0}}, {"step", {0.5, 1.5}}}), {2, 2, 3},
+                     {{1, 0}, {1, 0}, {0, 1}, {0, 1}}, {{1, 0, 0}, {0, 1, 0}}),
+      resamplingCase("UpsampleLinear", "Upsample2d",
+                     attributesOf({{"nearest", {0}}, {"alignCorners", {0}}, {"step", {0.5, 1.5}}}), {17, 2, 3},
+                     {{1, 0}, {0.75, 0.25}, {0.25, 0.75}, {0, 1}}, {{0.75, 0.25, 0}, {0, 0.25, 0.75}}),
+      resamplingCase("UpsampleCornersAligned", "Upsample2d",
+                     attributesOf({{"nearest", {0}}, {"alignCorners", {1}}, {"step", {0.5, 0}}}), {2, 2, 3},
+                     {{1, 0}, {0.5, 0.5}, {0, 1}}, {{1, 0, 0}}),
+      padCase("Pad", {3, 4, 5}, {0, 1, 2}, {0, 2, 0}),
+      padCase("PadChannelsAndCut", {3, 4, 5}, {1, -1, 2}, {2, 3, -2}),
+      padCase("PadPositions", {4, 3}, {2, 1}, {0, -1}),
+      padCase("PadVector", {6}, {-2}, {3}),
       maxPoolCase("MaxPool", {3, 6, 7}, {{2, 2}, {2, 2}}),
       maxPoolCase("MaxPoolOverlapping", {16, 5, 5}, {{2, 2}}),
       maxPoolCase("MaxPoolPaddedDilated", {2, 7, 8}, {{3, 2}, {2, 1}, {1, 1}, {2, 2}}),

@@ -60,8 +60,8 @@ TEST_P(PermuteTest, OneChannelOrOnePixelIsAView) {
   }
 }
 
-TEST_P(PermuteTest, RefusesWhatIsNoPicture) {
-  EXPECT_THROW(make("ToPlain", {4, 3}), std::invalid_argument);
+TEST_P(PermuteTest, RefusesWhatHasNoPositions) {
+  EXPECT_THROW(make("ToPlain", {4}), std::invalid_argument);
 }
 
 std::string nameOf(const testing::TestParamInfo<NamedBackend>& info) {

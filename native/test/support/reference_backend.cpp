@@ -162,6 +162,31 @@ void ReferenceBackend::add(int64_t count, const float* x, float* y) {
   for (int64_t i = 0; i < count; ++i) y[i] += x[i];
 }
 
+void ReferenceBackend::multiply(int64_t count, const float* a, const float* b, float* y) {
+  for (int64_t i = 0; i < count; ++i) y[i] = a[i] * b[i];
+}
+
+void ReferenceBackend::fill(int64_t count, float value, float* y) {
+  for (int64_t i = 0; i < count; ++i) y[i] = value;
+}
+
+void ReferenceBackend::copyRows(int64_t rows, int64_t columns, const float* x, int64_t xStride, float* y,
+                                int64_t yStride) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < columns; ++c) y[r * yStride + c] = x[r * xStride + c];
+}
+
+void ReferenceBackend::mixRows(const RowMixture& m, int64_t blocks, int64_t columns, const float* x, float* y) {
+  for (int64_t block = 0; block < blocks; ++block)
+    for (int64_t i = 0; i < m.outRows; ++i)
+      for (int64_t c = 0; c < columns; ++c) {
+        double total = 0;
+        for (int32_t k = m.begins[i]; k < m.begins[i + 1]; ++k)
+          total += static_cast<double>(m.weights[k]) * x[(block * m.inRows + m.rows[k]) * columns + c];
+        y[(block * m.outRows + i) * columns + c] = static_cast<float>(total);
+      }
+}
+
 void ReferenceBackend::sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y,
                                     int64_t stride) {
   for (int64_t b = 0; b < examples; ++b) {

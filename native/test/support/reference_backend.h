@@ -37,6 +37,10 @@ class ReferenceBackend : public Backend {
   void scaleRows(int64_t rows, int64_t columns, const float* factors, const float* x, float* y) override;
   void zeroCoarse(int64_t count, float* y) override;
   void add(int64_t count, const float* x, float* y) override;
+  void multiply(int64_t count, const float* a, const float* b, float* y) override;
+  void fill(int64_t count, float value, float* y) override;
+  void copyRows(int64_t rows, int64_t columns, const float* x, int64_t xStride, float* y, int64_t yStride) override;
+  void mixRows(const RowMixture& mixture, int64_t blocks, int64_t columns, const float* x, float* y) override;
   void sumPositions(int64_t examples, int64_t positions, int64_t columns, const float* x, float* y,
                     int64_t stride) override;
   void dotWithMagnitude(int64_t count, const float* p, const float* q, double* total, double* magnitude) override;

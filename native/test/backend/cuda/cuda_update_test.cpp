@@ -31,7 +31,8 @@ std::vector<Case> cases() {
           {"rmsprop", spec("rmsprop")},
           {"rmsprop momentum", spec("rmsprop", {{"momentum", {0.9}}})},
           {"rmsprop centred", spec("rmsprop", {{"centered", {1}}, {"weightDecay", {0.1}}})},
-          {"rmsprop both", spec("rmsprop", {{"centered", {1}}, {"momentum", {0.9}}})}};
+          {"rmsprop both", spec("rmsprop", {{"centered", {1}}, {"momentum", {0.9}}})},
+          {"adagrad", spec("adagrad", {{"learningRateDecay", {0.1}}, {"weightDecay", {0.1}}})}};
 }
 
 // Parameter and state after some steps, one way and the other.

@@ -1,0 +1,48 @@
+// Layers that are linear along height and along width, one after the other: y = V · x · Hᵀ, channel by channel, with
+// sparse V [H', H] and H [W', W]. The input's gradient is the same with both transposed.
+#pragma once
+
+#include <functional>
+
+#include "layers/layer.h"
+
+namespace hushgrad {
+
+class SparseRows {
+ public:
+  struct Entry {
+    int64_t column;
+    double weight;
+  };
+  // entriesOf(i): those of row i. Columns outside [0, columns) are the caller's mistake.
+  SparseRows(int64_t rows, int64_t columns, const std::function<std::vector<Entry>(int64_t row)>& entriesOf);
+
+  SparseRows transposed() const;
+  Backend::RowMixture mixture() const;
+  int64_t entries() const { return static_cast<int64_t>(weights.size()); }
+
+ private:
+  int64_t rows, columns;
+  std::vector<int32_t> begins, places;
+  std::vector<float> weights;
+};
+
+class Resampling : public Layer {
+ public:
+  // Throws std::invalid_argument, naming the layer, for what is no [C, H, W].
+  Resampling(const LayerSetup& setup, const std::function<SparseRows(int64_t in, int64_t out, size_t axis)>& along);
+
+  Layout layout() const override { return Layout::channelsLast; }
+  bool backwardReadsInput() const override { return false; }
+  int64_t scratchFloats() const override { return inHeight * outWidth * channels; }
+
+  void forward(Tape& tape) override;
+  void inputGradient(Tape& tape) override;
+  Cost forwardCost() const override;
+
+ private:
+  int64_t channels, inHeight, inWidth, outHeight, outWidth;
+  SparseRows vertical, horizontal, verticalBack, horizontalBack;
+};
+
+}  // namespace hushgrad

@@ -1,0 +1,70 @@
+import { z } from "zod";
+import type { Layer } from "../graph/layer.js";
+import { showShape } from "../graph/shape.js";
+import { inferConvolution } from "./conv2d.js";
+import { defineLayer } from "./define.js";
+import { count } from "./options.js";
+
+/** A Conv2d of height 1. Parameters `weight` [out, in / groups, kernel] and `bias` [out]. */
+export const conv1dType = defineLayer({
+  type: "conv1d",
+  kind: "Conv2d",
+  options: {
+    outChannels: count,
+    kernelSize: count,
+    stride: count.default(1),
+    padding: z.int().min(0).default(0),
+    dilation: count.default(1),
+    groups: count.default(1),
+    bias: z.boolean().default(true),
+  },
+  infer({ outChannels, kernelSize, stride, padding, dilation, groups, bias }, context) {
+    const [channels, length, ...rest] = context.input;
+    if (channels === undefined || length === undefined || rest.length > 0) {
+      return context.refuse(
+        `its input has shape ${showShape(context.input)}, not [channels, length]`,
+        "give the model an input of shape [C, L] and put this layer before flatten",
+      );
+    }
+    const { outputShape, parameters, attributes } = inferConvolution(
+      {
+        outChannels,
+        groups,
+        bias,
+        kernelSize: [1, kernelSize],
+        stride: [1, stride],
+        padding: [0, padding],
+        dilation: [1, dilation],
+      },
+      { ...context, input: [channels, 1, length] },
+    );
+    const withoutHeight = (shape: readonly number[]) => shape.filter((_, d) => d !== shape.length - 2);
+    return {
+      attributes,
+      outputShape: withoutHeight(outputShape),
+      parameters: parameters.map((parameter) =>
+        parameter?.name === "weight" ? { ...parameter, shape: withoutHeight(parameter.shape) } : parameter,
+      ),
+    };
+  },
+});
+
+export interface Conv1dOptions {
+  /** Default 1. */
+  readonly stride?: number;
+  /** Zeros at both ends; default 0. */
+  readonly padding?: number;
+  /** Distance of the kernel's taps; default 1. */
+  readonly dilation?: number;
+  /** Default 1; must divide the input's and the output's channels. */
+  readonly groups?: number;
+  /** Default true. */
+  readonly bias?: boolean;
+  /** True: its parameters are not trained. */
+  readonly freeze?: boolean;
+}
+
+/** torch.nn.Conv1d: `[C, L]` → `[outChannels, L']`. */
+export function conv1d(outChannels: number, kernelSize: number, options: Conv1dOptions = {}): Layer {
+  return conv1dType.create({ ...options, outChannels, kernelSize });
+}

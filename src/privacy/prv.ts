@@ -1,0 +1,100 @@
+/**
+ * The accountant of privacy random variables: the tightest of what is proved. Sampled steps: their privacy loss
+ * distribution, or Rényi divergences where these prove a smaller ε. Steps of the whole data (q = 1): the analytic Gaussian.
+ */
+import type { Accountant, EpsilonReport } from "./accountant.js";
+import { checkNumber, ranges } from "./check.js";
+import { gaussianInterval } from "./gaussian.js";
+import { checkSteps, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
+import { defaultGap, type EpsilonInterval, epsilonInterval, nothingProved } from "./privacy-loss.js";
+import { RdpAccountant } from "./rdp.js";
+
+/** A gap for progress and first guesses: a few milliseconds instead of a few hundred, ε up to some per cent above. */
+export const coarseGap = 0.03;
+
+/** A run asks for the same ε again and again. */
+const answers = new Map<string, EpsilonReport>();
+const MOST_ANSWERS = 1024;
+
+export class PrvAccountant implements Accountant {
+  readonly name = "prv";
+  readonly upperBound = true;
+  private readonly counts = new StepCounts();
+
+  /** `gap`: how far upper and lower bound may stay apart, of ε below 1 and absolutely above. */
+  constructor(private readonly gap = defaultGap) {}
+
+  step(mechanism: SampledGaussian, count = 1): void {
+    this.counts.add(mechanism, count);
+  }
+
+  steps(): readonly MechanismSteps[] {
+    return this.counts.list();
+  }
+
+  epsilon(delta: number): number {
+    return this.report(delta).epsilon;
+  }
+
+  report(delta: number): EpsilonReport {
+    return this.answer(this.counts.list(), delta);
+  }
+
+  epsilonAfter(mechanism: SampledGaussian, count: number, delta: number): number {
+    return this.epsilonWith([{ ...mechanism, steps: count }], delta);
+  }
+
+  epsilonWith(more: readonly MechanismSteps[], delta: number): number {
+    more.forEach(checkSteps);
+    return this.answer([...this.counts.list(), ...more], delta).epsilon;
+  }
+
+  private answer(rows: readonly MechanismSteps[], delta: number): EpsilonReport {
+    checkNumber("delta", delta, ranges.delta);
+    const merged = merge(rows);
+    const key = JSON.stringify([merged, delta, this.gap]);
+    const known = answers.get(key);
+    if (known) return known;
+    const found = tightest(merged, delta, this.gap);
+    if (answers.size >= MOST_ANSWERS) answers.clear();
+    answers.set(key, found);
+    return found;
+  }
+}
+
+/** The same steps in one order, each mechanism once, so that the same steps have the same ε to the bit. */
+function merge(rows: readonly MechanismSteps[]): MechanismSteps[] {
+  const counts = new StepCounts();
+  for (const row of rows) if (row.samplingRate > 0) counts.add(row, row.steps);
+  return [...counts.list()].sort((a, b) => a.samplingRate - b.samplingRate || a.noiseMultiplier - b.noiseMultiplier);
+}
+
+function tightest(rows: readonly MechanismSteps[], delta: number, gap: number): EpsilonReport {
+  const { epsilon, order } = rdpReport(rows, delta);
+  // Nothing spent; or nothing guaranteed by moments, and then by nothing else either.
+  if (epsilon === 0) return { epsilon, lower: 0, proof: "rdp" };
+  if (rows.some((row) => row.noiseMultiplier === 0)) return { epsilon: Number.POSITIVE_INFINITY };
+  const whole = rows.filter((row) => row.samplingRate === 1);
+  const mu = Math.sqrt(whole.reduce((sum, row) => sum + row.steps / row.noiseMultiplier ** 2, 0));
+  const onlyWhole = whole.length === rows.length;
+  const interval = onlyWhole ? gaussianInterval(mu, delta) : sampledInterval(rows, mu, delta, gap);
+  const lower = Math.min(interval.lower, epsilon);
+  if (interval.upper <= epsilon) return { epsilon: interval.upper, lower, proof: onlyWhole ? "gaussian" : "pld" };
+  return { epsilon, lower, proof: "rdp", ...(order === undefined ? {} : { order }) };
+}
+
+function rdpReport(rows: readonly MechanismSteps[], delta: number): EpsilonReport {
+  const accountant = new RdpAccountant();
+  for (const row of rows) accountant.step(row, row.steps);
+  return accountant.report(delta);
+}
+
+/** Steps of the whole data are one Gaussian beside the sampled ones. */
+function sampledInterval(rows: readonly MechanismSteps[], mu: number, delta: number, gap: number): EpsilonInterval {
+  const sampled = rows.filter((row) => row.samplingRate < 1);
+  if (mu === 0) return epsilonInterval(sampled, delta, gap);
+  // Less noise than there was, never more.
+  const noiseMultiplier = (1 / mu) * (1 - 2 ** -50);
+  if (noiseMultiplier === 0) return nothingProved;
+  return epsilonInterval([...sampled, { samplingRate: 1, noiseMultiplier, steps: 1 }], delta, gap);
+}
