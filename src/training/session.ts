@@ -207,7 +207,7 @@ export class Session {
     if (!this.mask || sparsification !== "elements") {
       throw new Error("setMask(): the session was made without the option sparsification, or with structured");
     }
-    const given = { ...mask }; // what is checked is what is kept
+    const given = mask && { ...mask }; // what is checked is what is kept
     const kept = checkGivenMask(given, this.parameterSpecs, strategy !== "none" && !this.seeded);
     this.mask.choose({ ...given, kept: byParameter(kept, this.parameterSpecs) }, kept);
   }
