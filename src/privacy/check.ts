@@ -22,8 +22,10 @@ export const ranges = {
 /** Says a range in words: "a number in (0, 1)", "an integer ≥ 0". */
 export function describeRange(range: NumberRange): string {
   const kind = range.integer ? "an integer" : "a number";
-  if (range.max >= Number.MAX_SAFE_INTEGER) return `${kind} ${range.openMin ? ">" : "≥"} ${range.min}`;
-  return `${kind} in ${range.openMin ? "(" : "["}${range.min}, ${range.max}${range.openMax ? ")" : "]"}`;
+  const unbounded = range.max === Number.MAX_SAFE_INTEGER || range.max >= Number.MAX_VALUE;
+  if (unbounded) return `${kind} ${range.openMin ? ">" : "≥"} ${range.min}`;
+  const most = range.max >= 1e18 ? range.max.toExponential().replace("+", "") : range.max;
+  return `${kind} in ${range.openMin ? "(" : "["}${range.min}, ${most}${range.openMax ? ")" : "]"}`;
 }
 
 export function inRange(value: number, range: NumberRange): boolean {

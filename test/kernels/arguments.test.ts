@@ -19,6 +19,9 @@ describe("arguments", () => {
   const detached = gradients();
   structuredClone(detached, { transfer: [detached.buffer] });
   const shared = new Float32Array(new SharedArrayBuffer(48));
+  // Properties of their own that say otherwise.
+  const disguised = Object.defineProperty(gradients(), "buffer", { value: new ArrayBuffer(48) });
+  const hidden = Object.defineProperty(new Float32Array(shared.buffer), "buffer", { value: new ArrayBuffer(48) });
   const wrong: [unknown, object, RegExp][] = [
     [[1, 2, 3], {}, /^gradients\[0\]: got 1, expected a Float32Array/],
     [new Float64Array(12), {}, /^gradients: got Float64Array/],
@@ -44,6 +47,14 @@ describe("arguments", () => {
     [gradients(), { weights: [1, -1, 1] }, /^weights\[1\] must be/],
     [gradients(), { weights: [1, Number.NaN, 1] }, /^weights\[1\] must be/],
     [gradients(), { weights: [1, 3, 1], maxWeight: 2 }, /^weights\[1\] must be/],
+    [gradients(), { weights: [1, 1.5, 1] }, /^weights\[1\] must be a number in \[0.000001, 1\]/],
+    [
+      gradients(),
+      { weigths: [1, 1, 1] },
+      /^options: got the unknown key "weigths", expected one of examples, dtype, mask/,
+    ],
+    [disguised, { output: disguised.subarray(0, 4) }, /^output\[0\]: shares memory/],
+    [hidden, {}, /^gradients: got memory that is shared/],
     [gradients(), { output: new Float32Array(3) }, /^output\[0\]: got a length of 3, expected 4/],
     [gradients(), { output: new Int32Array(4) }, /^output: got Int32Array/],
     [gradients(), { mode: "add" }, /^mode: got "add"/],

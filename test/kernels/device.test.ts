@@ -62,7 +62,7 @@ describe("without a GPU or with one", () => {
     [
       "a threshold of 0",
       () => clipAndSum(wrong(null), wrong(null), { threshold: 0 }),
-      /clipping.threshold must be a number > 0, got 0/,
+      /clipping.threshold must be a number in \[1e-20, 1e20\], got 0/,
     ],
     ["no optimizer", () => privatize(wrong(null), wrong({})), /optimizer: got nothing|optimizer: got undefined/],
   ])("refuses %s", (_, call, message) => {
