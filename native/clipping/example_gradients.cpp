@@ -15,8 +15,8 @@ namespace hushgrad {
 namespace {
 
 constexpr int64_t kMostLanes = 16;
-constexpr int64_t kRowsALane = 32;            // fewer, and the lanes' own sums cost more than what they add
-constexpr int64_t kLaneColumns = 1 << 14;     // so that a lane's rows and sums stay in the second-level cache
+constexpr int64_t kRowsALane = 32;             // fewer, and the lanes' own sums cost more than what they add
+constexpr int64_t kLaneColumns = 1 << 14;      // so that a lane's rows and sums stay in the second-level cache
 constexpr int64_t kBytesAThread = 512 * 1024;  // less is not worth waking a thread for, which may take 50 µs
 
 struct Task {

@@ -55,10 +55,11 @@ HWY_INLINE hn::Vec<D> runOfSquares(D d, int64_t c, const At& at) {
 }
 
 // squares[r] = Σ_c load(d, r, c)² for kRows rows side by side: above the exact value by at most 2⁻²⁰ of it, not below
-// it but for the rounding of float64, and the same for every number of rows. It takes a fraction of the conversions to float64, for short runs of
-// squares are added in float32 and their sums in float64. A square is then rounded at most 7 times by u = 2⁻²⁴: four
-// times in its chain, twice where chains meet, once where it lies among denormals. So the sum times 1 + 8u is no less
-// than the exact one. Where float32 may overflow, or squares drown among denormals, a row is taken in float64.
+// it but for the rounding of float64, and the same for every number of rows. It takes a fraction of the conversions to
+// float64, for short runs of squares are added in float32 and their sums in float64. A square is then rounded at most 7
+// times by u = 2⁻²⁴: four times in its chain, twice where chains meet, once where it lies among denormals. So the sum
+// times 1 + 8u is no less than the exact one. Where float32 may overflow, or squares drown among denormals, a row is
+// taken in float64.
 template <int kRows, int kChains, class Load>
 HWY_INLINE void squaresFromAbove(int64_t columns, const Load& load, double* squares) {
   static_assert(kChains == 2 || kChains == 4);
