@@ -170,3 +170,14 @@ describe("AugmentedDataset", () => {
     expect(make).toThrow(/augmentation: examples of \[2\] given, pictures \[C, H, W\] allowed/);
   });
 });
+
+it("refuses changes that are none", () => {
+  const dataset = new ByteDataset({ inputs: new Uint8Array(12), inputShape: [3, 2, 2], labels: new Int32Array(1) });
+  const random = { uniform: () => 0 };
+  const make = (change: object) => () => new AugmentedDataset(dataset, change, random);
+  for (const padding of [-1, 1.5, Number.NaN, 1e9]) {
+    expect(make({ crop: { padding } })).toThrow(/^augmentation\.crop\.padding must be an integer in \[0, 1024\]/);
+  }
+  expect(make({ crop: 4 })).toThrow(/^augmentation\.crop\.padding/);
+  expect(make({ flip: "yes" })).toThrow(/^augmentation\.flip: got "yes"/);
+});

@@ -155,4 +155,17 @@ describe("listPictures", () => {
     copyFileSync(join(pictures, "rgb.png"), join(root, "a", "x.png"));
     expect(listPictures(root).paths).toHaveLength(1);
   });
+
+  it("refuses options that are none", async () => {
+    const folder = folderOf({ "a/notes.txt": "make.py" });
+    const wrong: [object, RegExp][] = [
+      [{ channels: 2 }, /^channels: got 2, allowed: 1 or 3/],
+      [{ resize: "fit" }, /^resize: got "fit", allowed: /],
+      [{ corrupt: "ignore" }, /^corrupt: got "ignore", allowed: fail or skip/],
+      [{ memoryBytes: Number.NaN }, /^memoryBytes must be/],
+    ];
+    for (const [more, message] of wrong) {
+      await expect(loadImageFolder({ folder, size: 8, ...more })).rejects.toThrow(message);
+    }
+  });
 });

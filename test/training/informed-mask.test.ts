@@ -57,6 +57,8 @@ describe("a session", () => {
     for (const part of Object.values(mask.kept)) part.fill(1);
     expect((await dropped()).every((is, i) => is || given[i] === 1)).toBe(true);
     expect(bits(session.givenMask)).toEqual(given);
+    for (const part of Object.values(session.givenMask?.kept ?? {})) part.fill(0); // a copy
+    expect(bits(session.givenMask)).toEqual(given);
     expect(session.sparsification).toMatchObject({ refresh: 7 });
     session.setSparsification({ refresh: 0, rate: 0.5 });
     expect(session.givenMask).toBeUndefined();
