@@ -6,38 +6,17 @@
  * An approximation in the limit of many steps, and known to be too small for real ones (Gopi, Lee, Wutschitz 2021):
  * for comparison with papers that quote it, never for a budget.
  */
-import type { Accountant, EpsilonReport } from "./accountant.js";
+import type { EpsilonReport } from "./accountant.js";
+import { CountingAccountant } from "./counting-accountant.js";
 import { epsilonOfGaussian } from "./gaussian.js";
-import { checkSteps, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
+import type { MechanismSteps } from "./mechanism.js";
 
-export class GdpAccountant implements Accountant {
+export class GdpAccountant extends CountingAccountant {
   readonly name = "gdp";
   readonly upperBound = false;
-  private readonly counts = new StepCounts();
 
-  step(mechanism: SampledGaussian, count = 1): void {
-    this.counts.add(mechanism, count);
-  }
-
-  steps(): readonly MechanismSteps[] {
-    return this.counts.list();
-  }
-
-  epsilon(delta: number): number {
-    return epsilonOfGaussian(limitMu(this.counts.list()), delta);
-  }
-
-  report(delta: number): EpsilonReport {
-    return { epsilon: this.epsilon(delta) };
-  }
-
-  epsilonAfter(mechanism: SampledGaussian, count: number, delta: number): number {
-    return this.epsilonWith([{ ...mechanism, steps: count }], delta);
-  }
-
-  epsilonWith(more: readonly MechanismSteps[], delta: number): number {
-    more.forEach(checkSteps);
-    return epsilonOfGaussian(limitMu([...this.counts.list(), ...more]), delta);
+  protected answer(rows: readonly MechanismSteps[], delta: number): EpsilonReport {
+    return { epsilon: epsilonOfGaussian(limitMu(rows), delta) };
   }
 }
 

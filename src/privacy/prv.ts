@@ -2,10 +2,11 @@
  * The accountant of privacy random variables: the tightest of what is proved. Sampled steps: their privacy loss
  * distribution, or Rényi divergences where these prove a smaller ε. Steps of the whole data (q = 1): the analytic Gaussian.
  */
-import type { Accountant, EpsilonReport } from "./accountant.js";
+import type { EpsilonReport } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
+import { CountingAccountant } from "./counting-accountant.js";
 import { gaussianInterval } from "./gaussian.js";
-import { checkSteps, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
+import { type MechanismSteps, StepCounts } from "./mechanism.js";
 import { defaultGap, type EpsilonInterval, epsilonInterval, nothingProved } from "./privacy-loss.js";
 import { RdpAccountant } from "./rdp.js";
 
@@ -16,40 +17,16 @@ export const coarseGap = 0.03;
 const answers = new Map<string, EpsilonReport>();
 const MOST_ANSWERS = 1024;
 
-export class PrvAccountant implements Accountant {
+export class PrvAccountant extends CountingAccountant {
   readonly name = "prv";
   readonly upperBound = true;
-  private readonly counts = new StepCounts();
 
   /** `gap`: how far upper and lower bound may stay apart, of ε below 1 and absolutely above. */
-  constructor(private readonly gap = defaultGap) {}
-
-  step(mechanism: SampledGaussian, count = 1): void {
-    this.counts.add(mechanism, count);
+  constructor(private readonly gap = defaultGap) {
+    super();
   }
 
-  steps(): readonly MechanismSteps[] {
-    return this.counts.list();
-  }
-
-  epsilon(delta: number): number {
-    return this.report(delta).epsilon;
-  }
-
-  report(delta: number): EpsilonReport {
-    return this.answer(this.counts.list(), delta);
-  }
-
-  epsilonAfter(mechanism: SampledGaussian, count: number, delta: number): number {
-    return this.epsilonWith([{ ...mechanism, steps: count }], delta);
-  }
-
-  epsilonWith(more: readonly MechanismSteps[], delta: number): number {
-    more.forEach(checkSteps);
-    return this.answer([...this.counts.list(), ...more], delta).epsilon;
-  }
-
-  private answer(rows: readonly MechanismSteps[], delta: number): EpsilonReport {
+  protected answer(rows: readonly MechanismSteps[], delta: number): EpsilonReport {
     checkNumber("delta", delta, ranges.delta);
     const merged = merge(rows);
     const key = JSON.stringify([merged, delta, this.gap]);

@@ -2,9 +2,10 @@
  * The RDP accountant: Rényi divergences at a list of orders add up over steps (Mironov 2017); the best order's bound
  * is converted to (ε, δ).
  */
-import type { Accountant, EpsilonReport } from "./accountant.js";
+import type { EpsilonReport } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
-import { checkSteps, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
+import { CountingAccountant } from "./counting-accountant.js";
+import type { MechanismSteps, SampledGaussian } from "./mechanism.js";
 import { rdpOfStep } from "./subsampled-gaussian.js";
 
 /**
@@ -30,14 +31,14 @@ const ROUNDING = 2 ** -50;
 const defaultCurves = new Map<string, Float64Array>();
 const MOST_CURVES = 4096;
 
-export class RdpAccountant implements Accountant {
+export class RdpAccountant extends CountingAccountant {
   readonly name = "rdp";
   readonly upperBound = true;
-  private readonly counts = new StepCounts();
   private readonly curves: Map<string, Float64Array>;
 
   /** `orders`: each finite and > 1, at least one. */
   constructor(readonly orders: readonly number[] = defaultOrders) {
+    super();
     if (orders.length === 0) throw new RangeError("orders must hold at least one order, got none");
     for (const order of orders) {
       checkNumber("order", order, { min: 1, max: Number.MAX_SAFE_INTEGER, openMin: true });
@@ -45,29 +46,8 @@ export class RdpAccountant implements Accountant {
     this.curves = orders === defaultOrders ? defaultCurves : new Map();
   }
 
-  step(mechanism: SampledGaussian, count = 1): void {
-    this.counts.add(mechanism, count);
-  }
-
-  steps(): readonly MechanismSteps[] {
-    return this.counts.list();
-  }
-
-  epsilon(delta: number): number {
-    return this.report(delta).epsilon;
-  }
-
-  report(delta: number): EpsilonReport {
-    return epsilonOfRdp(this.orders, this.total(this.counts.list()), delta);
-  }
-
-  epsilonAfter(mechanism: SampledGaussian, count: number, delta: number): number {
-    return this.epsilonWith([{ ...mechanism, steps: count }], delta);
-  }
-
-  epsilonWith(more: readonly MechanismSteps[], delta: number): number {
-    more.forEach(checkSteps);
-    return epsilonOfRdp(this.orders, this.total([...this.counts.list(), ...more]), delta).epsilon;
+  protected answer(rows: readonly MechanismSteps[], delta: number): EpsilonReport {
+    return epsilonOfRdp(this.orders, this.total(rows), delta);
   }
 
   private total(rows: readonly MechanismSteps[]): Float64Array {

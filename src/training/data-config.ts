@@ -34,14 +34,12 @@ function readWeights(path: string): Float32Array {
 export async function loadPublicData(config: TrainingConfig, base: string): Promise<TrainingData | undefined> {
   const source = config.sparsification?.source?.public;
   if (source === undefined) return undefined;
-  if (
-    config.privacy &&
-    config.seed === undefined &&
-    overlap(trainingPlace(source, base), trainingPlace(config.data, base))
-  ) {
+  const place = trainingPlace(source, base);
+  const isPrivate = config.privacy !== undefined && config.seed === undefined;
+  if (isPrivate && overlap(place, trainingPlace(config.data, base))) {
     throw new ConfigError(
-      `sparsification.source.public: got the training examples (${trainingPlace(source, base)}), allowed: data other ` +
-        "than `data`, which is public",
+      `sparsification.source.public: got the training examples (${place}), allowed: data other than \`data\`, which is ` +
+        "public",
     );
   }
   return loadData(source, base);
