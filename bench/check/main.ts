@@ -9,10 +9,10 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { Command, InvalidArgumentError } from "commander";
 import type { Measurements, Pace } from "../../src/bench/interleave.js";
-import { failureLine } from "../../src/cli/failure.js";
 import { table } from "../../src/cli/format.js";
 import { numberFlag } from "../../src/cli/number-flag.js";
 import { loadBinding } from "../../src/native/load.js";
+import { runCommand } from "../lib/run-command.js";
 import { type Baseline, baselineSchema, emptyBaseline, instructionSet, learn, lookUp, unsteady } from "./baseline.js";
 import { type Comparison, compare, comparisonCells } from "./compare.js";
 import { type Group, groups, type Pair, ratioName, withContenders } from "./ratios.js";
@@ -109,16 +109,11 @@ async function main(flags: Flags, command: Command): Promise<void> {
   else if (!(await check(wanted))) process.exitCode = 1;
 }
 
-try {
-  await new Command("npm run bench:check --")
+await runCommand(
+  new Command("npm run bench:check --")
     .description("fail where a ratio of times is worse than bench/baseline.json allows; takes about a minute")
     .option("--groups <names>", `comma-separated, of ${names.join(", ")} (default: all)`, groupsFlag)
     .option("--update", "measure several times and write the baseline")
     .option("--runs <count>", `with --update: how often (default: ${DEFAULT_RUNS})`, numberFlag(RUNS))
-    .showHelpAfterError("(--help lists the options)")
-    .action(main)
-    .parseAsync();
-} catch (error) {
-  process.stderr.write(`${failureLine(error)}\n`);
-  process.exitCode = 1;
-}
+    .action(main),
+);

@@ -1,6 +1,6 @@
 /** `npm run bench:kernels [-- SUITE…]`: single kernels. */
 import { Argument, Command } from "commander";
-import { failureLine } from "../../src/cli/failure.js";
+import { runCommand } from "../lib/run-command.js";
 import { cudaSuite } from "./cuda.js";
 import { gemmSuite } from "./gemm.js";
 import { layersSuite } from "./layers.js";
@@ -26,16 +26,11 @@ async function main(wanted: readonly string[], output: OwnGradientsOutput, comma
   for (const name of chosen) await suites[name]?.(output);
 }
 
-try {
-  await new Command("npm run bench:kernels --")
+await runCommand(
+  new Command("npm run bench:kernels --")
     .description("time single kernels: all suites, or those named")
     .addArgument(new Argument("[suites...]", "what to time").choices(names))
     .option("--json <file>", "write what `own` (ready gradients) measures as JSON")
     .option("--html <file>", "write its charts as a page")
-    .showHelpAfterError("(--help lists the options)")
-    .action(main)
-    .parseAsync();
-} catch (error) {
-  process.stderr.write(`${failureLine(error)}\n`);
-  process.exitCode = 1;
-}
+    .action(main),
+);
