@@ -61,9 +61,14 @@ function entriesOf(folder: string): Dirent[] {
   try {
     entries = readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    throw new DataError(`${folder}: ${(error as Error).message}`);
+    throw new DataError(`${folder}: ${whyNoFolder(error as NodeJS.ErrnoException)}`);
   }
   return entries.filter(({ name }) => !name.startsWith(".")).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function whyNoFolder({ code, message }: NodeJS.ErrnoException): string {
+  if (code === "ENOENT") return "there is no such folder";
+  return code === "ENOTDIR" ? "it is a file, not a folder" : message;
 }
 
 function isFolder(parent: string, entry: Dirent): boolean {

@@ -150,6 +150,8 @@ describe("listPictures", () => {
   it("refuses folders without pictures", () => {
     const root = folderOf({ "a/notes.txt": "make.py" });
     expect(() => listPictures(join(root, "none"))).toThrow(DataError);
+    expect(() => listPictures(join(root, "none"))).toThrow(/none: there is no such folder$/);
+    expect(() => listPictures(join(root, "a", "notes.txt"))).toThrow(/notes\.txt: it is a file, not a folder$/);
     expect(() => listPictures(join(root, "a"))).toThrow(/a: no class folders in it/);
     expect(() => listPictures(root)).toThrow(/: no pictures in its class folders/);
     copyFileSync(join(pictures, "rgb.png"), join(root, "a", "x.png"));
