@@ -21,7 +21,7 @@ export interface BarChart {
 
 const BAR_HEIGHT = 24;
 /** Room right of the longest bar for its text. */
-const HEADROOM = 1.45;
+const HEADROOM = 1.6;
 
 /** Renders the chart to an `<svg>` element. */
 export function barChartSvg({ description, bars }: BarChart): Promise<string> {

@@ -127,7 +127,7 @@ function yScale(chart: LineChart): Record<string, unknown> {
 function mark(series: Series) {
   return {
     type: "line" as const,
-    interpolate: "monotone" as const,
+    interpolate: "linear" as const,
     stroke: series.color,
     strokeWidth: series.faint ? 1 : 2.25,
     strokeOpacity: series.faint ? 0.55 : 1,
