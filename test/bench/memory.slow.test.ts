@@ -8,9 +8,9 @@ import { workloadByName, workloadNames } from "../../src/bench/workloads.js";
 import type { StrategyName } from "../../src/native/binding.js";
 
 const MEGABYTE = 2 ** 20;
-/** Malloc's arenas and the pages of code that are touched differ from run to run and from machine to machine. */
-const TOLERANCE = 0.2;
-const SLACK = 6 * MEGABYTE;
+/** Malloc's arenas, garbage and the pages of code that are touched differ from run to run and from machine to machine. */
+const SLACK = 4 * MEGABYTE;
+const TOLERANCE = 0.1;
 const strategies: readonly StrategyName[] = ["none", "fused", "reweight", "ghost", "auto"];
 
 interface Memory {
@@ -30,6 +30,10 @@ async function measure(workload: string, strategy: StrategyName, batch: number, 
   }
 }
 
+function expectAsPlanned({ peak, planned }: Memory): void {
+  expect(Math.abs(planned - peak)).toBeLessThan(TOLERANCE * peak + SLACK);
+}
+
 const measured: string[] = [];
 function note(name: string, { peak, planned }: Memory): void {
   const [was, said] = [peak, planned].map((bytes) => (bytes / MEGABYTE).toFixed(1));
@@ -37,24 +41,30 @@ function note(name: string, { peak, planned }: Memory): void {
 }
 afterAll(() => console.info(measured.join("\n")));
 
+const QUICK = { batch: 256, steps: 12, large: 16_384 };
+const RESNET = { batch: 256, steps: 2, large: 1024 };
+
 describe.each(workloadNames)("%s", (workload) => {
+  // A private step of resnet18 takes a minute for what the others do in one second.
+  const { batch, steps, large } = workload === "resnet18" ? RESNET : QUICK;
+
   test.each(strategies)("%s takes about the memory that was planned", async (strategy) => {
-    const memory = await measure(workload, strategy, 256, 12);
+    const memory = await measure(workload, strategy, batch, steps);
     note(`${workload} ${strategy}`, memory);
-    expect(Math.abs(memory.planned / memory.peak - 1)).toBeLessThan(TOLERANCE);
+    expectAsPlanned(memory);
   });
 
-  test("a batch of 16,384 takes what one of 256 does, but for the float64 sums between slices", async () => {
+  test(`a batch of ${large} takes what one of ${batch} does, but for the float64 sums between slices`, async () => {
     const trainable = workloadByName(workload).model().trainableParameterCount;
     const peaks: Record<string, number> = {};
     for (const strategy of ["none", "auto"] as const) {
-      const small = await measure(workload, strategy, 256, 12);
-      const large = await measure(workload, strategy, 16_384, 1);
-      note(`${workload} ${strategy}, 16,384`, large);
-      expect(large.peak).toBeLessThan(small.peak + 8 * trainable + 4 * MEGABYTE + SLACK);
-      expect(Math.abs(large.planned / large.peak - 1)).toBeLessThan(TOLERANCE);
+      const small = await measure(workload, strategy, batch, steps);
+      const sliced = await measure(workload, strategy, large, 1);
+      note(`${workload} ${strategy}, ${large}`, sliced);
+      expect(sliced.peak).toBeLessThan(small.peak + 8 * trainable + 2 * SLACK);
+      expectAsPlanned(sliced);
       peaks[`${strategy} small`] = small.peak;
-      peaks[`${strategy} large`] = large.peak;
+      peaks[`${strategy} large`] = sliced.peak;
     }
     for (const size of ["small", "large"]) {
       const most = 1.2 * (peaks[`none ${size}`] as number) + 40 * MEGABYTE;
