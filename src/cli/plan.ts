@@ -1,7 +1,7 @@
 /** `hushgrad plan CONFIG.json`: what was decided before the first step, layer by layer, and what it will cost. */
 import type { Command } from "commander";
-import { buildModel, readConfig } from "../training/config.js";
-import { makeSession } from "../training/prepare.js";
+import { readConfig } from "../training/config.js";
+import { planRun } from "../training/prepare.js";
 import type { SessionPlan } from "../training/session-plan.js";
 import { bytes, flops, table } from "./format.js";
 
@@ -16,14 +16,8 @@ export function register(program: Command): void {
     .argument("<config>", "configuration, JSON")
     .option("--json", "print the plan as JSON")
     .action((file: string, options: PlanOptions) => {
-      const config = readConfig(file);
-      const session = makeSession(config, buildModel(config));
-      try {
-        const plan = session.plan(config.batchSize);
-        process.stdout.write(options.json ? `${JSON.stringify(plan, null, 2)}\n` : text(plan));
-      } finally {
-        session.dispose();
-      }
+      const plan = planRun(readConfig(file));
+      process.stdout.write(options.json ? `${JSON.stringify(plan, null, 2)}\n` : text(plan));
     });
 }
 
@@ -64,6 +58,7 @@ function text(plan: SessionPlan): string {
         ["sums between slices", bytes(plan.carriedBytes)],
         ["batch", bytes(plan.batchBytes)],
         ["copies of the batch", bytes(plan.stagingBytes)],
+        ...(plan.probeBytes === 0 ? [] : [["model that chooses coordinates", bytes(plan.probeBytes)]]),
         ["runtime and libraries (estimate)", bytes(plan.runtimeBytes)],
       ],
     ) +

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { checkChoice } from "../arguments.js";
 import { DataError } from "./dataset.js";
 import { ByteDataset } from "./memory.js";
 import { type Normalization, publishedNormalizations } from "./normalization.js";
@@ -59,6 +60,7 @@ export function loadCifar100(split: "train" | "test", options: Cifar100Options):
 }
 
 function load(layout: Layout, split: "train" | "test", folder: string, normalization: Normalization): ByteDataset {
+  checkChoice("split", split, ["train", "test"]);
   const files = layout.files[split].map((file) => readRecords(findFile(layout, folder, file), layout));
   const count = files.reduce((sum, { labels }) => sum + labels.length, 0);
   const inputs = new Uint8Array(count * PICTURE_BYTES);

@@ -131,7 +131,10 @@ const signatures: readonly ((bytes: Uint8Array) => boolean)[] = [
   startsWith("ftypavif", 4),
 ];
 
-/** libvips reports on several lines, some of them twice. */
+/** libvips reports on several lines, some of them twice; the first say what is wrong. */
 function oneLine(message: string): string {
-  return [...new Set(message.split("\n").map((line) => line.trim()))].filter((line) => line !== "").join("; ");
+  const lines = [...new Set(message.split("\n").map((line) => line.trim()))].filter((line) => line !== "");
+  return lines.slice(0, MOST_LINES).join("; ");
 }
+
+const MOST_LINES = 3;

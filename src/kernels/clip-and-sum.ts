@@ -9,6 +9,7 @@
  * **Guarantee.** Adding or removing one row changes `sum` by at most `sensitivity` in Euclidean norm, whatever the row
  * holds. It says nothing of an ε: that takes Poisson sampling, and a normaliser fixed beforehand (docs/privacy.md).
  */
+import { checkChoice, checkKeys, describe } from "../arguments.js";
 import { loadBinding } from "../native/load.js";
 import { ranges } from "../privacy/check.js";
 import {
@@ -22,12 +23,9 @@ import {
 import { type ClippingConfig, sensitivity } from "../privacy/sensitivity.js";
 import {
   checkApart,
-  checkChoice,
   checkInteger,
-  checkOptions,
   checkReal,
   checkSumArray,
-  describe,
   type GradientArray,
   type GradientOptions,
   type Gradients,
@@ -125,7 +123,7 @@ export function clipAndSumSync(
 }
 
 function prepare(value: unknown, options: ClipOptions<SumArray | readonly SumArray[]>) {
-  checkOptions(options, clipKeys);
+  checkKeys("options", options, clipKeys);
   const { function: name = "abadi", style = "flat", mode = "replace", output } = options;
   checkChoice("function", name, clipFunctions);
   checkChoice("style", style, blockStyles);

@@ -16,6 +16,8 @@
  * whatever the row holds (NaN, Infinity: it is not added), and the noise is the same cryptographic one, made on the CPU
  * (docs/decisions/cuda-noise.md). No ε: that takes Poisson sampling and a normaliser fixed beforehand.
  */
+
+import { describe } from "../arguments.js";
 import type { DeviceElement, DeviceValues, NativeDeviceBuffer, NativeDeviceStatus } from "../native/binding.js";
 import { loadBinding } from "../native/load.js";
 import type { Optimizer } from "../optimizers/index.js";
@@ -23,7 +25,6 @@ import { checkNumber, type NumberRange } from "../privacy/check.js";
 import { type ClipParameters, clipAttributes } from "../privacy/clip-functions.js";
 import { RandomKeys } from "../privacy/random.js";
 import { type ClippingConfig, sensitivity as sensitivityOf } from "../privacy/sensitivity.js";
-import { describe } from "../training/batch.js";
 
 const limits = {
   extent: { min: 1, max: 2 ** 40, integer: true },

@@ -1,14 +1,8 @@
 /** Squared Euclidean norms of per-example gradients, in float64, in one read of memory: above the exact
  * ones by at most 1e-6 of them, and not below them but for the rounding of float64 (1e-14 of them). Private data: no noise. */
+import { checkChoice, checkKeys } from "../arguments.js";
 import { loadBinding } from "../native/load.js";
-import {
-  checkChoice,
-  checkOptions,
-  type GradientArray,
-  type GradientOptions,
-  gradientKeys,
-  readGradients,
-} from "./arrays.js";
+import { type GradientArray, type GradientOptions, gradientKeys, readGradients } from "./arrays.js";
 import { blockStyles } from "./clip-and-sum.js";
 import { named, whileHeld } from "./hold.js";
 
@@ -35,7 +29,7 @@ export function perExampleNormsSync(gradients: Input, options: NormOptions): Flo
 }
 
 function prepare(value: Input, options: NormOptions) {
-  checkOptions(options, [...gradientKeys, "style"]);
+  checkKeys("options", options, [...gradientKeys, "style"]);
   const { style = "flat" } = options;
   checkChoice("style", style, blockStyles);
   const columns = Array.isArray(value) ? value.map(() => 0) : [0];

@@ -5,13 +5,13 @@
  * the output is as private as a Gaussian of deviation σS on a sum of sensitivity S is. With a `seed` it can be repeated
  * by whoever guesses the seed: not private, and `private` says so.
  */
+import { checkKeys } from "../arguments.js";
 import { loadBinding } from "../native/load.js";
 import { RandomKeys } from "../privacy/random.js";
 import {
   checkApart,
   checkArray,
   checkInteger,
-  checkOptions,
   checkReal,
   checkSumArray,
   isWide,
@@ -69,7 +69,7 @@ export function privatizeSync(sum: SumArray, options: PrivatizeOptions): Privati
 
 function prepare(sum: SumArray, options: PrivatizeOptions) {
   checkSumArray("sum", sum);
-  checkOptions(options, ["noiseMultiplier", "sensitivity", "normalizer", "mask", "seed", "output", "threads"]);
+  checkKeys("options", options, ["noiseMultiplier", "sensitivity", "normalizer", "mask", "seed", "output", "threads"]);
   const { noiseMultiplier, sensitivity, normalizer, mask, seed, threads } = options;
   checkReal("noiseMultiplier", noiseMultiplier, 0, 1e15);
   checkReal("sensitivity", sensitivity, REAL.min, REAL.max);

@@ -2,13 +2,13 @@
  * Drops the masked coordinates of every per-example gradient: they become 0, whatever was there. (`clipAndSum` and
  * `perExampleNorms` take the mask themselves, without this pass.) Random sparsification: Zhu & Blaschko 2021.
  */
+
 import { types } from "node:util";
+import { checkKeys, describe } from "../arguments.js";
 import { loadBinding } from "../native/load.js";
 import {
   checkApart,
   checkArray,
-  checkOptions,
-  describe,
   type GradientArray,
   type GradientOptions,
   gradientKeys,
@@ -49,7 +49,7 @@ export function sparsifySync<Arrays extends GradientArray | readonly GradientArr
 }
 
 function prepare<Arrays>(value: Arrays, options: SparsifyOptions<Arrays>) {
-  checkOptions(options, [...gradientKeys, "output"]);
+  checkKeys("options", options, [...gradientKeys, "output"]);
   const { mask, output = value } = options;
   if (mask === undefined) throw new TypeError("mask: got nothing, expected a Uint8Array");
   const zero = Array.isArray(value) ? value.map(() => 0) : [0];

@@ -1,5 +1,7 @@
 /** Argument checks whose messages name the argument, what came and what is allowed. */
 
+import { describe } from "../arguments.js";
+
 export interface NumberRange {
   readonly min: number;
   readonly max: number;
@@ -38,5 +40,5 @@ export function inRange(value: number, range: NumberRange): boolean {
 /** Throws a RangeError naming `name` unless `value` is a number in `range`. */
 export function checkNumber(name: string, value: number, range: NumberRange): void {
   if (typeof value === "number" && inRange(value, range)) return;
-  throw new RangeError(`${name} must be ${describeRange(range)}, got ${String(value)}`);
+  throw new RangeError(`${name} must be ${describeRange(range)}, got ${describe(value)}`);
 }

@@ -6,6 +6,7 @@
  * function), groups are orthogonal, and its weight is at most the declared one. Noise of standard deviation
  * σ·sensitivity is what the accountant calls noise multiplier σ.
  */
+import { checkChoice, checkKeys } from "../arguments.js";
 import type { AdaptiveConfig } from "./adaptive-threshold.js";
 import { checkAdaptive } from "./adaptive-threshold.js";
 import { checkNumber, type NumberRange, ranges } from "./check.js";
@@ -14,6 +15,7 @@ import {
   type ClipParameters,
   clipAttributes,
   clipFunctions,
+  clipParameterNames,
   functionsWith,
   misplacedParameters,
 } from "./clip-functions.js";
@@ -92,8 +94,20 @@ function ownThreshold(group: GroupConfig): number | undefined {
   return "parameters" in group ? group.threshold : undefined;
 }
 
-/** Throws a RangeError that names the key, what came and what is allowed. */
+const clippingKeys: readonly (keyof ClippingConfig)[] = [
+  "function",
+  "style",
+  "threshold",
+  "thresholds",
+  "groups",
+  "maxWeight",
+  "adaptive",
+  ...clipParameterNames,
+];
+
+/** Throws a TypeError or RangeError that names the key, what came and what is allowed. */
 export function checkClipping(config: ClippingConfig): void {
+  checkKeys("clipping", config, clippingKeys);
   checkChoice("clipping.function", config.function, clipFunctions);
   checkChoice("clipping.style", config.style, clippingStyles);
   checkNumber("clipping.threshold", config.threshold, ranges.threshold);
@@ -170,9 +184,4 @@ function checkGroups(groups: ClippingConfig["groups"]): void {
     const own = ownThreshold(group);
     if (own !== undefined) checkNumber(`clipping.groups.${name}.threshold`, own, ranges.threshold);
   }
-}
-
-function checkChoice(name: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return;
-  throw new RangeError(`${name} must be one of ${allowed.join(", ")}, got ${JSON.stringify(value)}`);
 }

@@ -1,5 +1,6 @@
 /** What a session computes on: examples in typed arrays, checked, and cut into slices of bounded size. */
 
+import { describe } from "../arguments.js";
 import type { Targets } from "../native/binding.js";
 
 /** Examples in the caller's arrays. They are copied before a call returns its promise's first turn: see `Session`. */
@@ -78,16 +79,6 @@ function checkArray(name: string, value: unknown, type: ArrayType, size: number,
   if (value.length === size * elements) return;
   const detached = value.buffer.byteLength === 0 ? "; its buffer is empty: was it transferred away?" : "";
   throw new RangeError(`${name}: got ${describe(value)}, expected ${expected}${detached}`);
-}
-
-/** A short description of a value for messages: `"text"`, `NaN`, `Float64Array of 3`. */
-export function describe(value: unknown): string {
-  if (value === undefined) return "nothing";
-  if (ArrayBuffer.isView(value) && "length" in value) return `${value.constructor.name} of ${String(value.length)}`;
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "function") return "a function";
-  return typeof value === "object" && value !== null ? "an object" : String(value);
 }
 
 /** Whether the source is slices, and not one batch. */

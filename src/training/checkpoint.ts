@@ -32,18 +32,30 @@ export type CheckpointNotes = Readonly<Record<string, string>>;
 const STATE_FORMAT = "hushgrad-state-2";
 const MODEL_FORMAT = "hushgrad-model-1";
 
-const jsonOf = <T extends z.ZodType>(content: T) =>
-  z
-    .string()
-    .transform((text) => JSON.parse(text) as unknown)
-    .pipe(content);
+/** Metadata are strings: of a number, in digits; of a list, as JSON. */
+const whole = z.string().regex(/^\d+$/, "expected a whole number").transform(Number);
+const real = z
+  .string()
+  .regex(/^\d[\d.eE+-]*$/, "expected a number, at least 0")
+  .transform(Number)
+  .pipe(z.number());
+const jsonOf = <T extends z.ZodType>(content: T) => z.string().transform(parsedJson).pipe(content);
+
+function parsedJson(text: string, context: z.core.$RefinementCtx<string>): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    context.issues.push({ code: "custom", message: "expected JSON", input: text });
+    return z.NEVER;
+  }
+}
 
 const metadataSchema = z.object({
   format: z.literal(STATE_FORMAT),
-  step: z.coerce.number().int().min(0),
-  seconds: z.coerce.number().min(0),
-  slots: z.coerce.number().int().min(0),
-  ledgerSequence: z.coerce.number().int().min(0),
+  step: whole,
+  seconds: real,
+  slots: whole,
+  ledgerSequence: whole,
   ledgerHash: z.string(),
   /** The optimizer's numbers that all coordinates share. */
   shared: jsonOf(z.array(z.number().min(0))).optional(),
@@ -54,8 +66,8 @@ const metadataSchema = z.object({
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
-  maskRefresh: z.coerce.number().int().min(0).optional(),
-  maskRate: z.coerce.number().min(0).lt(1).optional(),
+  maskRefresh: whole.optional(),
+  maskRate: real.pipe(z.number().lt(1)).optional(),
   /** Of a mask that was not drawn: what it was chosen by. */
   maskFrom: z.enum(["public", "private"]).optional(),
 });
@@ -161,8 +173,17 @@ function readState(file: string): Omit<LoadedState, "damaged"> {
   return { file, step, seconds, mark: { sequence, hash }, tensors: read.tensors, metadata };
 }
 
-/** Puts a state's tensors into the session. Throws an error naming what is of another model. */
-export function restoreState({ file, tensors, metadata }: LoadedState, session: Session): void {
+/** Puts a state's tensors into the session. Throws a DataError naming the file and what is of another model. */
+export function restoreState(loaded: LoadedState, session: Session): void {
+  try {
+    putState(loaded, session);
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw new DataError(`${loaded.file}: ${(error as Error).message}`);
+  }
+}
+
+function putState({ file, tensors, metadata }: LoadedState, session: Session): void {
   const { step, slots, shared = [], thresholds } = metadata;
   session.loadParameters(withPrefix(file, tensors, "model."));
   const state: OptimizerState = {

@@ -1,10 +1,10 @@
 /** The thresholds of a session, step by step: as configured, times a schedule's factor, or following a private quantile. */
 
+import { describe } from "../arguments.js";
 import type { BatchStatistics } from "../native/binding.js";
 import { type AdaptiveRule, gradientNoiseMultiplier, nextThresholds } from "../privacy/adaptive-threshold.js";
 import { checkNumber, type NumberRange, ranges } from "../privacy/check.js";
 import { type ClippingConfig, euclideanNorm, sensitivity } from "../privacy/sensitivity.js";
-import { describe } from "./batch.js";
 
 /** What is in force in one step; public, or (adaptive) computed from what was released with noise. */
 export interface StepThresholds {

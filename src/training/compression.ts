@@ -4,10 +4,10 @@
  * **Guarantee.** Unchanged: what is chosen, sent and kept back follows from the noisy gradients alone, which the
  * mechanism has released: post-processing. Choosing coordinates from gradients without noise would leak.
  */
+import { checkChoice, checkKeys, describe } from "../arguments.js";
 import type { NativeSessionSpec } from "../native/binding.js";
 import type { Optimizer } from "../optimizers/index.js";
 import { checkNumber } from "../privacy/check.js";
-import { describe } from "./batch.js";
 
 export interface CompressionOptions {
   /** The ⌈keep·P⌉ coordinates of largest magnitude, of all P trainable ones; among equals those with lower indices. */
@@ -33,11 +33,9 @@ export function checkCompression(
   optimizer: Optimizer,
 ): NativeSessionSpec["topK"] {
   if (options === undefined) return null;
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`compression: got ${describe(options)}, expected {type: "topK", keep, errorFeedback}`);
-  }
+  checkKeys("compression", options, ["type", "keep", "errorFeedback"]);
   const { type, keep, errorFeedback = false } = options;
-  if (type !== "topK") throw new RangeError(`compression.type: got ${describe(type)}, expected "topK"`);
+  checkChoice("compression.type", type, ["topK"]);
   checkNumber("compression.keep", keep, { min: 0, max: 1, openMin: true });
   if (typeof errorFeedback !== "boolean") {
     throw new TypeError(`compression.errorFeedback: got ${describe(errorFeedback)}, expected true or false`);

@@ -124,7 +124,7 @@ const source = configObject({
   context.addIssue({
     code: "custom",
     path: ["public"],
-    message: allowed("data whose training part is public, by which coordinates are chosen, or training: true"),
+    message: allowed("one of public (data whose training part is public) and training: true"),
   });
 });
 

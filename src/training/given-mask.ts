@@ -5,10 +5,10 @@
  * was released: masks from public data, and from models of earlier steps, are fine; others leak what ε does not cover,
  * and are taken only in sessions that are not private anyway.
  */
+import { describe } from "../arguments.js";
 import { elementCount } from "../graph/shape.js";
 import type { ParameterSpec } from "../native/binding.js";
 import { checkNumber } from "../privacy/check.js";
-import { describe } from "./batch.js";
 import { joined } from "./tensors.js";
 
 export interface GivenMask {

@@ -15,6 +15,20 @@ import { createSession, type Session } from "./session.js";
 import type { SparsificationRefresh } from "./sparsification.js";
 import { joined } from "./tensors.js";
 
+/** A session that takes ordinary gradients of the model. */
+export function makeProbe(config: TrainingConfig, model: Model): Session {
+  const { chunkSize, threads, deterministic, seed } = config;
+  return createSession(model, {
+    loss: lossFromJSON(config.loss),
+    optimizer: sgd({ learningRate: 1 }),
+    strategy: "none",
+    chunkSize,
+    threads,
+    deterministic,
+    ...(seed === undefined ? {} : { seed }),
+  });
+}
+
 export class InformedMask {
   /** A second copy of the model, which takes ordinary gradients. */
   private readonly probe: Session;
@@ -29,18 +43,9 @@ export class InformedMask {
     private readonly from: GivenMask["from"],
     private readonly most: number = examples.size,
   ) {
-    const { chunkSize, threads, deterministic, seed } = config;
     this.parameters = model.spec.parameters;
     this.coordinates = model.trainableParameterCount;
-    this.probe = createSession(model, {
-      loss: lossFromJSON(config.loss),
-      optimizer: sgd({ learningRate: 1 }),
-      strategy: "none",
-      chunkSize,
-      threads,
-      deterministic,
-      ...(seed === undefined ? {} : { seed }),
-    });
+    this.probe = makeProbe(config, model);
   }
 
   /** Puts the mask of `next` in force, unless it is already. */

@@ -1,8 +1,8 @@
 /** The optimizer's buffers in and out of a session, for checkpoints. */
 
+import { describe } from "../arguments.js";
 import type { NativeSession, ParameterSpec } from "../native/binding.js";
 import { checkNumber, type NumberRange } from "../privacy/check.js";
-import { describe } from "./batch.js";
 import { checkNames, checkTensor, type Tensors } from "./tensors.js";
 
 export interface OptimizerState {

@@ -17,12 +17,13 @@ import { type ClippingGroups, clippingGroups } from "./clipping-groups.js";
 import { buildModel, clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
 import { fingerprint } from "./fingerprint.js";
-import { InformedMask } from "./informed-mask.js";
+import { InformedMask, makeProbe } from "./informed-mask.js";
 import { PrivacyMeter } from "./privacy-meter.js";
 import { largestReservation } from "./reservation-size.js";
 import { RunDirectory, type RunFacts, runPaths } from "./run-directory.js";
 import { RunFiles } from "./run-files.js";
 import { createSession, type Session } from "./session.js";
+import { type SessionPlan, withProbe } from "./session-plan.js";
 import { refreshAt, type SparsificationRefresh } from "./sparsification.js";
 import type { TrainerOptions } from "./trainer.js";
 import { plannedSteps, planTraining, type TrainingPlan } from "./training-plan.js";
@@ -66,6 +67,19 @@ export function makeSession(config: TrainingConfig, model: Model, plan?: Trainin
     ...(seed === undefined ? {} : { seed }),
     ...(plan ? { privacy: { noiseMultiplier: plan.noiseMultiplier, expectedBatchSize: plan.expectedBatchSize } } : {}),
   });
+}
+
+/** What a run will take, and by which methods; trains nothing. */
+export function planRun(config: TrainingConfig): SessionPlan {
+  const model = buildModel(config);
+  const session = makeSession(config, model);
+  const plan = session.plan(config.batchSize);
+  session.dispose();
+  if (config.sparsification?.source === undefined) return plan;
+  const probe = makeProbe(config, model);
+  const whole = withProbe(plan, probe.plan(2 * probe.sliceSize), model.trainableParameterCount); // more than a slice
+  probe.dispose();
+  return whole;
 }
 
 /**

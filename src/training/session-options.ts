@@ -1,5 +1,6 @@
 /** What a session is made with, checked before anything native sees it. */
 
+import { checkChoice, checkKeys, describe } from "../arguments.js";
 import type { Model } from "../graph/model.js";
 import type { Loss } from "../losses/index.js";
 import type { NativeSessionSpec, StrategyName } from "../native/binding.js";
@@ -8,7 +9,6 @@ import { type AdaptiveRule, adaptiveRule, gradientNoiseMultiplier } from "../pri
 import { checkNumber, type NumberRange } from "../privacy/check.js";
 import { clipAttributes } from "../privacy/clip-functions.js";
 import { type ClippingConfig, checkClipping, weightBound } from "../privacy/sensitivity.js";
-import { describe } from "./batch.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { type CompressionOptions, checkCompression } from "./compression.js";
 import { checkSparsification, type SparsificationOptions } from "./sparsification.js";
@@ -92,8 +92,9 @@ export interface CheckedOptions {
 /** @throws TypeError or RangeError that names the option, what came and what is allowed. */
 export function checkOptions(model: Model, options: SessionOptions): CheckedOptions {
   checkShape(model, options);
-  const strategy = oneOf("strategy", options.strategy ?? "auto", strategyNames);
-  oneOf("device", options.device ?? "cpu", ["cpu"]);
+  const { strategy = "auto", device = "cpu" } = options;
+  checkChoice("strategy", strategy, strategyNames);
+  checkChoice("device", device, ["cpu"]);
   const clipping = { ...defaultClipping, ...options.clipping };
   checkClipping(clipping);
   checkPrivacy(options.privacy, strategy);
@@ -125,15 +126,8 @@ export function checkOptions(model: Model, options: SessionOptions): CheckedOpti
 
 function checkShape(model: Model, options: SessionOptions): void {
   if (typeof model?.spec !== "object") throw new TypeError(`model: got ${describe(model)}, expected a Model`);
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`options: got ${describe(options)}, expected {loss, optimizer, …}`);
-  }
-  const unknown = Object.keys(options).filter((key) => !known.includes(key));
-  if (unknown.length > 0) {
-    throw new TypeError(
-      `options: unknown ${unknown.map((key) => `'${key}'`).join(", ")}; allowed are ${known.join(", ")}`,
-    );
-  }
+  checkKeys("options", options, known);
+  if (options.clipping === null) throw new TypeError("clipping: got null, expected {function, style, threshold}");
   if (typeof options.loss?.kind !== "string") {
     throw new TypeError(`loss: got ${describe(options.loss)}, expected a loss such as crossEntropy()`);
   }
@@ -146,9 +140,7 @@ function checkShape(model: Model, options: SessionOptions): void {
 
 function checkPrivacy(privacy: PrivacyOptions | undefined, strategy: StrategyName): void {
   if (privacy === undefined) return;
-  if (typeof privacy !== "object" || privacy === null) {
-    throw new TypeError(`privacy: got ${describe(privacy)}, expected {noiseMultiplier, expectedBatchSize}`);
-  }
+  checkKeys("privacy", privacy, ["noiseMultiplier", "expectedBatchSize"]);
   checkNumber("privacy.expectedBatchSize", privacy.expectedBatchSize, optionRanges.expectedBatchSize);
   checkNoise(privacy.noiseMultiplier, strategy, "privacy.noiseMultiplier");
 }
@@ -187,9 +179,4 @@ function count(name: "chunkSize" | "threads", value: number): number {
 function flag(name: string, value: boolean): boolean {
   if (typeof value === "boolean") return value;
   throw new TypeError(`${name}: got ${describe(value)}, expected true or false`);
-}
-
-function oneOf<const T extends readonly string[]>(name: string, value: string, allowed: T): T[number] {
-  if (allowed.includes(value)) return value;
-  throw new RangeError(`${name}: got ${describe(value)}, expected one of ${allowed.join(", ")}`);
 }

@@ -15,6 +15,8 @@ export interface SessionPlan extends NativePlan {
   readonly stagingBytes: number;
   /** Sums in float64 between the slices of a batch that does not cross in one call. */
   readonly carriedBytes: number;
+  /** The second model, which takes the gradients that coordinates are chosen by: 0 where they are not. */
+  readonly probeBytes: number;
   /** Measured, not computed: code, thread stacks, packed operands of products, generated kernels. */
   readonly runtimeBytes: number;
   /** All of it: the peak to expect. */
@@ -52,7 +54,14 @@ export function planSession(native: NativePlan, planned: PlannedBatch): SessionP
   const perWorker = CONVOLUTION_KERNEL_BYTES * kernels + Math.max(0, ...native.layers.map(packedProduct));
   const runtimeBytes = Math.round(RUNTIME_BYTES + perWorker * native.threads);
   const totalBytes = native.totalBytes + batchBytes + stagingBytes + carriedBytes + runtimeBytes;
-  return { ...native, batchSize, batchBytes, stagingBytes, carriedBytes, runtimeBytes, totalBytes };
+  return { ...native, batchSize, batchBytes, stagingBytes, carriedBytes, probeBytes: 0, runtimeBytes, totalBytes };
+}
+
+/** The plan of a session beside which a probe (InformedMask) works, as planned by itself; they share the libraries. */
+export function withProbe(plan: SessionPlan, probe: SessionPlan, trainableParameters: number): SessionPlan {
+  const gradientAndMarks = (4 + 1) * trainableParameters;
+  const probeBytes = probe.totalBytes - probe.runtimeBytes + gradientAndMarks;
+  return { ...plan, probeBytes, totalBytes: plan.totalBytes + probeBytes };
 }
 
 /** `forward oneDNN jit:avx2, weight gradient oneDNN jit:avx2` names two. */

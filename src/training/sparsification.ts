@@ -6,9 +6,9 @@
  * **Guarantee.** Unchanged: the mask is drawn from a key of its own, independent of data, noise and sampling, and is
  * public; whatever it is, the rest of the step is the Gaussian mechanism of the same sensitivity on fewer coordinates.
  */
+import { checkChoice, checkKeys, describe } from "../arguments.js";
 import type { NativeSession } from "../native/binding.js";
 import { checkNumber, type NumberRange } from "../privacy/check.js";
-import { describe } from "./batch.js";
 import type { GivenMask } from "./given-mask.js";
 
 export const sparsificationStructures = ["rows", "columns", "channels"] as const;
@@ -70,16 +70,12 @@ export function checkSparsification(
   options: SparsificationOptions | undefined,
 ): "none" | "elements" | SparsificationStructure {
   if (options === undefined) return "none";
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`sparsification: got ${describe(options)}, expected {rate, structured}`);
-  }
+  checkKeys("sparsification", options, ["rate", "structured"]);
   checkNumber("sparsification.rate", options.rate, belowOne);
   const { structured } = options;
   if (structured === undefined) return "elements";
-  if (sparsificationStructures.includes(structured)) return structured;
-  throw new RangeError(
-    `sparsification.structured: got ${describe(structured)}, expected one of ${sparsificationStructures.join(", ")}`,
-  );
+  checkChoice("sparsification.structured", structured, sparsificationStructures);
+  return structured;
 }
 
 /** The mask of a session, random or given: taken over by the native thread when the next call needs it. */

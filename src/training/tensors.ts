@@ -1,8 +1,8 @@
 /** Parameters by name, as they move in and out of a session and through safetensors. */
 
+import { describe } from "../arguments.js";
 import { elementCount } from "../graph/shape.js";
 import type { ParameterSpec } from "../native/binding.js";
-import { describe } from "./batch.js";
 
 export interface Tensor {
   /** PyTorch's shape. */

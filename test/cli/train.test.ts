@@ -267,6 +267,24 @@ describe("hushgrad plan", () => {
     expect(plan.totalBytes).toBeGreaterThan(26010 * 4);
   });
 
+  it("counts the second model where public gradients choose the coordinates", async () => {
+    const planOf = async (changes: object) => {
+      const config = { ...(JSON.parse(readFileSync(join("examples", "mnist.json"), "utf8")) as object), ...changes };
+      const file = join(temporaryFolder(), "planned.json");
+      writeFileSync(file, JSON.stringify(config));
+      const { stdout } = await inProcess(["plan", file, "--json"]);
+      return JSON.parse(stdout) as { totalBytes: number; probeBytes: number; parameterBytes: number };
+    };
+    const source = { public: { format: "mnist" } };
+    const [random, informed] = [
+      await planOf({ sparsification: { rate: 0.5 } }),
+      await planOf({ sparsification: { rate: 0.5, source } }),
+    ];
+    expect(random.probeBytes).toBe(0);
+    expect(informed.probeBytes).toBeGreaterThan(26010 * 5);
+    expect(informed.totalBytes).toBe(random.totalBytes + informed.probeBytes);
+  });
+
   it("plans a run whose thresholds adapt, though no step is taken", async () => {
     const text = await inProcess(["plan", join("examples", "mnist-adaptive.json")]);
     expect(text.stderr).toBe("");

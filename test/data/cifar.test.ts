@@ -57,6 +57,7 @@ describe("loadCifar10", () => {
   it("finds the folder that the archive makes", () => {
     const parent = folderOf({ "cifar-10-batches-bin/test_batch.bin": "cifar10/test_batch.bin" });
     expect(loadCifar10("test", { folder: parent }).size).toBe(1);
+    expect(() => loadCifar10("valid" as "test", { folder: parent })).toThrow(/^split: got "valid", expected one of/);
     expect(() => loadCifar10("train", { folder: parent })).toThrow(/CIFAR-10: no data_batch_1\.bin in .*; extract/);
   });
 

@@ -161,9 +161,10 @@ describe("listPictures", () => {
   it("refuses options that are none", async () => {
     const folder = folderOf({ "a/notes.txt": "make.py" });
     const wrong: [object, RegExp][] = [
-      [{ channels: 2 }, /^channels: got 2, allowed: 1 or 3/],
-      [{ resize: "fit" }, /^resize: got "fit", allowed: /],
-      [{ corrupt: "ignore" }, /^corrupt: got "ignore", allowed: fail or skip/],
+      [{ size: "8" as unknown as number }, /^size must be an integer in \[1, 16384\], got "8"/],
+      [{ channels: 2 }, /^channels: got 2, expected one of 1, 3/],
+      [{ resize: "fit" }, /^resize: got "fit", expected one of crop/],
+      [{ corrupt: "ignore" }, /^corrupt: got "ignore", expected one of fail, skip/],
       [{ memoryBytes: Number.NaN }, /^memoryBytes must be/],
     ];
     for (const [more, message] of wrong) {

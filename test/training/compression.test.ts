@@ -119,8 +119,8 @@ describe("a session", () => {
   it.each([
     [topK(0), "compression.keep must be a number in (0, 1], got 0"],
     [topK(Number.NaN), "compression.keep must be a number in (0, 1], got NaN"],
-    [{ compression: { type: "random", keep: 1 } }, 'compression.type: got "random", expected "topK"'],
-    [{ compression: null }, "compression: got null, expected {type"],
+    [{ compression: { type: "random", keep: 1 } }, 'compression.type: got "random", expected one of topK'],
+    [{ compression: null }, "compression: got null, expected an object of type, keep, errorFeedback"],
     [{ compression: { type: "topK", keep: 1, errorFeedback: 1 } }, "compression.errorFeedback: got 1, expected true"],
     [{ ...topK(0.5), optimizer: dpAdamBC({ learningRate: 1 }) }, "compression: not with optimizer dpAdamBC: "],
   ])("refuses %j", (changes, message) => {

@@ -236,17 +236,23 @@ describe("a checkpoint that is damaged", () => {
     return bytes;
   };
 
-  const ofAnotherVersion = (bytes: Buffer) => {
+  const withMetadata = (changes: Readonly<Record<string, string>>) => (bytes: Buffer) => {
     const { tensors, metadata } = decodeSafetensors(bytes, "state");
     const { sha256: _, ...rest } = metadata;
-    return Buffer.from(encodeSafetensors(tensors, seal(tensors, { ...rest, format: "hushgrad-state-9" })));
+    return Buffer.from(encodeSafetensors(tensors, seal(tensors, { ...rest, ...changes })));
   };
 
   it.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
     ["by one bit", flip, /state\.safetensors: is damaged: its SHA-256/],
     ["by a torn write", (bytes) => bytes.subarray(0, 200), /state\.safetensors: /],
     ["to nothing", () => Buffer.alloc(0), /state\.safetensors: /],
-    ["by being another version's", ofAnotherVersion, /state\.safetensors: metadata format: .*hushgrad-state-2/],
+    [
+      "by being another version's",
+      withMetadata({ format: "hushgrad-state-9" }),
+      /state\.safetensors: metadata format: .*hushgrad-state-2/,
+    ],
+    ["by no step", withMetadata({ step: "" }), /state\.safetensors: metadata step: expected a whole number/],
+    ["by thresholds that are no JSON", withMetadata({ thresholds: "[" }), /metadata thresholds: expected JSON/],
   ])("%s is named, and the one before it used", async (_, how, message) => {
     const out = await died();
     damage(join(out, "state.safetensors"), how);

@@ -20,7 +20,11 @@ describe("options", () => {
 
   test.each<[string, unknown, RegExp]>([
     ["no options", undefined, /options: got nothing/],
-    ["an unknown option", { ...good, batch: 3 }, /unknown 'batch'; allowed are loss, optimizer, clipping/],
+    [
+      "an unknown option",
+      { ...good, batch: 3 },
+      /options: got the unknown key "batch", expected one of loss, optimizer, clipping/,
+    ],
     ["no loss", { ...good, loss: undefined }, /loss: got nothing, expected a loss/],
     ["an optimizer by name", { ...good, optimizer: "sgd" }, /optimizer: got "sgd", expected an optimizer/],
     [
@@ -41,13 +45,24 @@ describe("options", () => {
     [
       "an unknown clip function",
       { ...good, clipping: { function: "snip" } },
-      /clipping\.function must be one of abadi/,
+      /clipping\.function: got "snip", expected one of abadi/,
     ],
     [
       "an unknown style",
       { ...good, clipping: { style: "perLayer" } },
-      /clipping\.style must be one of flat, per-layer/,
+      /clipping\.style: got "perLayer", expected one of flat, per-layer/,
     ],
+    ["clipping that is none", { ...good, clipping: null }, /clipping: got null, expected/],
+    ...[
+      ["clipping", { treshold: 2 }, "treshold"],
+      ["privacy", { noiseMultiplier: 1, expectedBatchSize: 8, delta: 1e-5 }, "delta"],
+      ["sparsification", { rate: 0.5, strucutred: "rows" }, "strucutred"],
+      ["compression", { type: "topK", keep: 0.5, feedback: true }, "feedback"],
+    ].map(([option, value, key]): [string, unknown, RegExp] => [
+      `an unknown key of ${option}`,
+      { ...good, [option as string]: value },
+      new RegExp(`^${option}: got the unknown key "${key}"`),
+    ]),
     [
       "thresholds that do not match",
       { ...good, clipping: { style: "per-layer", thresholds: [1] } },

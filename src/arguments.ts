@@ -1,0 +1,39 @@
+/** Checks of what callers pass, whose messages name the argument, what came and what is allowed. */
+import { types } from "node:util";
+
+/** A short description of a value for messages: `"text"`, `NaN`, `Float64Array of 3`, `an array of 2`. */
+export function describe(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
+  if (typeof value !== "object" || value === null) return String(value);
+  if (types.isProxy(value)) return "a proxy";
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (!types.isTypedArray(value)) return "an object";
+  return `${Object.prototype.toString.call(value).slice(8, -1)} of ${value.length}`;
+}
+
+/**
+ * An object with no key but these: a misspelt option would be ignored, a mask not applied.
+ * @throws TypeError naming the key.
+ */
+export function checkKeys(name: string, value: unknown, known: readonly string[]): asserts value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new TypeError(`${name}: got ${describe(value)}, expected an object of ${known.join(", ")}`);
+  }
+  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw new TypeError(`${name}: got the unknown key ${JSON.stringify(unknown)}, expected one of ${known.join(", ")}`);
+}
+
+/** One of a few values. @throws RangeError; TypeError where they are strings and it is none. */
+export function checkChoice<T extends string | number>(
+  name: string,
+  value: unknown,
+  allowed: readonly T[],
+): asserts value is T {
+  if (allowed.includes(value as T)) return;
+  const Kind = typeof value === typeof allowed[0] ? RangeError : TypeError;
+  throw new Kind(`${name}: got ${describe(value)}, expected one of ${allowed.join(", ")}`);
+}
