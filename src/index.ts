@@ -24,6 +24,7 @@ export { type ImageFolder, type ImageFolderOptions, loadImageFolder } from "./da
 export { ByteDataset, type ByteDatasetOptions } from "./data/memory.js";
 export { loadMnist, type MnistOptions, mnistNormalization } from "./data/mnist.js";
 export { type Normalization, publishedNormalizations } from "./data/normalization.js";
+export { type NpyArray, type NpyType, type NpyValues, parseNpy, readNpy } from "./data/npy.js";
 export { PoissonSampler, type PoissonSamplerOptions } from "./data/poisson.js";
 export { prefetch } from "./data/prefetch.js";
 export {

@@ -5,10 +5,9 @@
  * As torchvision's loader: 8 bits a channel, no colour management, transparency dropped, one channel by ITU-R 601's
  * luma. Unlike it: turned upright as EXIF says, and of 16 bits the higher 8 are kept.
  */
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import type { Sharp, SharpOptions } from "sharp";
 import { DataError } from "./dataset.js";
+import { readRegularFile } from "./read-file.js";
 
 export const resizeModes = ["crop", "stretch"] as const;
 
@@ -41,8 +40,9 @@ type SharpFactory = (input: Uint8Array, options: SharpOptions) => Sharp;
 export async function pictureDecoder(format: PictureFormat): Promise<DecodePicture> {
   const sharp = await loadSharp();
   return async (path, into, start) => {
+    const bytes = await readRegularFile(path, MOST_FILE_BYTES);
     try {
-      const bytes = await readPicture(path);
+      if (!signatures.some((fits) => fits(bytes))) throw new Error("not a JPEG, PNG, WebP, TIFF, GIF or AVIF file");
       const { data, info } = await (await prepare(sharp, bytes, format)).raw().toBuffer({ resolveWithObject: true });
       if (info.width !== format.width || info.height !== format.height) {
         throw new Error(`${info.width}×${info.height} pixels came out of the decoder`);
@@ -95,24 +95,6 @@ function unpack(pixels: Uint8Array, found: number, format: PictureFormat, into: 
     into[start + 2 * plane + i] = b;
   }
 }
-
-/** The file's bytes, if it is a regular file of a format that is read. Opening never waits, as on a named pipe. */
-async function readPicture(path: string): Promise<Uint8Array> {
-  const file = await open(path, NON_BLOCKING);
-  try {
-    const stat = await file.stat();
-    if (!stat.isFile()) throw new Error("not a regular file");
-    if (stat.size > MOST_FILE_BYTES) throw new Error(`${stat.size} bytes, at most ${MOST_FILE_BYTES} are read`);
-    const bytes = await file.readFile();
-    if (bytes.length === 0) throw new Error("an empty file");
-    if (!signatures.some((fits) => fits(bytes))) throw new Error("not a JPEG, PNG, WebP, TIFF, GIF or AVIF file");
-    return bytes;
-  } finally {
-    await file.close();
-  }
-}
-
-const NON_BLOCKING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 const startsWith =
   (text: string, at = 0) =>
