@@ -5,10 +5,12 @@ import { z } from "zod";
 import { cifarLabels, loadCifar10, loadCifar100 } from "../data/cifar.js";
 import type { Dataset } from "../data/dataset.js";
 import { resizeModes } from "../data/decode-picture.js";
+import { corruptModes } from "../data/example-files.js";
 import { idxDataset } from "../data/idx.js";
-import { corruptModes, loadImageFolder, MOST_SIDE } from "../data/image-folder.js";
+import { loadImageFolder } from "../data/image-folder.js";
 import { loadMnist } from "../data/mnist.js";
 import { type Normalization, publishedNormalizations } from "../data/normalization.js";
+import { MOST_SIDE } from "../data/picture-options.js";
 import { configObject } from "./config-errors.js";
 import { allowed, choice, flag, positive, text, whole } from "./config-values.js";
 
@@ -34,6 +36,8 @@ const perChannel = <V extends z.ZodNumber>(value: V, what: string) =>
 const constants = configObject({
   mean: perChannel(z.number(), "a number"),
   std: perChannel(positive(), "a number above 0"),
+  /** What numbers are divided by first: bytes by 255, others by 1 unless given. */
+  divisor: positive().optional(),
 });
 const normalization = z
   .unknown()
