@@ -21,9 +21,10 @@ export { type Cifar100Options, type CifarOptions, loadCifar10, loadCifar100 } fr
 export { DataError, type Dataset, type TargetKind, withWeights } from "./data/dataset.js";
 export { type IdxArray, IdxError, type IdxErrorCode, idxDataset, parseIdx, readIdx } from "./data/idx.js";
 export { type ImageFolder, type ImageFolderOptions, loadImageFolder } from "./data/image-folder.js";
-export { ByteDataset, type ByteDatasetOptions } from "./data/memory.js";
+export { ArrayDataset, type ArrayDatasetOptions, ByteDataset, type ByteDatasetOptions } from "./data/memory.js";
 export { loadMnist, type MnistOptions, mnistNormalization } from "./data/mnist.js";
 export { type Normalization, publishedNormalizations } from "./data/normalization.js";
+export { type NpyArray, type NpyType, type NpyValues, parseNpy, readNpy } from "./data/npy.js";
 export { PoissonSampler, type PoissonSamplerOptions } from "./data/poisson.js";
 export { prefetch } from "./data/prefetch.js";
 export {
@@ -35,6 +36,7 @@ export {
   type TensorFile,
   writeSafetensors,
 } from "./data/safetensors.js";
+export { loadSegmentationFolder, type SegmentationFolderOptions } from "./data/segmentation-folder.js";
 // ---- Models
 export * from "./graph/index.js";
 // ---- Kernels on a GPU

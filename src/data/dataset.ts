@@ -21,6 +21,8 @@ export interface Dataset {
   readonly targetKind: TargetKind;
   /** Targets of one example. */
   readonly targetElements: number;
+  /** Of one example's targets. Where it is a picture's `[H, W]`, they lie on its pixels. `[]` or absent: nowhere. */
+  readonly targetShape?: readonly number[] | undefined;
   /**
    * [size] factors of the examples' clipped gradients, from 0 to the configuration's `clipping.maxWeight`. Public: they
    * must not be taken from the private data. All 1 where absent.
@@ -41,9 +43,9 @@ export function withWeights(dataset: Dataset, weights: Float32Array): Dataset {
   if (weights.length !== dataset.size) {
     throw new DataError(`weights: ${weights.length} given, but there are ${dataset.size} examples`);
   }
-  const { size, inputShape, targetKind, targetElements, blank } = dataset;
+  const { size, inputShape, targetKind, targetElements, targetShape, blank } = dataset;
   const read: Dataset["read"] = (indices, inputs, targets) => dataset.read(indices, inputs, targets);
-  return { size, inputShape, targetKind, targetElements, blank, weights, read };
+  return { size, inputShape, targetKind, targetElements, targetShape, blank, weights, read };
 }
 
 /** A targets array of the kind that the dataset wants, for `examples` examples. */

@@ -5,10 +5,9 @@
  * As torchvision's loader: 8 bits a channel, no colour management, transparency dropped, one channel by ITU-R 601's
  * luma. Unlike it: turned upright as EXIF says, and of 16 bits the higher 8 are kept.
  */
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import type { Sharp, SharpOptions } from "sharp";
 import { DataError } from "./dataset.js";
+import { readRegularFile } from "./read-file.js";
 
 export const resizeModes = ["crop", "stretch"] as const;
 
@@ -40,18 +39,65 @@ type SharpFactory = (input: Uint8Array, options: SharpOptions) => Sharp;
 /** Loads the decoder. Rejects with a DataError where it is not installed for this platform. */
 export async function pictureDecoder(format: PictureFormat): Promise<DecodePicture> {
   const sharp = await loadSharp();
-  return async (path, into, start) => {
-    try {
-      const bytes = await readPicture(path);
+  return (path, into, start) =>
+    decoding(path, async (bytes) => {
       const { data, info } = await (await prepare(sharp, bytes, format)).raw().toBuffer({ resolveWithObject: true });
       if (info.width !== format.width || info.height !== format.height) {
         throw new Error(`${info.width}×${info.height} pixels came out of the decoder`);
       }
       unpack(data, info.channels, format, into, start);
-    } catch (error) {
-      throw new DataError(`${path}: ${oneLine((error as Error).message)}`);
+    });
+}
+
+/** A picture of its own size. */
+export interface WholePicture {
+  /** [channels, height, width] */
+  readonly values: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Decodes a picture as it is, not resized. Rejects with a DataError that names the file and the reason. */
+export async function decodeWhole(path: string, channels: PictureFormat["channels"]): Promise<WholePicture> {
+  const sharp = await loadSharp();
+  return decoding(path, async (bytes) => {
+    const picture = (await withoutAlpha(sharp, bytes)).toColourspace("srgb");
+    const { data, info } = await picture.raw().toBuffer({ resolveWithObject: true });
+    const { height, width } = info;
+    const values = new Uint8Array(channels * height * width);
+    unpack(data, info.channels, { channels, height, width }, values, 0);
+    return { values, height, width };
+  });
+}
+
+/**
+ * Decodes a PNG of one channel of 8 bits, whose values are numbers and not colours: masks of classes, [height, width].
+ * Rejects with a DataError that names the file and the reason.
+ */
+export async function decodeMask(path: string): Promise<WholePicture> {
+  const sharp = await loadSharp();
+  return decoding(path, async (bytes) => {
+    if (!isPng(bytes)) throw new Error("masks are PNG files or .npy arrays");
+    const picture = sharp(bytes, options);
+    const { channels, depth, isPalette } = await picture.metadata();
+    if (channels !== 1 || depth !== "uchar" || isPalette) {
+      const found = isPalette ? "colours of a palette" : `${channels} channels of ${depth}`;
+      throw new Error(`${found}, a mask has one channel of 8 bits (grayscale)`);
     }
-  };
+    const { data, info } = await picture.toColourspace("b-w").raw().toBuffer({ resolveWithObject: true });
+    return { values: data, height: info.height, width: info.width };
+  });
+}
+
+/** Calls `work` with a picture file's bytes, and names the file in whatever goes wrong. */
+async function decoding<T>(path: string, work: (bytes: Uint8Array) => Promise<T>): Promise<T> {
+  const bytes = await readRegularFile(path, MOST_FILE_BYTES);
+  try {
+    if (!signatures.some((fits) => fits(bytes))) throw new Error("not a JPEG, PNG, WebP, TIFF, GIF or AVIF file");
+    return await work(bytes);
+  } catch (error) {
+    throw new DataError(`${path}: ${oneLine((error as Error).message)}`);
+  }
 }
 
 async function loadSharp(): Promise<SharpFactory> {
@@ -78,7 +124,13 @@ async function withoutAlpha(sharp: SharpFactory, bytes: Uint8Array): Promise<Sha
 }
 
 /** Interleaved pixels to planes. */
-function unpack(pixels: Uint8Array, found: number, format: PictureFormat, into: Uint8Array, start: number): void {
+function unpack(
+  pixels: Uint8Array,
+  found: number,
+  format: Omit<PictureFormat, "resize">,
+  into: Uint8Array,
+  start: number,
+): void {
   if (found !== 1 && found !== 3) throw new Error(`${found} channels came out of the decoder`);
   const plane = format.height * format.width;
   const [green, blue] = found === 3 ? [1, 2] : [0, 0];
@@ -96,34 +148,17 @@ function unpack(pixels: Uint8Array, found: number, format: PictureFormat, into: 
   }
 }
 
-/** The file's bytes, if it is a regular file of a format that is read. Opening never waits, as on a named pipe. */
-async function readPicture(path: string): Promise<Uint8Array> {
-  const file = await open(path, NON_BLOCKING);
-  try {
-    const stat = await file.stat();
-    if (!stat.isFile()) throw new Error("not a regular file");
-    if (stat.size > MOST_FILE_BYTES) throw new Error(`${stat.size} bytes, at most ${MOST_FILE_BYTES} are read`);
-    const bytes = await file.readFile();
-    if (bytes.length === 0) throw new Error("an empty file");
-    if (!signatures.some((fits) => fits(bytes))) throw new Error("not a JPEG, PNG, WebP, TIFF, GIF or AVIF file");
-    return bytes;
-  } finally {
-    await file.close();
-  }
-}
-
-const NON_BLOCKING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
-
 const startsWith =
   (text: string, at = 0) =>
   (bytes: Uint8Array) =>
     Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1", at, at + text.length) === text;
 const isJpeg = startsWith("\xff\xd8\xff");
+const isPng = startsWith("\x89PNG\r\n\x1a\n");
 
 /** By content, so that no file reaches the decoders of scripts and drawings (SVG, PDF), whatever it is called. */
 const signatures: readonly ((bytes: Uint8Array) => boolean)[] = [
   isJpeg,
-  startsWith("\x89PNG\r\n\x1a\n"),
+  isPng,
   startsWith("GIF8"),
   startsWith("WEBP", 8),
   startsWith("II*\0"),

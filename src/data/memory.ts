@@ -1,58 +1,63 @@
-/** Pictures kept in memory as bytes and normalised when they are read: a quarter of the memory of float32. */
-import { elementCount } from "../graph/shape.js";
+/** Examples kept in memory and normalised when they are read; as bytes, where they were, a quarter of float32's memory. */
+import { elementCount, showShape } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
 import { checkIndex, checkRoom, DataError, type Dataset } from "./dataset.js";
 import { type Normalization, Normalizer, unitRange } from "./normalization.js";
 
-export interface ByteDatasetOptions {
+/** What examples are kept as. */
+export type Pixels = Uint8Array | Float32Array;
+
+export interface ArrayDatasetOptions {
   /** `[size, ...inputShape]`, row-major. Kept, not copied. */
-  readonly inputs: Uint8Array;
+  readonly inputs: Pixels;
   readonly inputShape: readonly number[];
-  /** One class index an example. */
-  readonly labels: Uint8Array | Int32Array;
-  readonly normalization?: Normalization;
+  /** `[size, ...targetShape]`: class indices, or values where they are floats. Kept, not copied. */
+  readonly targets: Uint8Array | Int32Array | Float32Array;
+  /** `[]` by default: one target an example. */
+  readonly targetShape?: readonly number[] | undefined;
+  /** Of bytes, x / 255 by default; of floats, x. */
+  readonly normalization?: Normalization | undefined;
 }
 
 /**
- * A dataset of byte pictures with one class each. Throws a DataError if the counts of pictures and labels differ, a
- * shape is not made of positive integers, or the normalisation does not fit.
+ * A dataset of arrays. Throws a DataError if the counts of inputs and targets differ, a shape is not made of positive
+ * integers, or the normalisation does not fit.
  */
-export class ByteDataset implements Dataset {
+export class ArrayDataset implements Dataset {
   readonly size: number;
   readonly inputShape: readonly number[];
-  readonly targetKind = "classes";
-  readonly targetElements = 1;
+  readonly targetKind: Dataset["targetKind"];
+  readonly targetElements: number;
+  readonly targetShape: readonly number[];
   readonly blank: readonly number[];
-  private readonly inputs: Uint8Array;
-  private readonly labels: Uint8Array | Int32Array;
+  private readonly inputs: Pixels;
+  protected readonly targets: ArrayDatasetOptions["targets"];
   private readonly stride: number;
   private readonly normalizer: Normalizer;
 
-  constructor(options: ByteDatasetOptions) {
-    const { inputs, inputShape, labels, normalization = unitRange } = options;
-    if (inputShape.length === 0 || !inputShape.every((length) => Number.isSafeInteger(length) && length > 0)) {
-      throw new DataError(`inputShape: [${inputShape.join(", ")}] given, positive integers allowed`);
+  constructor({ inputs, inputShape, targets, targetShape = [], normalization = unitRange }: ArrayDatasetOptions) {
+    if (inputShape.length === 0) throw new DataError("inputShape: [] given, positive integers allowed");
+    for (const [name, shape] of Object.entries({ inputShape, targetShape })) {
+      if (shape.every((length) => Number.isSafeInteger(length) && length > 0)) continue;
+      throw new DataError(`${name}: ${showShape(shape)} given, positive integers allowed`);
     }
     this.stride = elementCount(inputShape);
-    if (inputs.length !== labels.length * this.stride) {
+    this.targetElements = elementCount(targetShape);
+    this.size = targets.length / this.targetElements;
+    if (inputs.length !== this.size * this.stride) {
       throw new DataError(
-        `inputs: ${inputs.length} bytes are ${inputs.length / this.stride} examples of [${inputShape.join(", ")}], ` +
-          `but there are ${labels.length} labels`,
+        `inputs: ${inputs.length} numbers are ${inputs.length / this.stride} examples of ${showShape(inputShape)}, ` +
+          `but there are ${this.size} labels`,
       );
     }
-    this.size = labels.length;
     this.inputShape = inputShape;
     this.inputs = inputs;
-    this.labels = labels;
-    this.normalizer = new Normalizer(normalization, inputShape);
+    this.targets = targets;
+    this.targetShape = targetShape;
+    this.targetKind = targets instanceof Float32Array ? "values" : "classes";
+    const divisor = normalization.divisor ?? (inputs instanceof Uint8Array ? 255 : 1);
+    this.normalizer = new Normalizer({ ...normalization, divisor }, inputShape);
     this.blank = this.normalizer.blank;
-  }
-
-  /** Number of classes: the largest label plus one; 0 for an empty dataset. */
-  get classes(): number {
-    let largest = -1;
-    for (const label of this.labels) largest = Math.max(largest, label);
-    return largest + 1;
   }
 
   read(indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): void {
@@ -63,6 +68,31 @@ export class ByteDataset implements Dataset {
   private readOne(index: number, row: number, inputs: Float32Array, targets: Targets): void {
     checkIndex(this, index);
     this.normalizer.write(this.inputs, index * this.stride, inputs, row * this.stride);
-    targets[row] = this.labels[index] as number;
+    const from = index * this.targetElements;
+    const to = row * this.targetElements;
+    for (let i = 0; i < this.targetElements; i++) targets[to + i] = this.targets[from + i] as number;
+  }
+}
+
+export interface ByteDatasetOptions {
+  /** `[size, ...inputShape]`, row-major. Kept, not copied. */
+  readonly inputs: Uint8Array;
+  readonly inputShape: readonly number[];
+  /** One class index an example. */
+  readonly labels: Uint8Array | Int32Array;
+  readonly normalization?: Normalization;
+}
+
+/** A dataset of byte pictures with one class each. Throws as `ArrayDataset` does. */
+export class ByteDataset extends ArrayDataset {
+  constructor({ labels, ...options }: ByteDatasetOptions) {
+    super({ ...options, targets: labels });
+  }
+
+  /** Number of classes: the largest label plus one; 0 for an empty dataset. */
+  get classes(): number {
+    let largest = -1;
+    for (const label of this.targets) largest = Math.max(largest, label);
+    return largest + 1;
   }
 }

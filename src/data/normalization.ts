@@ -1,17 +1,19 @@
-/** From bytes to the floats a network sees: 256 possible results a channel, which come from a table. */
+/** From bytes or numbers to the floats a network sees. Of bytes there are 256 a channel, which come from a table. */
 import { elementCount } from "../graph/shape.js";
 import { DataError } from "./dataset.js";
 
 /**
- * x ↦ (x / 255 − mean) / std, the same for all channels or a list with one a channel. Public constants: taken from
+ * x ↦ (x / divisor − mean) / std, the same for all channels or a list with one a channel. Public constants: taken from
  * private data they would lie outside ε.
  */
 export interface Normalization {
   readonly mean: number | readonly number[];
   readonly std: number | readonly number[];
+  /** Above 0. By default 255 for bytes, which leaves them in 0 … 1, and 1 for other numbers. */
+  readonly divisor?: number | undefined;
 }
 
-/** Leaves pixels in 0 … 1. */
+/** Leaves bytes in 0 … 1, and other numbers as they are. */
 export const unitRange: Normalization = { mean: 0, std: 1 };
 
 /**
@@ -30,40 +32,55 @@ export const publishedNormalizations = {
 export class Normalizer {
   /** [channels] what a byte of 0 becomes. */
   readonly blank: readonly number[];
-  private readonly tables: readonly Float32Array[];
+  private readonly channels: readonly Channel[];
   private readonly plane: number;
 
   /** Throws a DataError for a list of another length than there are channels, or a deviation that is not positive. */
-  constructor({ mean, std }: Normalization, inputShape: readonly number[]) {
+  constructor({ mean, std, divisor = 255 }: Normalization, inputShape: readonly number[]) {
+    checkPositive("divisor", divisor);
     const channels = inputShape.length === 3 ? (inputShape[0] as number) : 1;
     const means = perChannel("mean", mean, channels);
     const deviations = perChannel("std", std, channels);
-    this.tables = means.map((value, channel) => table(value, deviations[channel] as number));
-    this.blank = this.tables.map((values) => values[0] as number);
+    this.channels = means.map((value, index) => channel(value, deviations[index] as number, divisor));
+    this.blank = this.channels.map(({ table }) => table[0] as number);
     this.plane = elementCount(inputShape) / channels;
   }
 
-  /** Writes the example of bytes that starts at `fromStart` to the floats from `toStart` on. */
-  write(from: Uint8Array, fromStart: number, to: Float32Array, toStart: number): void {
+  /** Writes the example that starts at `fromStart` to the floats from `toStart` on. */
+  write(from: Uint8Array | Float32Array, fromStart: number, to: Float32Array, toStart: number): void {
     let done = 0;
-    for (const values of this.tables) {
-      translate(from, fromStart + done, values, to, toStart + done, this.plane);
+    for (const each of this.channels) {
+      if (from instanceof Uint8Array) translate(from, fromStart + done, each.table, to, toStart + done, this.plane);
+      else scale(from, fromStart + done, each, to, toStart + done, this.plane);
       done += this.plane;
     }
   }
 }
 
-function perChannel(name: keyof Normalization, given: number | readonly number[], channels: number): readonly number[] {
+/** (x / divisor − mean) / std, and what bytes become by it. */
+interface Channel {
+  readonly mean: number;
+  readonly std: number;
+  readonly divisor: number;
+  readonly table: Float32Array;
+}
+
+function perChannel(name: "mean" | "std", given: number | readonly number[], channels: number): readonly number[] {
   if (typeof given === "number") return Array.from({ length: channels }, () => given);
   if (given.length === channels) return given;
   throw new DataError(`normalization.${name}: ${given.length} numbers given, 1 or one a channel (${channels}) allowed`);
 }
 
-function table(mean: number, std: number): Float32Array {
+function channel(mean: number, std: number, divisor: number): Channel {
   if (!Number.isFinite(mean)) throw new DataError(`normalization.mean: ${mean} given, a finite number allowed`);
-  if (!(Number.isFinite(std) && std > 0))
-    throw new DataError(`normalization.std: ${std} given, a number above 0 allowed`);
-  return Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / std);
+  checkPositive("std", std);
+  const table = Float32Array.from({ length: 256 }, (_, byte) => (byte / divisor - mean) / std);
+  return { mean, std, divisor, table };
+}
+
+function checkPositive(name: keyof Normalization, value: number): void {
+  if (Number.isFinite(value) && value > 0) return;
+  throw new DataError(`normalization.${name}: ${value} given, a number above 0 allowed`);
 }
 
 /** to[i] = table[from[i]] over a range; a function of its own because engines then keep all of it in registers. */
@@ -76,4 +93,15 @@ function translate(
   count: number,
 ): void {
   for (let i = 0; i < count; i++) to[toStart + i] = values[from[fromStart + i] as number] as number;
+}
+
+function scale(
+  from: Float32Array,
+  fromStart: number,
+  { mean, std, divisor }: Channel,
+  to: Float32Array,
+  toStart: number,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) to[toStart + i] = ((from[fromStart + i] as number) / divisor - mean) / std;
 }

@@ -15,7 +15,7 @@ export interface PictureList {
 }
 
 /** What counts as a picture; other files are no part of the data. bmp, ppm and pgm do, and are told to be unreadable. */
-const extensions: ReadonlySet<string> = new Set(
+export const pictureExtensions: ReadonlySet<string> = new Set(
   ["jpg", "jpeg", "png", "webp", "tif", "tiff", "gif", "avif", "bmp", "ppm", "pgm"].map((name) => `.${name}`),
 );
 
@@ -52,11 +52,12 @@ function addPictures(folder: string, paths: string[]): void {
       throw new DataError(
         `${path}: a symbolic link to a folder, which could lead around for ever; none is followed here`,
       );
-    } else if (extensions.has(extname(entry.name).toLowerCase())) paths.push(path);
+    } else if (pictureExtensions.has(extname(entry.name).toLowerCase())) paths.push(path);
   }
 }
 
-function entriesOf(folder: string): Dirent[] {
+/** What a folder holds, sorted by name, hidden entries left out. Throws a DataError that says why it cannot be listed. */
+export function entriesOf(folder: string): Dirent[] {
   let entries: Dirent[];
   try {
     entries = readdirSync(folder, { withFileTypes: true });

@@ -33,7 +33,7 @@ function bfloatToFloat(halves: Uint16Array): Float32Array {
 }
 
 /** IEEE 754 binary16: sign, 5 bits of exponent with bias 15, 10 bits of fraction. */
-function halfToNumber(bits: number): number {
+export function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;

@@ -54,7 +54,7 @@ function trainingPlace(data: DataConfig, base: string): string {
 function trainingPath(data: DataConfig, base: string): string {
   if (data.format === "idx") return resolve(base, data.train.images);
   if (data.format === "mnist") return mnistTrainingImages(data.folder && resolve(base, data.folder));
-  return data.format === "image-folder" ? resolve(base, data.folder, data.train) : resolve(base, data.folder);
+  return resolve(base, data.folder, "train" in data ? data.train : "");
 }
 
 /** The same place, or one within the other. */

@@ -5,10 +5,13 @@ import { z } from "zod";
 import { cifarLabels, loadCifar10, loadCifar100 } from "../data/cifar.js";
 import type { Dataset } from "../data/dataset.js";
 import { resizeModes } from "../data/decode-picture.js";
+import { corruptModes, type LoadedFiles } from "../data/example-files.js";
 import { idxDataset } from "../data/idx.js";
-import { corruptModes, loadImageFolder, MOST_SIDE } from "../data/image-folder.js";
+import { type ImageFolder, loadImageFolder } from "../data/image-folder.js";
 import { loadMnist } from "../data/mnist.js";
 import { type Normalization, publishedNormalizations } from "../data/normalization.js";
+import { MOST_SIDE } from "../data/picture-options.js";
+import { loadSegmentationFolder } from "../data/segmentation-folder.js";
 import { configObject } from "./config-errors.js";
 import { allowed, choice, flag, positive, text, whole } from "./config-values.js";
 
@@ -34,6 +37,8 @@ const perChannel = <V extends z.ZodNumber>(value: V, what: string) =>
 const constants = configObject({
   mean: perChannel(z.number(), "a number"),
   std: perChannel(positive(), "a number above 0"),
+  /** What numbers are divided by first: bytes by 255, others by 1 unless given. */
+  divisor: positive().optional(),
 });
 const normalization = z
   .unknown()
@@ -64,8 +69,42 @@ const augmentation = configObject({
 const weights = text.optional();
 const common = { normalization, augmentation, weights };
 
-const filePair = configObject({ images: text, labels: text });
 const side = whole(1, MOST_SIDE);
+/** Height and width, or one number for both. */
+const size = z.union([side, z.tuple([side, side])], {
+  error: () => allowed("a whole number from 1 to 16,384, or a list of two: height, width"),
+});
+/** Of formats whose examples lie in files of their own. */
+const files = {
+  size,
+  channels: z.union([z.literal(1), z.literal(3)], { error: () => allowed("1 or 3") }).default(3),
+  corrupt: choice(corruptModes).default("fail"),
+  /** Decoded pictures of a split stay in memory up to this. */
+  memoryMegabytes: z.number(allowed("a number, at least 0")).min(0, allowed("a number, at least 0")).default(1024),
+};
+/** Folders of the splits; without `test`, a folder of that name is read where there is one. */
+const splits = { folder: text, train: text.default("train"), test: text.optional() };
+
+interface Splits {
+  readonly folder: string;
+  readonly train: string;
+  readonly test?: string | undefined;
+}
+
+async function loadSplits<L extends LoadedFiles>(
+  data: Splits,
+  base: string,
+  load: (folder: string, train?: L) => Promise<L>,
+): Promise<TrainingData> {
+  const root = resolve(base, data.folder);
+  const train = await load(resolve(root, data.train));
+  const testFolder = resolve(root, data.test ?? "test");
+  if (data.test === undefined && !existsSync(testFolder)) return { train: train.dataset, skipped: train.skipped };
+  const test = await load(testFolder, train);
+  return { train: train.dataset, test: test.dataset, skipped: [...train.skipped, ...test.skipped] };
+}
+
+const filePair = configObject({ images: text, labels: text });
 
 const formats = {
   mnist: defineFormat({
@@ -109,29 +148,33 @@ const formats = {
   "image-folder": defineFormat({
     schema: configObject({
       format: z.literal("image-folder"),
-      folder: text,
-      /** Folders in it; without `test`, a folder of that name is read where there is one. */
-      train: text.default("train"),
-      test: text.optional(),
-      /** Height and width, or one number for both. */
-      size: z.union([side, z.tuple([side, side])], {
-        error: () => allowed("a whole number from 1 to 16,384, or a list of two: height, width"),
-      }),
-      channels: z.union([z.literal(1), z.literal(3)], { error: () => allowed("1 or 3") }).default(3),
+      ...splits,
+      ...files,
       resize: choice(resizeModes).default("crop"),
-      corrupt: choice(corruptModes).default("fail"),
-      /** Decoded pictures of a split stay in memory up to this. */
-      memoryMegabytes: z.number(allowed("a number, at least 0")).min(0, allowed("a number, at least 0")).default(1024),
       ...common,
     }),
-    async load(data, base) {
-      const root = resolve(base, data.folder);
+    load(data, base) {
       const options = { ...data, memoryBytes: data.memoryMegabytes * 2 ** 20 };
-      const train = await loadImageFolder({ ...options, folder: resolve(root, data.train) });
-      const testFolder = resolve(root, data.test ?? "test");
-      if (data.test === undefined && !existsSync(testFolder)) return { train: train.dataset, skipped: train.skipped };
-      const test = await loadImageFolder({ ...options, folder: testFolder, classes: train.classes });
-      return { train: train.dataset, test: test.dataset, skipped: [...train.skipped, ...test.skipped] };
+      return loadSplits(data, base, (folder, train?: ImageFolder) =>
+        loadImageFolder({ ...options, folder, classes: train?.classes }),
+      );
+    },
+  }),
+
+  "segmentation-folder": defineFormat({
+    schema: configObject({
+      format: z.literal("segmentation-folder"),
+      ...splits,
+      ...files,
+      /** Masks' values to class indices. */
+      maskMap: z
+        .record(z.string().regex(/^-?\d{1,10}$/), z.int32(), allowed('an object of whole numbers, such as {"255": 1}'))
+        .optional(),
+      ...common,
+    }),
+    load(data, base) {
+      const options = { ...data, memoryBytes: data.memoryMegabytes * 2 ** 20 };
+      return loadSplits(data, base, (folder) => loadSegmentationFolder({ ...options, folder }));
     },
   }),
 };

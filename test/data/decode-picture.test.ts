@@ -93,8 +93,8 @@ describe("pictureDecoder names a file that is not what it should be", () => {
     truncateSync(long, 2 ** 30); // sparse
     mkdirSync(join(folder, "folder.png"));
     await expect(decode(long)).rejects.toThrow(/long\.png: 1073741824 bytes, at most 268435456 are read/);
-    await expect(decode(join(folder, "none.png"))).rejects.toThrow(/none\.png: ENOENT/);
-    await expect(decode(join(folder, "folder.png"))).rejects.toThrow(/folder\.png: not a regular file/);
+    await expect(decode(join(folder, "none.png"))).rejects.toThrow(/none\.png: there is no such file/);
+    await expect(decode(join(folder, "folder.png"))).rejects.toThrow(/folder\.png: it is a folder, not a file/);
   });
 
   it.skipIf(process.platform === "win32")("a named pipe, without waiting for a writer", async () => {
