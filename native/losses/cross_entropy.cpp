@@ -1,87 +1,75 @@
 // Cross-entropy of class scores, as torch.nn.CrossEntropyLoss defines it, for each example by itself: the mean over
-// that example's positions of
-//   (1 − s) · (−log p[target]) + s/K · Σ_k (−log p[k]),  p = softmax(scores), s = labelSmoothing,
-// where positions whose target is ignoreIndex do not count.
-#include <algorithm>
+// that example's positions, weighted by the weights w[target] of their classes, of
+//   (1 − s) · w[target] · (−log p[target]) + s/K · Σ_k w[k] · (−log p[k]),  p = softmax(scores), s = labelSmoothing:
+// the sum of these divided by Σ w[target]. Where that is 0 (every class that occurs has weight 0), so is the loss.
 #include <cmath>
-#include <limits>
+#include <numeric>
 #include <stdexcept>
 
-#include "losses/loss.h"
+#include "losses/class_loss.h"
 
 namespace hushgrad {
 namespace {
 
-class CrossEntropy : public Loss {
+class CrossEntropy : public ClassLoss {
  public:
   explicit CrossEntropy(const LossSpec& spec)
-      : smoothing(spec.attributes.numberOr("labelSmoothing", 0)),
-        ignored(static_cast<int64_t>(spec.attributes.numberOr("ignoreIndex", -100))) {
-    if (spec.outputShape.size() != 1 && spec.outputShape.size() != 2) {
-      throw std::invalid_argument("crossEntropy got a model output of rank " + std::to_string(spec.outputShape.size()) +
-                                  "; it works on [classes] and [positions, classes]");
-    }
-    if (!(smoothing >= 0 && smoothing <= 1)) {
-      throw std::invalid_argument("crossEntropy got labelSmoothing " + std::to_string(smoothing) +
-                                  "; it must lie between 0 and 1");
-    }
-    classes = spec.outputShape.back();
-    positions = elementCount(spec.outputShape) / classes;
+      : ClassLoss(spec), smoothing(spec.attributes.numberOr("labelSmoothing", 0)), weights(classWeights(spec)) {
+    if (smoothing >= 0 && smoothing <= 1) return;
+    throw std::invalid_argument(spec.kind + " got labelSmoothing " + std::to_string(smoothing) +
+                                "; it must lie between 0 and 1");
   }
 
-  TargetKind targetKind() const override { return TargetKind::classes; }
-  int64_t targetElements() const override { return positions; }
-
-  void evaluate(int64_t examples, const float* outputs, const void* targets, double* losses, float* outputGradients,
-                float*) override {
-    const auto* labels = static_cast<const int32_t*>(targets);
-    int64_t elements = positions * classes;
-    for (int64_t b = 0; b < examples; ++b) {
-      float* gradient = outputGradients == nullptr ? nullptr : outputGradients + b * elements;
-      losses[b] = evaluateExample(outputs + b * elements, labels + b * positions, gradient);
+ protected:
+  double evaluateExample(const float* scores, const int32_t* labels, float* gradient) override {
+    double counted = 0;
+    for (int64_t t = 0; t < positions; ++t)
+      if (counts(labels[t])) counted += weightOf(labels[t]);
+    if (counted == 0) return 0;
+    double loss = 0;
+    for (int64_t t = 0; t < positions; ++t) {
+      if (!counts(labels[t])) continue;
+      float* row = gradient == nullptr ? nullptr : gradient + t * classes;
+      loss += evaluatePosition(scores + t * classes, labels[t], counted, row);
     }
+    return loss / counted;
   }
 
  private:
-  double evaluateExample(const float* scores, const int32_t* labels, float* gradient) const {
-    if (gradient != nullptr) std::fill_n(gradient, positions * classes, 0.0f);
-    int64_t counted = 0;
-    for (int64_t t = 0; t < positions; ++t) {
-      if (labels[t] == ignored) continue;
-      if (labels[t] < 0 || labels[t] >= classes) return std::numeric_limits<double>::quiet_NaN();
-      ++counted;
+  std::vector<double> classWeights(const LossSpec& spec) const {
+    const size_t count = static_cast<size_t>(classes);
+    if (spec.attributes.values.count("classWeights") == 0) return std::vector<double>(count, 1);
+    std::vector<double> given = spec.attributes.list("classWeights");
+    if (given.size() != count) {
+      throw std::invalid_argument(spec.kind + " got " + std::to_string(given.size()) +
+                                  " classWeights; the model's output has " + std::to_string(count) + " classes");
     }
-    double loss = 0;
-    for (int64_t t = 0; t < positions; ++t) {
-      if (labels[t] == ignored) continue;
-      float* row = gradient == nullptr ? nullptr : gradient + t * classes;
-      loss += evaluatePosition(scores + t * classes, labels[t], static_cast<double>(counted), row);
-    }
-    return counted == 0 ? 0 : loss / static_cast<double>(counted);
+    for (double weight : given)
+      if (!(weight >= 0))
+        throw std::invalid_argument(spec.kind + " got a class weight of " + std::to_string(weight) +
+                                    "; it must be 0 or more");
+    return given;
   }
 
-  // −log p[k] = logSum − score[k], with the maximum taken out so that no exponential overflows.
+  double weightOf(int64_t k) const { return weights[static_cast<size_t>(k)]; }
+
+  // −log p[k] = logSum − score[k].
   double evaluatePosition(const float* scores, int32_t label, double counted, float* gradient) const {
-    double top = *std::max_element(scores, scores + classes);
-    double exponentials = 0, scoreSum = 0;
-    for (int64_t k = 0; k < classes; ++k) {
-      exponentials += std::exp(scores[k] - top);
-      scoreSum += scores[k];
-    }
-    double logSum = top + std::log(exponentials);
-    double spread = smoothing / static_cast<double>(classes);
+    const double sum = logSum(scores), own = (1 - smoothing) * weightOf(label);
+    const double spread = smoothing / static_cast<double>(classes), mass = own + spread * weightSum;
     for (int64_t k = 0; gradient != nullptr && k < classes; ++k) {
-      double wanted = spread + (k == label ? 1 - smoothing : 0);
-      gradient[k] = static_cast<float>((std::exp(scores[k] - logSum) - wanted) / counted);
+      double wanted = spread * weightOf(k) + (k == label ? own : 0);
+      gradient[k] = static_cast<float>((mass * std::exp(scores[k] - sum) - wanted) / counted);
     }
-    double loss = (1 - smoothing) * (logSum - scores[label]);
+    double loss = own * (sum - scores[label]);
     // Added only where asked for: a score of −∞ is no trouble for any other class without smoothing.
-    return smoothing == 0 ? loss : loss + spread * (static_cast<double>(classes) * logSum - scoreSum);
+    for (int64_t k = 0; smoothing > 0 && k < classes; ++k) loss += spread * weightOf(k) * (sum - scores[k]);
+    return loss;
   }
 
   const double smoothing;
-  const int64_t ignored;
-  int64_t classes = 0, positions = 0;
+  const std::vector<double> weights;  // by class
+  const double weightSum = std::accumulate(weights.begin(), weights.end(), 0.0);
 };
 
 HUSHGRAD_LOSS("crossEntropy", CrossEntropy);

@@ -25,8 +25,10 @@ export interface LossType<T extends string = string, S extends z.ZodType = z.Zod
   create(options: object): Loss;
 }
 
-/** Declares a loss whose native attributes are its options. */
-export function defineLoss<const T extends string, S extends Record<string, z.ZodDefault<z.ZodNumber>>>(
+type OptionValue = number | boolean | number[];
+
+/** Declares a loss whose native attributes are its options; one that is not given and has no default is left out. */
+export function defineLoss<const T extends string, S extends Record<string, z.ZodType<OptionValue | undefined>>>(
   type: T,
   targetKind: Loss["targetKind"],
   options: S,
@@ -37,8 +39,17 @@ export function defineLoss<const T extends string, S extends Record<string, z.Zo
     type,
     schema,
     create(given) {
-      const { type: kind, ...attributes } = parseOptions(type, schema, { ...given, type }) as LossJson;
-      return { kind, attributes: attributes as Attributes, targetKind, toJSON: () => ({ type: kind, ...attributes }) };
+      const { type: kind, ...chosen } = parseOptions(type, schema, { ...given, type }) as LossJson;
+      const attributes = attributesOf(chosen as Record<string, OptionValue | undefined>);
+      return { kind, attributes, targetKind, toJSON: () => ({ type: kind, ...chosen }) };
     },
   };
+}
+
+function attributesOf(options: Record<string, OptionValue | undefined>): Attributes {
+  const attributes: Attributes = {};
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined) attributes[name] = typeof value === "boolean" ? Number(value) : value;
+  }
+  return attributes;
 }

@@ -4,20 +4,36 @@ import { parseOptions } from "../layers/define.js";
 import { binaryCrossEntropyWithLogitsType } from "./binary-cross-entropy.js";
 import { crossEntropyType } from "./cross-entropy.js";
 import type { Loss } from "./define.js";
+import { diceType } from "./dice.js";
+import { diceCrossEntropyType } from "./dice-cross-entropy.js";
 import { meanSquaredErrorType } from "./mean-squared-error.js";
 
 export { type BinaryCrossEntropyOptions, binaryCrossEntropyWithLogits } from "./binary-cross-entropy.js";
 export { type CrossEntropyOptions, crossEntropy } from "./cross-entropy.js";
 export type { Loss, LossJson } from "./define.js";
+export { type DiceOptions, dice } from "./dice.js";
+export { type DiceCrossEntropyOptions, diceCrossEntropy } from "./dice-cross-entropy.js";
 export { meanSquaredError } from "./mean-squared-error.js";
 
 /** The losses that JSON may name. */
-export const lossTypes = [crossEntropyType, binaryCrossEntropyWithLogitsType, meanSquaredErrorType] as const;
+export const lossTypes = [
+  crossEntropyType,
+  diceType,
+  diceCrossEntropyType,
+  binaryCrossEntropyWithLogitsType,
+  meanSquaredErrorType,
+] as const;
 
 /** The JSON form of a loss: `{type: "crossEntropy", …}`. */
 export const lossSchema = z.discriminatedUnion(
   "type",
-  [crossEntropyType.schema, binaryCrossEntropyWithLogitsType.schema, meanSquaredErrorType.schema],
+  [
+    crossEntropyType.schema,
+    diceType.schema,
+    diceCrossEntropyType.schema,
+    binaryCrossEntropyWithLogitsType.schema,
+    meanSquaredErrorType.schema,
+  ],
   { error: (issue) => unknownType(issue.input) },
 );
 
