@@ -4,6 +4,8 @@
 #include <map>
 #include <stdexcept>
 
+#include "layers/adapted_layer.h"
+
 namespace hushgrad {
 
 void Layer::unpackGradient(size_t slot, const float* gradient, float* parameter) const {
@@ -28,7 +30,9 @@ std::unique_ptr<Layer> makeLayer(const LayerSetup& setup) {
     throw std::invalid_argument("layer '" + setup.node.path + "': no native layer is called '" + setup.node.kind +
                                 "'; there are " + known);
   }
-  return found->second(setup);
+  std::unique_ptr<Layer> layer = found->second(setup);
+  if (setup.node.attributes.numberOr("weightStandardization", 0) == 0) return layer;
+  return standardizeWeight(setup, std::move(layer));
 }
 
 std::vector<std::string> registeredLayers() {

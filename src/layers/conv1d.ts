@@ -17,8 +17,9 @@ export const conv1dType = defineLayer({
     dilation: count.default(1),
     groups: count.default(1),
     bias: z.boolean().default(true),
+    weightStandardization: z.boolean().default(false),
   },
-  infer({ outChannels, kernelSize, stride, padding, dilation, groups, bias }, context) {
+  infer({ outChannels, kernelSize, stride, padding, dilation, groups, bias, weightStandardization }, context) {
     const [channels, length, ...rest] = context.input;
     if (channels === undefined || length === undefined || rest.length > 0) {
       return context.refuse(
@@ -31,6 +32,7 @@ export const conv1dType = defineLayer({
         outChannels,
         groups,
         bias,
+        weightStandardization,
         kernelSize: [1, kernelSize],
         stride: [1, stride],
         padding: [0, padding],
@@ -60,6 +62,8 @@ export interface Conv1dOptions {
   readonly groups?: number;
   /** Default true. */
   readonly bias?: boolean;
+  /** As of `conv2d`; default false. */
+  readonly weightStandardization?: boolean;
   /** True: its parameters are not trained. */
   readonly freeze?: boolean;
 }

@@ -17,6 +17,7 @@ export const conv2dType = defineLayer({
     dilation: sizes.default([1, 1]),
     groups: count.default(1),
     bias: z.boolean().default(true),
+    weightStandardization: z.boolean().default(false),
   },
   infer: inferConvolution,
 });
@@ -25,11 +26,12 @@ interface Convolution extends Window {
   readonly outChannels: number;
   readonly groups: number;
   readonly bias: boolean;
+  readonly weightStandardization: boolean;
 }
 
 /** For layers that are a convolution under another name. */
 export function inferConvolution(options: Convolution, context: InferenceContext) {
-  const { outChannels, groups, bias, kernelSize, stride, padding, dilation } = options;
+  const { outChannels, groups, bias, kernelSize, stride, padding, dilation, weightStandardization } = options;
   const [inChannels] = requirePicture(context);
   requireDivisible(context, "input", inChannels, groups);
   requireDivisible(context, "output", outChannels, groups);
@@ -37,7 +39,16 @@ export function inferConvolution(options: Convolution, context: InferenceContext
   const initialise = kaimingUniform((inChannels / groups) * kernelSize[0] * kernelSize[1]);
   return {
     outputShape: [outChannels, height, width],
-    attributes: { inChannels, outChannels, kernelSize, stride, padding, dilation, groups },
+    attributes: {
+      inChannels,
+      outChannels,
+      kernelSize,
+      stride,
+      padding,
+      dilation,
+      groups,
+      ...(weightStandardization ? { weightStandardization: 1 } : {}),
+    },
     parameters: [
       { name: "weight", shape: [outChannels, inChannels / groups, ...kernelSize], initialise },
       bias ? { name: "bias", shape: [outChannels], initialise } : null,
@@ -62,6 +73,11 @@ export interface Conv2dOptions {
   readonly groups?: number;
   /** Default true. */
   readonly bias?: boolean;
+  /**
+   * Computes with (w − mean) / √(variance + 1e-6) of each output channel's weights (Qiao et al. 2019); what is clipped,
+   * noised and updated are the raw weights w. Default false.
+   */
+  readonly weightStandardization?: boolean;
   /** True: its parameters are not trained. */
   readonly freeze?: boolean;
 }

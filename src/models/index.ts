@@ -7,8 +7,24 @@ import { mnistCnn } from "./mnist-cnn.js";
 import { resnet18, resnet34, resnet50, resnet101 } from "./resnet.js";
 import { unet } from "./unet.js";
 import { vgg11, vgg13, vgg16, vgg19 } from "./vgg.js";
+import { wideResnet } from "./wide-resnet.js";
 
-export { cnn, dpcnn, mlp, mnistCnn, resnet18, resnet34, resnet50, resnet101, unet, vgg11, vgg13, vgg16, vgg19 };
+export {
+  cnn,
+  dpcnn,
+  mlp,
+  mnistCnn,
+  resnet18,
+  resnet34,
+  resnet50,
+  resnet101,
+  unet,
+  vgg11,
+  vgg13,
+  vgg16,
+  vgg19,
+  wideResnet,
+};
 
 /** The models that configuration files and the command line may name. */
 export const modelTypes = [
@@ -25,6 +41,7 @@ export const modelTypes = [
   vgg16,
   vgg19,
   unet,
+  wideResnet,
 ] as const;
 
 /** Their names: `mlp`, `mnist-cnn`, … */

@@ -57,6 +57,7 @@ const chained: fc.Arbitrary<Layer> = fc.oneof(
       dilation: small,
       groups: small,
       bias: fc.boolean(),
+      weightStandardization: fc.boolean(),
     })
     .map(({ out, kernel, ...options }) => conv2d(out, kernel, options)),
   fc

@@ -1,6 +1,6 @@
 /**
- * Ready-made models with weights that PyTorch exported (test/fixtures/models): torchvision's networks, and a U-Net,
- * narrow, in float64. Tolerance: 1e-5 of the largest magnitude among what is kept of the tensor; norms and losses, of
+ * Ready-made models with weights that PyTorch exported (test/fixtures/models): torchvision's networks, a U-Net and
+ * a wide ResNet, narrow, in float64. Tolerance: 1e-5 of the largest magnitude among what is kept of the tensor; norms and losses, of
  * their value.
  */
 import { readFileSync } from "node:fs";
@@ -36,7 +36,7 @@ function load(name: string) {
   };
 }
 
-describe.each(["resnet18", "resnet50", "vgg11", "vgg13", "unet"])("%s", (name) => {
+describe.each(["resnet18", "resnet50", "vgg11", "vgg13", "unet", "wide-resnet"])("%s", (name) => {
   const fixture = load(name);
   const { batch, expected } = fixture;
 

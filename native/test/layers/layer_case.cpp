@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace hushgrad {
 
@@ -88,6 +89,26 @@ LayerCase convolutionCase(const std::string& name, Shape in, int64_t outChannels
   attributes.values["outChannels"] = {double(outChannels)};
   Shape weight = {outChannels, inGroup, g.kernel[0], g.kernel[1]};
   return {name, "Conv2d", attributes, in, out, {weight, bias ? Shape{outChannels} : Shape{}}, forward};
+}
+
+// A convolution of weights standardised by output channel.
+LayerCase standardizedCase(const std::string& name, Shape in, int64_t outChannels, Geometry g, bool bias) {
+  LayerCase layer = convolutionCase(name, in, outChannels, g, bias);
+  layer.attributes.values["weightStandardization"] = {1};
+  auto forward = [convolve = layer.forward, outChannels](const Doubles& x, const Parameters& raw) {
+    Parameters seen = raw;
+    const size_t row = raw[0].size() / static_cast<size_t>(outChannels);
+    for (auto first = seen[0].begin(); first != seen[0].end(); first += static_cast<std::ptrdiff_t>(row)) {
+      const auto last = first + static_cast<std::ptrdiff_t>(row);
+      const double mean = std::accumulate(first, last, 0.0) / static_cast<double>(row);
+      std::for_each(first, last, [mean](double& w) { w -= mean; });
+      const double variance = std::inner_product(first, last, first, 0.0) / static_cast<double>(row);
+      std::for_each(first, last, [variance](double& w) { w /= std::sqrt(variance + 1e-6); });
+    }
+    return convolve(x, seen);
+  };
+  layer.forward = forward;
+  return layer;
 }
 
 // The adjoint: what each input pixel adds to the output pixels under the kernel.
@@ -261,6 +282,9 @@ std::vector<LayerCase> makeCases() {
       convolutionCase("ConvPointwiseStrided", {4, 5, 5}, 3, {{1, 1}, {2, 2}}, false),
       convolutionCase("ConvWholePicture", {4, 3, 3}, 2, {{3, 3}}, true),
       convolutionCase("ConvManyPositions", {2, 13, 12}, 3, {{3, 3}, {1, 1}, {1, 1}}, true),
+      standardizedCase("ConvStandardized", {3, 7, 6}, 4, {{3, 3}, {2, 1}, {1, 0}}, true),
+      standardizedCase("ConvStandardizedGroups", {6, 5, 5}, 4, {{3, 2}, {1, 2}, {1, 0}, {1, 1}, 2}, false),
+      standardizedCase("ConvStandardizedWinograd", {16, 5, 6}, 16, {{3, 3}, {1, 1}, {1, 1}}, true),
       lengthCase("ConvAlongALength", {4, 9}, 6, {{1, 3}, {1, 2}, {0, 1}, {1, 2}, 2}),
       transposedCase("TransposedPlain", {3, 4, 5}, {2, 6, 6}, {{3, 2}}, true),
       transposedCase("TransposedUp", {8, 3, 3}, {4, 6, 6}, {{2, 2}, {2, 2}}, true),

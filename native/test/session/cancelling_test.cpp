@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "session/session.h"
+#include "test/support/numbers.h"
 #include "test/support/specs.h"
 
 namespace hushgrad {
@@ -112,6 +113,40 @@ TEST(Cancelling, AutoTakesTheGhostNormOfTheseLayers) {
     std::vector<std::string> methods;
     for (const LayerPlan& layer : session.plan().layers) methods.push_back(layer.method);
     EXPECT_EQ(std::count(methods.begin(), methods.end(), "ghost norm, kept output gradient"), 1) << net.name;
+  }
+}
+
+// A picture of one colour has a gradient that is all but constant, of which standardised weights pass nothing on: the
+// raw weights' gradient is short however large the other is, and a sum of the others over the chunk would drown the
+// mates.
+std::vector<float> standardizedSum(Strategy strategy, int64_t examples, float size) {
+  Net net = convolutionNet();
+  net.node.parameters = {0, -1};
+  net.node.attributes.values["weightStandardization"] = {1};
+  SessionSpec spec = specOf(net, strategy);
+  spec.model.parameters.pop_back();
+  spec.clipping.groupOfParameter.pop_back();
+  Session session(spec);
+  session.setParameter(0, normalFloats(elementCount(net.weight), 1).data());
+  const int64_t in = elementCount(net.input), out = net.channels * net.positions;
+  std::vector<float> inputs = normalFloats((kMates + 1) * in, 2), targets = normalFloats((kMates + 1) * out, 3);
+  std::fill(inputs.begin() + kMates * in, inputs.end(), size);
+  std::fill(targets.begin() + kMates * out, targets.end(), size);
+  EXPECT_TRUE(session.accumulate({examples, inputs.data(), targets.data()}));
+  std::vector<float> sum(static_cast<size_t>(elementCount(net.weight)));
+  float* sums[] = {sum.data()};
+  session.takeClippedSums(sums);
+  return sum;
+}
+
+TEST(Cancelling, NothingOfAConstantGradientPassesStandardisation) {
+  for (Strategy strategy : {Strategy::naive, Strategy::materialize, Strategy::fused, Strategy::reweight,
+                            Strategy::ghost, Strategy::autoSelect}) {
+    const std::vector<float> without = standardizedSum(strategy, kMates, 0);
+    EXPECT_GT(distance(without, std::vector<float>(without.size())), 1);
+    for (float size : {0x1p10f, 0x1p20f, 0x1p30f})
+      EXPECT_LE(distance(standardizedSum(strategy, kMates + 1, size), without), 1 + 1e-5)
+          << strategyRow(strategy).name << " size " << size;
   }
 }
 
