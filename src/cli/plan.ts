@@ -1,6 +1,7 @@
 /** `hushgrad plan CONFIG.json`: what was decided before the first step, layer by layer, and what it will cost. */
 import type { Command } from "commander";
-import { buildModel, readConfig } from "../training/config.js";
+import { readConfig } from "../training/config.js";
+import { buildModel } from "../training/model-config.js";
 import { makeSession } from "../training/prepare.js";
 import type { SessionPlan } from "../training/session-plan.js";
 import { bytes, flops, table } from "./format.js";
