@@ -15,10 +15,7 @@
  */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import type { Model } from "../graph/model.js";
-import { modelFromJSON, modelSchema } from "../layers/model-json.js";
 import { lossSchema } from "../losses/index.js";
-import { modelByName, modelNames } from "../models/index.js";
 import { optimizerSchema } from "../optimizers/index.js";
 import { scheduleSchema } from "../optimizers/schedules/index.js";
 import { provenAccountants } from "../privacy/accountant.js";
@@ -27,18 +24,13 @@ import { clipFunctions, clipParameterNames } from "../privacy/clip-functions.js"
 import { type ClippingConfig, clippingConflict, clippingStyles } from "../privacy/sensitivity.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { compressionConflict } from "./compression.js";
-import { ConfigError, configObject, nearest, parseConfigValue } from "./config-errors.js";
+import { ConfigError, configObject, parseConfigValue } from "./config-errors.js";
 import { allowed, choice, flag, positive, text, whole } from "./config-values.js";
 import { dataSchema } from "./data-formats.js";
 import { whyUnreadable } from "./files.js";
+import { buildModel, modelConfig } from "./model-config.js";
 import { optionRanges } from "./session-options.js";
 import { sparsificationStructures } from "./sparsification.js";
-
-const modelForms = `${modelNames.join(", ")}, or an object with inputShape and layers`;
-const model = z
-  .unknown()
-  .superRefine(checkModel)
-  .transform((value) => value as string | z.input<typeof modelSchema>);
 
 const openUnit = "a number above 0 and below 1";
 const privacy = configObject({
@@ -149,7 +141,7 @@ export const configSchema = configObject({
     .string(allowed("letters, digits, '.', '_' and '-'"))
     .regex(/^[\w.-]+$/, allowed("letters, digits, '.', '_' and '-'"))
     .optional(),
-  model,
+  model: modelConfig,
   data: dataSchema,
   loss: lossSchema.default({ type: "crossEntropy", ignoreIndex: -100, labelSmoothing: 0 }),
   optimizer: optimizerSchema,
@@ -230,31 +222,6 @@ export function applyOverrides(json: unknown, { epochs, steps, seed, threads, da
   }
   if (data !== undefined) config.data = { ...(config.data as object | undefined), folder: data };
   return config;
-}
-
-/** The model that the configuration names or describes. */
-export function buildModel(config: Pick<TrainingConfig, "model">): Model {
-  return typeof config.model === "string" ? modelByName(config.model) : modelFromJSON(config.model);
-}
-
-function checkModel(value: unknown, context: z.core.$RefinementCtx): void {
-  const refuse = (message: string) => context.addIssue({ code: "custom", message });
-  if (typeof value === "string") {
-    if (modelNames.includes(value)) return;
-    const suggestion = nearest(value, modelNames);
-    return void refuse(`${suggestion ? `did you mean '${suggestion}'? ` : ""}${allowed(modelForms)}`);
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return void refuse(allowed(modelForms));
-  const parsed = modelSchema.safeParse(value);
-  if (!parsed.success) {
-    context.issues.push(...(parsed.error.issues as unknown as z.core.$ZodRawIssue[]));
-    return;
-  }
-  try {
-    modelFromJSON(value);
-  } catch (error) {
-    refuse((error as Error).message);
-  }
 }
 
 /** The configuration of clipping alone, as sessions take it: schedules are the trainer's. */

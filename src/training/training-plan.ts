@@ -7,8 +7,9 @@ import { checkNumber, ranges } from "../privacy/check.js";
 import type { MechanismSteps } from "../privacy/mechanism.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { thresholdFactorRange } from "./clipping-state.js";
-import { buildModel, clippingOf, type TrainingConfig } from "./config.js";
+import { clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
+import { buildModel } from "./model-config.js";
 import { noisePieces, positiveFactor } from "./noise-plan.js";
 
 export interface TrainingPlan {

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { applyOverrides, buildModel, parseConfig, readConfig } from "../../src/training/config.js";
+import { applyOverrides, parseConfig, readConfig } from "../../src/training/config.js";
 import { ConfigError, nearest } from "../../src/training/config-errors.js";
+import { buildModel } from "../../src/training/model-config.js";
 
 const good = {
   model: "mnist-cnn",
@@ -179,6 +180,10 @@ describe("parseConfig", () => {
       },
       /layer '0' \(conv2d\): it makes 8000208001352 elements of shape \[2, 2000026, 2000026\]/,
     ],
+    ["model", { name: "unet", feature: 16 }, /model: got .*; unet: .*feature/],
+    ["model", { name: "unet", features: 0 }, /model: got .*; unet\.features: /],
+    ["model", { name: "u-net" }, /model\.name: got "u-net"; did you mean 'unet'\? allowed: mlp, /],
+    ["model", { name: 3 }, /model\.name: got 3; allowed: mlp, /],
     ["model", 3, /model: got 3; allowed: mlp, mnist-cnn, .*or an object with inputShape and layers/],
     ["model", undefined, /model: got nothing; allowed: mlp, mnist-cnn, .*or an object with inputShape and layers/],
     ["model", { inputShape: [4], layers: [{ type: "liner" }] }, /model\.layers\.0.*liner/],
@@ -221,6 +226,11 @@ describe("parseConfig", () => {
   it("trains without privacy only when told so", () => {
     const config = parseConfig({ ...(changed("privacy", undefined) as object), strategy: "none" });
     expect(config.privacy).toBeUndefined();
+  });
+
+  it("builds a ready-made model with options of its own", () => {
+    const model = { name: "mlp", inputShape: [4], hidden: [8], outputs: 2 };
+    expect(buildModel(parseConfig(changed("model", model))).parameterCount).toBe(4 * 8 + 8 + 8 * 2 + 2);
   });
 
   it("builds a model from layers", () => {
