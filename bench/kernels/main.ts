@@ -5,6 +5,7 @@ import { cudaSuite } from "./cuda.js";
 import { gemmSuite } from "./gemm.js";
 import { layersSuite } from "./layers.js";
 import { memorySuite } from "./memory.js";
+import { noiseSuite } from "./noise.js";
 import { type OwnGradientsOutput, ownGradientsSuite } from "./own-gradients.js";
 import { updateSuite } from "./update.js";
 
@@ -12,6 +13,7 @@ const suites: Readonly<Record<string, (output: OwnGradientsOutput) => Promise<vo
   memory: memorySuite,
   own: ownGradientsSuite,
   gemm: gemmSuite,
+  noise: noiseSuite,
   update: updateSuite,
   layers: layersSuite,
   cuda: cudaSuite,

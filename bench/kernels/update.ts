@@ -8,7 +8,7 @@ import { createSession, type Session } from "../../src/training/session.js";
 import { runSuite } from "./run-suite.js";
 
 const WIDTH = 1024;
-const PARAMETERS = WIDTH * WIDTH;
+export const PARAMETERS = WIDTH * WIDTH;
 const EXPECTED_BATCH = 256;
 const LEARNING_RATE = 0.5;
 /** Of the deviation, over a million samples: seven times what chance strays. */
@@ -18,27 +18,42 @@ const empty = { inputs: new Float32Array(0), targets: new Int32Array(0), size: 0
 const plain = sgd({ learningRate: LEARNING_RATE });
 
 export async function updateSuite(): Promise<void> {
-  await requireDeviation();
-  const sessions: Session[] = [];
-  const contender = (name: string, optimizer: Optimizer, noiseMultiplier: number): Contender => {
-    const session = makeSession(optimizer, noiseMultiplier);
-    sessions.push(session);
-    return { name, run: (steps) => emptySteps(session, steps) };
-  };
+  using sessions = await UpdateSessions.create();
   const rate = (seconds: number) => `${((seconds / PARAMETERS) * 1e9).toFixed(2)} ns a parameter`;
-  try {
-    const contenders = [
-      contender("sgd", plain, 0),
-      contender("noise, sgd", plain, 1),
-      contender("adamw", adamw({ learningRate: LEARNING_RATE }), 0),
-      contender("noise, adamw", adamw({ learningRate: LEARNING_RATE }), 1),
-    ];
-    await runSuite(
-      `update of ${PARAMETERS} parameters`,
-      contenders.map((one) => ({ contender: one, rate })),
-    );
-  } finally {
-    for (const session of sessions) session.dispose();
+  const contenders = [
+    sessions.sgd("sgd", 0),
+    sessions.sgd("noise, sgd", 1),
+    sessions.contender("adamw", adamw({ learningRate: LEARNING_RATE }), 0),
+    sessions.contender("noise, adamw", adamw({ learningRate: LEARNING_RATE }), 1),
+  ];
+  await runSuite(
+    `update of ${PARAMETERS} parameters`,
+    contenders.map((one) => ({ contender: one, rate })),
+  );
+}
+
+/** Contenders whose every step is one update of `PARAMETERS` parameters. */
+export class UpdateSessions {
+  private readonly sessions: Session[] = [];
+
+  /** @throws Error where the noise is not what it should be: nothing is timed before it is right. */
+  static async create(): Promise<UpdateSessions> {
+    await requireDeviation();
+    return new UpdateSessions();
+  }
+
+  sgd(name: string, noiseMultiplier: number): Contender {
+    return this.contender(name, plain, noiseMultiplier);
+  }
+
+  contender(name: string, optimizer: Optimizer, noiseMultiplier: number): Contender {
+    const session = makeSession(optimizer, noiseMultiplier);
+    this.sessions.push(session);
+    return { name, run: (steps) => emptySteps(session, steps) };
+  }
+
+  [Symbol.dispose](): void {
+    for (const session of this.sessions) session.dispose();
   }
 }
 

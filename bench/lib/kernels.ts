@@ -17,6 +17,14 @@ export function gemmContender(n: number): Contender {
   return { name: "gemm", run: async (steps) => milliseconds(loadBinding().kernels.gemm(a, b, n, steps).seconds) };
 }
 
+/** `count` Gaussian samples on every core together, one step a draw. @throws Error where they are not the reference's. */
+export function normalsContender(mode: "engine" | "naive", count: number): Contender {
+  const { kernels } = loadBinding();
+  const { samples } = kernels.normals("naive", 1, 1);
+  requireClose("normals", kernels.normals(mode, 1, 1).samples, Float64Array.from(samples));
+  return { name: mode, run: async (steps) => milliseconds(kernels.normals(mode, count, steps).seconds) };
+}
+
 function productOf(a: Float32Array, b: Float32Array, n: number): Float64Array {
   const product = new Float64Array(n * n);
   for (let row = 0; row < n; row++) {

@@ -2,10 +2,7 @@
 // on one thread a core, each on its own share, as workers of a session do, and block the event loop meanwhile.
 #include "addon/kernels.h"
 
-#include <omp.h>
-
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -13,6 +10,8 @@
 #include "addon/arguments.h"
 #include "addon/environment.h"
 #include "addon/errors.h"
+#include "addon/noise_kernel.h"
+#include "addon/timed.h"
 #include "backend/backend.h"
 #include "backend/cpu/machine.h"
 #include "clipping/example_gradients.h"
@@ -21,25 +20,6 @@ namespace hushgrad {
 
 static constexpr int64_t kMostElements = int64_t{1} << 34;
 static constexpr int64_t kMostRepeats = 1 << 20;
-
-static double secondsNow() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// body(thread, threads) on every core, `repeats` times; seconds of each time.
-template <class Body>
-static std::vector<double> timed(int64_t repeats, Body body) {
-  const int threads = machine().cores;
-  std::vector<double> seconds;
-  seconds.reserve(static_cast<size_t>(repeats));
-  for (int64_t repeat = 0; repeat < repeats; ++repeat) {
-    const double start = secondsNow();
-#pragma omp parallel num_threads(threads)
-    body(omp_get_thread_num(), omp_get_num_threads());
-    seconds.push_back(secondsNow() - start);
-  }
-  return seconds;
-}
 
 static Napi::Float64Array doubles(Napi::Env env, const std::vector<double>& values) {
   return Environment::of(env).doubles(env, values.data(), values.size());
@@ -197,11 +177,39 @@ static Napi::Value gemm(const Napi::CallbackInfo& call) {
   });
 }
 
+// ---- normals(mode, count, repeats): every core draws its share, into memory that stays in its cache
+
+static constexpr int64_t kShown = 4 * GaussianNoise::kBlock;
+
+static Napi::Value normals(const Napi::CallbackInfo& call) {
+  Napi::Env env = call.Env();
+  const std::string mode = text(call[0], "mode");
+  if (mode != "engine" && mode != "naive")
+    throw Napi::RangeError::New(env, "mode: got " + describe(call[0]) + ", expected 'engine' or 'naive'");
+  const int64_t count = wholeNumber(call[1], "count", 1, kMostElements);
+  const int64_t repeats = wholeNumber(call[2], "repeats", 1, kMostRepeats);
+
+  return guarded(env, [&]() -> Napi::Value {
+    const NoiseKernel kernel(machine().cores, mode == "naive");
+    const std::vector<double> seconds = timed(repeats, [&](int thread, int threads) {
+      const int64_t first = count * thread / threads, end = count * (thread + 1) / threads;
+      kernel.draw(end - first, thread);
+    });
+    std::vector<float> samples(kShown);
+    kernel.fill(0, kShown, samples.data(), 0);
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("samples", floats(env, samples));
+    result.Set("seconds", doubles(env, seconds));
+    return result;
+  });
+}
+
 Napi::Object kernelsObject(Napi::Env env) {
   Napi::Object kernels = Napi::Object::New(env);
   kernels.Set("clipRows", Napi::Function::New(env, clipRows, "clipRows"));
   kernels.Set("readBandwidth", Napi::Function::New(env, readBandwidth, "readBandwidth"));
   kernels.Set("gemm", Napi::Function::New(env, gemm, "gemm"));
+  kernels.Set("normals", Napi::Function::New(env, normals, "normals"));
   return kernels;
 }
 

@@ -216,6 +216,15 @@ export interface NativeKernels {
     n: number,
     repeats: number,
   ): { readonly product: Float32Array; readonly seconds: Float64Array };
+  /**
+   * Draws `count` standard normals from the cryptographic generator under a known key; `naive`: the same ones through
+   * float64 and libm, pair by pair. `samples`: the first 4,096.
+   */
+  normals(
+    mode: "engine" | "naive",
+    count: number,
+    repeats: number,
+  ): { readonly samples: Float32Array; readonly seconds: Float64Array };
 }
 
 /** float32, bfloat16 or float16; the last two as 16-bit words. */

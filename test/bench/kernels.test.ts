@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { gemmContender } from "../../bench/lib/kernels.js";
+import { gemmContender, normalsContender } from "../../bench/lib/kernels.js";
 import { clipContender, randomFloats, readContender } from "../../src/bench/gradient-kernels.js";
 import { loadBinding } from "../../src/native/load.js";
 
@@ -20,11 +20,29 @@ test("both ways of clipping give the same sum and norms, every repeat is timed",
 });
 
 test("contenders check their kernel and tell milliseconds", async () => {
-  for (const contender of [gemmContender(40), readContender(gradients), clipContender("fused", gradients, 100)]) {
+  const contenders = [
+    gemmContender(40),
+    readContender(gradients),
+    clipContender("fused", gradients, 100),
+    normalsContender("engine", 5000),
+    normalsContender("naive", 5000),
+  ];
+  for (const contender of contenders) {
     const times = await contender.run(4);
     expect(times).toHaveLength(4);
     expect(Math.min(...times)).toBeGreaterThan(0);
   }
+});
+
+test("the generator and its naive reference give the same samples, which are no others", () => {
+  const { samples } = kernels.normals("engine", 1, 1);
+  const { samples: expected } = kernels.normals("naive", 1, 1);
+  expect(samples).toHaveLength(4096);
+  samples.forEach((sample, i) => {
+    expect(sample).toBeCloseTo(expected[i] ?? Number.NaN, 5);
+  });
+  const variance = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
+  expect(Math.abs(variance - 1)).toBeLessThan(5 * Math.sqrt(2 / samples.length));
 });
 
 test.each([
@@ -36,6 +54,8 @@ test.each([
   ["repeats", () => kernels.clipRows(gradients, 12, 100, 1, "fused", -1)],
   ["values", () => kernels.readBandwidth(new Float64Array(4) as unknown as Float32Array, 1)],
   ["n", () => kernels.gemm(gradients, gradients, 0, 1)],
+  ["count", () => kernels.normals("engine", 0, 1)],
+  ["mode", () => kernels.normals("quick" as "naive", 1, 1)],
   ["b", () => kernels.gemm(gradients.subarray(0, 4), gradients.subarray(0, 5), 2, 1)],
 ])("a wrong %s is named", (name, call) => {
   expect(call).toThrow(new RegExp(`^${name}: got `));
