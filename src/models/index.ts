@@ -4,11 +4,12 @@ import { cnn } from "./cnn.js";
 import { dpcnn } from "./dpcnn.js";
 import { mlp } from "./mlp.js";
 import { mnistCnn } from "./mnist-cnn.js";
+import { nestedUnet } from "./nested-unet.js";
 import { resnet18, resnet34, resnet50, resnet101 } from "./resnet.js";
 import { unet } from "./unet.js";
 import { vgg11, vgg13, vgg16, vgg19 } from "./vgg.js";
 
-export { cnn, dpcnn, mlp, mnistCnn, resnet18, resnet34, resnet50, resnet101, unet, vgg11, vgg13, vgg16, vgg19 };
+export { cnn, dpcnn, mlp, mnistCnn, nestedUnet, resnet18, resnet34, resnet50, resnet101, unet, vgg11, vgg13, vgg16, vgg19 };
 
 /** The models that configuration files and the command line may name. */
 export const modelTypes = [
@@ -25,6 +26,7 @@ export const modelTypes = [
   vgg16,
   vgg19,
   unet,
+  nestedUnet,
 ] as const;
 
 /** Their names: `mlp`, `mnist-cnn`, … */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { modelFromJSON } from "../../src/layers/model-json.js";
-import { cnn, dpcnn, mlp, mnistCnn, modelByName, modelNames, resnet18, unet, vgg11 } from "../../src/models/index.js";
+import { cnn, dpcnn, mlp, mnistCnn, modelByName, modelNames, nestedUnet, resnet18, unet, vgg11 } from "../../src/models/index.js";
 
 describe("ready-made models", () => {
   // Numbers of parameters as PyTorch counts them.
@@ -28,6 +28,7 @@ describe("ready-made models", () => {
     expect(dpcnn({ classes: 100 }).outputShape).toEqual([100]);
     expect(resnet18().parameterCount).toBe(11_173_962);
     expect(unet().parameterCount).toBe(7_762_729);
+    expect(nestedUnet().parameterCount).toBe(9_163_017);
     expect(resnet18({ inputShape: [1, 64, 48], width: 8, groups: 4 }).parameterCount).toBe(176_258);
     expect(unet({ inputShape: [3, 48, 32], classes: 2, features: 8 }).outputShape).toEqual([48 * 32, 2]);
     expect(vgg11({ hidden: [], groups: 0 }).spec.parameters.at(-2)?.name).toBe("classifier.0.weight");
@@ -54,7 +55,7 @@ describe("ready-made models", () => {
 
   it("refuse options and names that they do not know", () => {
     expect(modelNames).toEqual(
-      "mlp mnist-cnn cnn dpcnn resnet18 resnet34 resnet50 resnet101 vgg11 vgg13 vgg16 vgg19 unet".split(" "),
+      "mlp mnist-cnn cnn dpcnn resnet18 resnet34 resnet50 resnet101 vgg11 vgg13 vgg16 vgg19 unet nested-unet".split(" "),
     );
     expect(() => mlp({ width: 3 } as never)).toThrow(
       /mlp: unknown key 'width'; allowed are inputShape, hidden, outputs/,
