@@ -46,6 +46,7 @@ export * from "./kernels/index.js";
 export * from "./layers/index.js";
 export { layerFromJSON, type ModelConfig, modelFromJSON, modelSchema } from "./layers/model-json.js";
 export * from "./losses/index.js";
+export * from "./metrics/index.js";
 export * from "./models/index.js";
 // ---- Native
 export type { BatchStatistics, LayerPlan, StrategyName, Targets } from "./native/binding.js";

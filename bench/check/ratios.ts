@@ -25,7 +25,7 @@ export const GEMM = "gemm";
 const GEMM_SIZE = 480;
 const CLIP_COLUMNS = 2 ** 16;
 
-/** Left out: pairs that take so long that nobody uses them, such as `ghost` on the large pictures of dpcnn. */
+/** Left out: pairs that take so long that nobody uses them, such as `ghost` on the large pictures of dpcnn; resnet18 and unet, whose steps are too long. */
 export function groups(): Group[] {
   return [
     workloadGroup("mlp", ["auto", "ghost"]),

@@ -67,11 +67,44 @@ def _resnet18():
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
 
 
+class _UNet(nn.Module):
+    """One class a pixel, [batch, classes, height, width]."""
+
+    def __init__(self, features=32, classes=9):
+        super().__init__()
+        widths = [features * 2**stage for stage in range(5)]
+        ups = list(zip(widths[:0:-1], widths[-2::-1]))
+        self.down = nn.ModuleList(_twice(i, o) for i, o in zip([1, *widths], widths))
+        self.up = nn.ModuleList(nn.ConvTranspose2d(i, o, 2, 2) for i, o in ups)
+        self.joined = nn.ModuleList(_twice(i, o) for i, o in ups)
+        self.pool = nn.MaxPool2d(2)
+        self.classify = nn.Conv2d(features, classes, 1)
+
+    def forward(self, x):
+        skipped = []
+        for block in self.down[:-1]:
+            skipped.append(block(x))
+            x = self.pool(skipped[-1])
+        x = self.down[-1](x)
+        for up, block in zip(self.up, self.joined):
+            x = block(torch.cat([up(x), skipped.pop()], 1))
+        return self.classify(x)
+
+
+def _twice(inputs, outputs):
+    layers = []
+    for size in (inputs, outputs):
+        layers += [nn.Conv2d(size, outputs, 3, padding=1, bias=False), nn.GroupNorm(8, outputs), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+# model, shape of an example, classes, shape of an example's target
 WORKLOADS = {
-    "mlp": (_mlp, (1, 28, 28)),
-    "mnist-cnn": (_mnist_cnn, (1, 28, 28)),
-    "dpcnn": (_dpcnn, (3, 32, 32)),
-    "resnet18": (_resnet18, (3, 32, 32)),
+    "mlp": (_mlp, (1, 28, 28), 10, ()),
+    "mnist-cnn": (_mnist_cnn, (1, 28, 28), 10, ()),
+    "dpcnn": (_dpcnn, (3, 32, 32), 10, ()),
+    "resnet18": (_resnet18, (3, 32, 32), 10, ()),
+    "unet": (_UNet, (1, 128, 128), 9, (128, 128)),
 }
 
 
@@ -81,12 +114,12 @@ class TorchStep:
     def __init__(self, engine, workload, batch):
         torch.manual_seed(0)
         torch.set_num_threads(_cores())
-        build, shape = WORKLOADS[workload]
+        build, shape, classes, target = WORKLOADS[workload]
         self.model = build()
         self.model.train()
         self.parameters = sum(p.numel() for p in self.model.parameters())
         self.inputs = torch.randn(batch, *shape)
-        self.targets = torch.randint(0, 10, (batch,))
+        self.targets = torch.randint(0, classes, (batch, *target))
         self.loss = nn.CrossEntropyLoss()
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=LEARNING_RATE)
         self.step = ENGINES[engine](self, batch)
@@ -121,7 +154,16 @@ def _opacus_ghost(setup, batch):
 
     model = GradSampleModuleFastGradientClipping(setup.model, max_grad_norm=CLIP_NORM, use_ghost_clipping=True)
     optimizer = DPOptimizerFastGradientClipping(setup.optimizer, **_noise(batch))
-    return _step_of(setup, model, optimizer, DPLossFastGradientClipping(model, optimizer, setup.loss, "mean"))
+    criterion = DPLossFastGradientClipping(model, optimizer, setup.loss, "mean")
+
+    def loss(scores, targets):
+        if targets.dim() == 1:
+            return criterion(scores, targets)
+        # It takes a class a row, and how many rows an example has.
+        rows = scores.movedim(1, -1).flatten(0, -2)
+        return criterion(rows, targets.flatten(), shape=(batch, targets[0].numel()))
+
+    return _step_of(setup, model, optimizer, loss)
 
 
 def _fastdp(setup, batch):

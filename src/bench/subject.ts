@@ -62,8 +62,10 @@ export class Subject {
 /** `total` examples: the slice's, over and over. */
 async function* repeated(slice: Batch, total: number): AsyncGenerator<Batch, void, void> {
   const elements = slice.inputs.length / slice.size;
+  const classes = slice.targets.length / slice.size;
   for (let left = total; left > 0; left -= slice.size) {
     const size = Math.min(left, slice.size);
-    yield { inputs: slice.inputs.subarray(0, size * elements), targets: slice.targets.subarray(0, size), size };
+    const targets = slice.targets.subarray(0, size * classes);
+    yield { inputs: slice.inputs.subarray(0, size * elements), targets, size };
   }
 }

@@ -1,7 +1,7 @@
 /** What is timed: models with batches whose values do not matter to the time. */
 import type { Model } from "../graph/model.js";
 import { crossEntropy, type Loss } from "../losses/index.js";
-import { dpcnn, mlp, mnistCnn, resnet18 } from "../models/index.js";
+import { dpcnn, mlp, mnistCnn, resnet18, unet } from "../models/index.js";
 import type { Batch } from "../training/batch.js";
 
 export interface Workload {
@@ -9,17 +9,20 @@ export interface Workload {
   /** The usual logical batch. */
   readonly batch: number;
   readonly classes: number;
+  /** Classes that an example's target is made of: one, or one a pixel. */
+  readonly targets: number;
   model(): Model;
   loss(): Loss;
 }
 
-const pictures = { batch: 256, classes: 10, loss: () => crossEntropy() };
+const pictures = { batch: 256, classes: 10, targets: 1, loss: () => crossEntropy() };
 
 export const workloads: readonly Workload[] = [
   { ...pictures, name: "mlp", model: () => mlp() },
   { ...pictures, name: "mnist-cnn", model: () => mnistCnn() },
   { ...pictures, name: "dpcnn", model: () => dpcnn() },
   { ...pictures, name: "resnet18", batch: 64, model: () => resnet18() },
+  { ...pictures, name: "unet", batch: 10, classes: 9, targets: 128 * 128, model: () => unet() },
 ];
 
 export const workloadNames: readonly string[] = workloads.map(({ name }) => name);
@@ -36,10 +39,10 @@ export function workloadBatch(workload: Workload, inputShape: readonly number[],
   const elements = inputShape.reduce((product, extent) => product * extent, 1);
   const uniform = uniforms(0x9e3779b9);
   const inputs = new Float32Array(size * elements);
-  const targets = new Int32Array(size);
+  const targets = new Int32Array(size * workload.targets);
   // Plain loops: Float32Array.from boxes every number, and megabytes of garbage would count as the session's memory.
   for (let i = 0; i < inputs.length; i++) inputs[i] = normal(uniform);
-  for (let i = 0; i < size; i++) targets[i] = Math.floor(uniform() * workload.classes);
+  for (let i = 0; i < targets.length; i++) targets[i] = Math.floor(uniform() * workload.classes);
   return { inputs, targets, size };
 }
 

@@ -3,6 +3,7 @@ import cliProgress from "cli-progress";
 import type { EpochEvent, StepEvent } from "../training/events.js";
 import type { Trainer } from "../training/trainer.js";
 import { duration, short } from "./format.js";
+import { scoresInLine } from "./scores.js";
 
 const SMOOTHING = 0.05;
 const REDRAW_MS = 100;
@@ -73,7 +74,7 @@ class ProgressBar implements Progress {
     this.bar = new cliProgress.SingleBar({
       stream,
       format:
-        "epoch {epoch} │{bar}│ {percentage}% │ {speed} │ loss {loss}{accuracy} (outside ε) │ {epsilon} │ {left} left",
+        "epoch {epoch} │{bar}│ {percentage}% │ {speed} │ loss {loss}{scores} (outside ε) │ {epsilon} │ {left} left",
       barCompleteChar: "█",
       barIncompleteChar: "·",
       barsize: 20,
@@ -82,7 +83,7 @@ class ProgressBar implements Progress {
       gracefulExit: false,
       linewrap: false,
     });
-    let accuracy = "";
+    let scores = "";
     let epochs = "";
     trainer.on("start", ({ plan, step, seeded }) => {
       this.privacy = seeded ? " (seeded: not private)" : "";
@@ -93,10 +94,10 @@ class ProgressBar implements Progress {
     });
     trainer.on("step", (event) => {
       this.pace.add(event);
-      this.bar.update(event.step, this.payload(event, `${event.epoch}${epochs}`, accuracy));
+      this.bar.update(event.step, this.payload(event, `${event.epoch}${epochs}`, scores));
     });
     trainer.on("epoch", ({ test }) => {
-      if (test?.accuracy !== undefined) accuracy = `, test accuracy ${(100 * test.accuracy).toFixed(2)} %`;
+      scores = scoresInLine(test);
     });
   }
 
@@ -105,10 +106,10 @@ class ProgressBar implements Progress {
     this.started = false;
   }
 
-  private payload(event: StepEvent | undefined, epoch: string, accuracy: string): Record<string, string> {
+  private payload(event: StepEvent | undefined, epoch: string, scores: string): Record<string, string> {
     return {
       epoch,
-      accuracy,
+      scores,
       speed: this.pace.speed,
       loss: this.pace.loss?.toFixed(3) ?? "–",
       epsilon: this.isPrivate ? `ε ${event?.epsilon?.toFixed(3) ?? "–"}${this.privacy}` : "not private",
@@ -146,11 +147,9 @@ class ProgressLines implements Progress {
     });
     trainer.on("epoch", (event: EpochEvent) => {
       this.lastLine = event.seconds;
-      const accuracy =
-        event.test?.accuracy === undefined ? "" : `, test accuracy ${(100 * event.test.accuracy).toFixed(2)} %`;
       const left = this.pace.timeLeft(steps - event.step);
       this.write(
-        `epoch ${event.epoch}/${epochs}  ${this.figures(event.epsilon, note)}${accuracy} (outside ε), ${left} left`,
+        `epoch ${event.epoch}/${epochs}  ${this.figures(event.epsilon, note)}${scoresInLine(event.test)} (outside ε), ${left} left`,
       );
     });
   }

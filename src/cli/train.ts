@@ -12,6 +12,7 @@ import { bytes, duration, short } from "./format.js";
 import { interruptSignal } from "./interrupt.js";
 import { numberFlag } from "./number-flag.js";
 import { showProgress } from "./progress.js";
+import { scoresOf } from "./scores.js";
 
 interface TrainOptions {
   readonly out?: string;
@@ -91,13 +92,13 @@ function summary(result: TrainingResult, out: string): string {
         ["σ", noiseRange(plan)],
       ]
     : [["privacy", "none: this run is not private"]];
-  const accuracy = result.test?.accuracy;
+  const scores = scoresOf(result.test).map(([name, value]): [string, string] => [
+    name,
+    `${value} on the test data (outside ε)`,
+  ]);
   const lost = result.accountedSteps - result.step;
   const rows: [string, string][] = [
-    [
-      "accuracy",
-      accuracy === undefined ? "no test data" : `${(100 * accuracy).toFixed(2)} % on the test data (outside ε)`,
-    ],
+    ...(scores.length > 0 ? scores : [["accuracy", "no test data"] satisfies [string, string]]),
     ...privacy,
     ["q", short(plan.samplingRate)],
     ["steps", `${result.step} of ${plan.steps}${lost > 0 ? `, and ${lost} lost to a crash but counted` : ""}`],
@@ -128,10 +129,16 @@ function stopLine(result: TrainingResult, out: string): string {
 function outcome(result: TrainingResult, out: string): Record<string, unknown> {
   const { plan } = result;
   const { metrics, privacy, checkpoint, report } = runPaths(out);
+  const segmentation = result.test?.segmentation;
   return {
     stopped: result.stopped,
     accuracy: result.test?.accuracy ?? null,
     testLoss: result.test?.loss ?? null,
+    ...(segmentation && {
+      meanDice: segmentation.meanDice,
+      pixelAccuracy: segmentation.pixelAccuracy,
+      dice: segmentation.dice,
+    }),
     epsilon: result.seeded ? null : (result.epsilon ?? null),
     ...(result.seeded && result.epsilon !== undefined ? { epsilonIfNotSeeded: result.epsilon } : {}),
     delta: plan.privacy?.delta ?? null,

@@ -4,6 +4,7 @@ import { cnn } from "./cnn.js";
 import { dpcnn } from "./dpcnn.js";
 import { mlp } from "./mlp.js";
 import { mnistCnn } from "./mnist-cnn.js";
+import { nestedUnet } from "./nested-unet.js";
 import { resnet18, resnet34, resnet50, resnet101 } from "./resnet.js";
 import { unet } from "./unet.js";
 import { vgg11, vgg13, vgg16, vgg19 } from "./vgg.js";
@@ -14,6 +15,7 @@ export {
   dpcnn,
   mlp,
   mnistCnn,
+  nestedUnet,
   resnet18,
   resnet34,
   resnet50,
@@ -42,6 +44,7 @@ export const modelTypes = [
   vgg19,
   unet,
   wideResnet,
+  nestedUnet,
 ] as const;
 
 /** Their names: `mlp`, `mnist-cnn`, … */

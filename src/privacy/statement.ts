@@ -159,6 +159,7 @@ const inside = ["the model after each step, all steps together"];
 /** Everything a run shows that ε says nothing about. */
 const outside = [
   "training loss and accuracy",
+  "loss, accuracy and Dice on test data",
   "sampled batch sizes",
   "gradient norms, numbers of clipped and left-out examples",
   "step times and memory",

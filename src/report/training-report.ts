@@ -31,7 +31,8 @@ const SECOND = "var(--second)";
 
 /** The whole page as HTML text. */
 export async function trainingReport(report: TrainingReport): Promise<string> {
-  const [loss, accuracy, epsilon] = await Promise.all([lossCard(report), accuracyCard(report), epsilonCard(report)]);
+  const cards = [lossCard, accuracyCard, diceCard, epsilonCard].map((card) => card(report));
+  const [loss, accuracy, dice, epsilon] = (await Promise.all(cards)) as [string, string, string, string];
   const settings = tableCard("Settings", flatten(report.settings));
   const guarantee = tableCard("Guarantee", flatten(report.statement));
   const columns = [column(epsilon, settings), column(guarantee)];
@@ -39,9 +40,9 @@ export async function trainingReport(report: TrainingReport): Promise<string> {
     title: report.title,
     badge: badge(report),
     subtitle: `${STATUS[report.status]}, ${report.steps} steps in ${duration(report.seconds)}`,
-    body: `${tiles(summary(report))}<div class="grid">${loss}${accuracy}</div><div class="grid">${columns.join("")}</div>`,
+    body: `${tiles(summary(report))}<div class="grid">${loss}${accuracy}${dice}</div><div class="grid">${columns.join("")}</div>`,
     footer:
-      "Inside ε: the model after each step. Outside ε, because computed from the records without noise: loss, accuracy, " +
+      "Inside ε: the model after each step. Outside ε, because computed from the records without noise: loss, accuracy, Dice, " +
       "sampled batch sizes, times and memory. Do not publish what is marked so where the records are private.",
   });
 }
@@ -63,12 +64,11 @@ function badge(report: TrainingReport): { text: string; tone: "good" | "warn" } 
 }
 
 function summary(report: TrainingReport): Tile[] {
-  const accuracy = report.metrics.findLast((row) => row.testAccuracy !== undefined)?.testAccuracy;
   const seeded = report.privacy === "seeded" ? { note: "seeded: not private" } : {};
   return [
-    ...(accuracy === undefined
-      ? []
-      : [{ label: "Test accuracy", value: `${(100 * accuracy).toFixed(2)} %`, note: OUTSIDE }]),
+    ...lastTest(report, "Test accuracy", "testAccuracy", percent),
+    ...lastTest(report, "Test Dice", "testMeanDice", (dice) => dice.toFixed(4)),
+    ...lastTest(report, "Pixel accuracy", "testPixelAccuracy", percent),
     ...(report.privacy === "none" ? [] : [{ label: "Privacy loss ε", value: number(report.epsilon), ...seeded }]),
     ...(report.privacy === "none" ? [] : [{ label: "Delta δ", value: number(report.delta) }]),
     { label: "Noise σ", value: number(report.noiseMultiplier ?? 0) },
@@ -77,6 +77,17 @@ function summary(report: TrainingReport): Tile[] {
     { label: "Steps", value: String(report.steps) },
     { label: "Peak memory", value: `${(report.peakBytes / 2 ** 20).toFixed(0)} MiB`, note: OUTSIDE },
   ];
+}
+
+type TestScore = "testAccuracy" | "testMeanDice" | "testPixelAccuracy";
+
+function lastTest(report: TrainingReport, label: string, key: TestScore, show: (score: number) => string): Tile[] {
+  const score = report.metrics.findLast((row) => row[key] !== undefined)?.[key];
+  return score === undefined ? [] : [{ label, value: show(score), note: OUTSIDE }];
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
 }
 
 function sparsification(report: TrainingReport): Tile[] {
@@ -95,13 +106,21 @@ function lossCard(report: TrainingReport): Promise<string> {
 }
 
 function accuracyCard(report: TrainingReport): Promise<string> {
-  const series = present([{ label: "test", color: SECOND, points: points(report, "testAccuracy") }]);
+  const series = present([
+    { label: "test", color: SECOND, points: points(report, "testAccuracy") },
+    { label: "test, by pixel", color: SECOND, points: points(report, "testPixelAccuracy") },
+  ]);
   return card("Accuracy", OUTSIDE, {
     description: "Test accuracy by epoch",
     yTitle: "accuracy",
     yFormat: ".1%",
     series,
   });
+}
+
+function diceCard(report: TrainingReport): Promise<string> {
+  const series = present([{ label: "test, mean of classes", color: SECOND, points: points(report, "testMeanDice") }]);
+  return card("Dice", OUTSIDE, { description: "Test Dice by epoch", yTitle: "Dice coefficient", series });
 }
 
 function epsilonCard(report: TrainingReport): Promise<string> {
@@ -138,7 +157,7 @@ function present(series: readonly Series[]): Series[] {
   return series.filter(({ points }) => points.length > 0);
 }
 
-function points(report: TrainingReport, key: "trainLoss" | "testLoss" | "testAccuracy" | "epsilon") {
+function points(report: TrainingReport, key: "trainLoss" | "testLoss" | TestScore | "epsilon") {
   return report.metrics.flatMap((row) => {
     const y = row[key];
     return y === undefined ? [] : [{ x: row.step / report.stepsPerEpoch, y }];

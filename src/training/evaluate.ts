@@ -1,6 +1,7 @@
-/** Mean loss and accuracy over a dataset: outside the guarantee wherever the dataset is private. */
+/** Mean loss and scores over a dataset: outside the guarantee wherever the dataset is private. */
 import type { Dataset } from "../data/dataset.js";
 import { prefetch, sliceExamples } from "../data/prefetch.js";
+import { ConfusionMatrix, predictedClasses, type SegmentationScores } from "../metrics/index.js";
 import type { Session } from "./session.js";
 
 export interface EvaluationResult {
@@ -9,9 +10,11 @@ export interface EvaluationResult {
   readonly loss: number;
   /** Share of examples whose largest output is their class; undefined unless there is one class an example. */
   readonly accuracy?: number;
+  /** Of pictures with one class a pixel, all pixels together but those that the loss ignores. Undefined otherwise. */
+  readonly segmentation?: SegmentationScores;
 }
 
-type EvaluatingSession = Pick<Session, "evaluate">;
+type EvaluatingSession = Pick<Session, "evaluate" | "loss">;
 
 /**
  * Runs the whole dataset through the model in evaluation mode, slice by slice. Stops between slices on `signal`.
@@ -24,19 +27,59 @@ export async function evaluateDataset(
   onRead?: (seconds: number) => void,
 ): Promise<EvaluationResult> {
   let loss = 0;
-  let correct = 0;
-  let classified = 0;
+  const scores = scoresOf(dataset, session);
   for await (const { source } of prefetch(dataset, inOrder(dataset), undefined, onRead)) {
     signal?.throwIfAborted();
     if (!("size" in source) || source.size === 0) continue;
     const { outputs, losses } = await session.evaluate(source);
     for (const one of losses) loss += one;
-    if (dataset.targetKind !== "classes" || dataset.targetElements !== 1) continue;
-    correct += countCorrect(outputs, source.targets);
-    classified += source.size;
+    scores?.add(outputs, source.targets);
   }
-  const mean = { examples: dataset.size, loss: loss / dataset.size };
-  return classified === 0 ? mean : { ...mean, accuracy: correct / classified };
+  return { examples: dataset.size, loss: loss / dataset.size, ...scores?.result() };
+}
+
+interface Scores {
+  add(outputs: Float32Array, targets: ArrayLike<number>): void;
+  result(): Pick<EvaluationResult, "accuracy" | "segmentation">;
+}
+
+function scoresOf(dataset: Dataset, session: EvaluatingSession): Scores | undefined {
+  if (dataset.targetKind !== "classes") return undefined;
+  if (dataset.targetElements === 1) return new Accuracy();
+  const isPicture = dataset.inputShape.length === 3;
+  return isPicture ? new Segmentation(session.loss.attributes.ignoreIndex as number) : undefined;
+}
+
+class Accuracy implements Scores {
+  private correct = 0;
+  private examples = 0;
+
+  add(outputs: Float32Array, targets: ArrayLike<number>): void {
+    const predicted = predictedClasses(outputs, outputs.length / targets.length);
+    this.correct += predicted.reduce((sum, one, i) => sum + Number(one === targets[i]), 0);
+    this.examples += targets.length;
+  }
+
+  result(): Pick<EvaluationResult, "accuracy"> {
+    return this.examples === 0 ? {} : { accuracy: this.correct / this.examples };
+  }
+}
+
+class Segmentation implements Scores {
+  private matrix: ConfusionMatrix | undefined;
+
+  constructor(private readonly ignoreIndex: number) {}
+
+  add(outputs: Float32Array, targets: ArrayLike<number>): void {
+    const classes = outputs.length / targets.length;
+    this.matrix ??= new ConfusionMatrix(classes, { ignoreIndex: this.ignoreIndex });
+    this.matrix.add(predictedClasses(outputs, classes), targets);
+  }
+
+  result(): Pick<EvaluationResult, "segmentation"> {
+    const segmentation = this.matrix?.scores();
+    return segmentation ? { segmentation } : {};
+  }
 }
 
 function* inOrder(dataset: Dataset): Generator<number[]> {
@@ -44,21 +87,4 @@ function* inOrder(dataset: Dataset): Generator<number[]> {
   for (let from = 0; from < dataset.size; from += most) {
     yield Array.from({ length: Math.min(most, dataset.size - from) }, (_, i) => from + i);
   }
-}
-
-function countCorrect(outputs: Float32Array, targets: ArrayLike<number>): number {
-  const classes = outputs.length / targets.length;
-  let correct = 0;
-  for (let row = 0; row < targets.length; row++) {
-    if (largest(outputs, row * classes, classes) === targets[row]) correct++;
-  }
-  return correct;
-}
-
-function largest(values: Float32Array, from: number, count: number): number {
-  let best = 0;
-  for (let i = 1; i < count; i++) {
-    if ((values[from + i] as number) > (values[from + best] as number)) best = i;
-  }
-  return best;
 }

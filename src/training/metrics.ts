@@ -26,6 +26,9 @@ export interface MetricsRow {
   readonly seconds: number;
   readonly testLoss?: number | undefined;
   readonly testAccuracy?: number | undefined;
+  /** Of models with one class a pixel; see `SegmentationScores`. */
+  readonly testMeanDice?: number | undefined;
+  readonly testPixelAccuracy?: number | undefined;
 }
 
 const OUTSIDE = "outside_epsilon.";
@@ -52,6 +55,8 @@ function columns(seeded: boolean): readonly Column[] {
     { key: "seconds", header: `${OUTSIDE}seconds` },
     { key: "testLoss", header: `${OUTSIDE}test_loss` },
     { key: "testAccuracy", header: `${OUTSIDE}test_accuracy` },
+    { key: "testMeanDice", header: `${OUTSIDE}test_mean_dice` },
+    { key: "testPixelAccuracy", header: `${OUTSIDE}test_pixel_accuracy` },
   ];
 }
 

@@ -80,6 +80,8 @@ export class RunFiles {
       seconds: event.seconds,
       testLoss: test?.loss,
       testAccuracy: test?.accuracy,
+      testMeanDice: test?.segmentation?.meanDice,
+      testPixelAccuracy: test?.segmentation?.pixelAccuracy,
     });
   }
 

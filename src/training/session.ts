@@ -22,6 +22,7 @@
  */
 
 import type { Model } from "../graph/model.js";
+import type { Loss } from "../losses/index.js";
 import type { BatchStatistics, NativeSession, ParameterSpec, UpdateSpec } from "../native/binding.js";
 import { loadBinding } from "../native/load.js";
 import { checkNumber } from "../privacy/check.js";
@@ -66,6 +67,7 @@ export class Session {
   readonly seeded: boolean;
   /** Examples that cross to native code at once; larger batches are cut. A whole number of chunks on every lane. */
   readonly sliceSize: number;
+  readonly loss: Loss;
 
   private readonly native: NativeSession;
   private readonly parameterSpecs: readonly ParameterSpec[];
@@ -85,8 +87,9 @@ export class Session {
   constructor(
     model: Model,
     private readonly options: CheckedOptions,
-    { seed, optimizer, sparsification }: Pick<SessionOptions, "seed" | "optimizer" | "sparsification">,
+    { loss, seed, optimizer, sparsification }: Pick<SessionOptions, "loss" | "seed" | "optimizer" | "sparsification">,
   ) {
+    this.loss = loss;
     this.random = new SessionRandom(seed);
     this.seeded = seed !== undefined;
     this.learningRate = optimizer.learningRate;

@@ -32,6 +32,7 @@ test("a strategy that computes something else is refused", async () => {
     name: "treacherous",
     batch: 4,
     classes: 3,
+    targets: 1,
     loss: () => crossEntropy(),
     // Another model for the strategy than for its reference.
     model: () =>
@@ -51,4 +52,5 @@ test("batches are the same ones every time, of the model's shape", () => {
   const mean = batch.inputs.reduce((sum, value) => sum + value, 0) / batch.inputs.length;
   expect(Math.abs(mean)).toBeLessThan(0.1);
   expect(new Set(batch.targets)).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]));
+  expect(workloadBatch(workloadByName("unet"), [1, 2, 2], 3).targets).toHaveLength(3 * 128 * 128);
 });

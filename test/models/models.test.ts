@@ -7,6 +7,7 @@ import {
   mnistCnn,
   modelByName,
   modelNames,
+  nestedUnet,
   resnet18,
   unet,
   vgg11,
@@ -39,6 +40,7 @@ describe("ready-made models", () => {
     expect(dpcnn({ classes: 100 }).outputShape).toEqual([100]);
     expect(resnet18().parameterCount).toBe(11_173_962);
     expect(unet().parameterCount).toBe(7_762_729);
+    expect(nestedUnet().parameterCount).toBe(9_163_017);
     expect(resnet18({ inputShape: [1, 64, 48], width: 8, groups: 4 }).parameterCount).toBe(176_258);
     expect(unet({ inputShape: [3, 48, 32], classes: 2, features: 8 }).outputShape).toEqual([48 * 32, 2]);
     expect(wideResnet().parameterCount).toBe(2_748_890);
@@ -67,7 +69,7 @@ describe("ready-made models", () => {
 
   it("refuse options and names that they do not know", () => {
     expect(modelNames).toEqual(
-      "mlp mnist-cnn cnn dpcnn resnet18 resnet34 resnet50 resnet101 vgg11 vgg13 vgg16 vgg19 unet wide-resnet".split(
+      "mlp mnist-cnn cnn dpcnn resnet18 resnet34 resnet50 resnet101 vgg11 vgg13 vgg16 vgg19 unet wide-resnet nested-unet".split(
         " ",
       ),
     );

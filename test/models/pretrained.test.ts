@@ -36,7 +36,7 @@ function load(name: string) {
   };
 }
 
-describe.each(["resnet18", "resnet50", "vgg11", "vgg13", "unet", "wide-resnet"])("%s", (name) => {
+describe.each(["resnet18", "resnet50", "vgg11", "vgg13", "unet", "wide-resnet", "nested-unet"])("%s", (name) => {
   const fixture = load(name);
   const { batch, expected } = fixture;
 

@@ -1,0 +1,103 @@
+/** Scores of predicted classes: accuracy, Dice and the confusion matrix, over as many examples as one adds. */
+
+export interface SegmentationScores {
+  /** Share of the positions whose predicted class is the true one, 0 … 1. */
+  readonly pixelAccuracy: number;
+  /** Mean of the classes' Dice coefficients that are not NaN, 0 … 1. */
+  readonly meanDice: number;
+  /** [classes] 2·|both| / (|true| + |predicted|), 0 … 1; NaN for a class that is neither. */
+  readonly dice: readonly number[];
+  /** [true class][predicted class]: numbers of positions. */
+  readonly confusion: readonly (readonly number[])[];
+}
+
+export interface ConfusionOptions {
+  /** Positions with this target do not count. */
+  readonly ignoreIndex?: number | undefined;
+}
+
+/**
+ * Counts positions by true and predicted class. Positions with a target that is ignored, or that is no class, do not
+ * count. Computed from records without noise: outside the guarantee wherever these are private.
+ */
+export class ConfusionMatrix {
+  private readonly counts: Float64Array; // [true, predicted]
+
+  /** @throws RangeError unless `classes` is a whole number ≥ 1. */
+  constructor(
+    readonly classes: number,
+    private readonly options: ConfusionOptions = {},
+  ) {
+    if (!Number.isInteger(classes) || classes < 1) {
+      throw new RangeError(`classes: got ${classes}, expected a whole number ≥ 1`);
+    }
+    this.counts = new Float64Array(classes * classes);
+  }
+
+  /**
+   * Adds positions: their predicted classes (see `predictedClasses`) and their true ones.
+   * @throws RangeError where the lengths differ or a prediction is no class; nothing is added then.
+   */
+  add(predicted: ArrayLike<number>, targets: ArrayLike<number>): void {
+    if (predicted.length !== targets.length) {
+      throw new RangeError(`targets: got ${targets.length}, expected ${predicted.length}, one a prediction`);
+    }
+    const wrong = Array.prototype.find.call(predicted, (one: number) => !this.isClass(one)) as number | undefined;
+    if (wrong !== undefined) {
+      throw new RangeError(`predicted: got class ${wrong}, expected a whole number from 0 to ${this.classes - 1}`);
+    }
+    for (let i = 0; i < targets.length; i++) {
+      const target = targets[i] as number;
+      if (target === this.options.ignoreIndex || !this.isClass(target)) continue;
+      const cell = target * this.classes + (predicted[i] as number);
+      this.counts[cell] = (this.counts[cell] as number) + 1;
+    }
+  }
+
+  /** Undefined as long as no position counts. */
+  scores(): SegmentationScores | undefined {
+    const { classes } = this;
+    const rows = Array.from({ length: classes }, (_, k) =>
+      Array.from(this.counts.subarray(k * classes, (k + 1) * classes)),
+    );
+    const predicted = rows.reduce(
+      (sums, row) => sums.map((sum, k) => sum + (row[k] as number)),
+      Array<number>(classes).fill(0),
+    );
+    const total = sumOf(predicted);
+    if (total === 0) return undefined;
+    const right = rows.map((row, k) => row[k] as number);
+    const dice = right.map((both, k) => (2 * both) / (sumOf(rows[k] as number[]) + (predicted[k] as number)));
+    const occurring = dice.filter((value) => !Number.isNaN(value));
+    return {
+      pixelAccuracy: sumOf(right) / total,
+      meanDice: sumOf(occurring) / occurring.length,
+      dice,
+      confusion: rows,
+    };
+  }
+
+  private isClass(value: number): boolean {
+    return Number.isInteger(value) && value >= 0 && value < this.classes;
+  }
+}
+
+/**
+ * The class of the largest output of each position, the first of equals.
+ * @param outputs [positions, classes], as `session.evaluate` returns them.
+ */
+export function predictedClasses(outputs: Float32Array, classes: number): Int32Array {
+  return Int32Array.from({ length: outputs.length / classes }, (_, row) => largest(outputs, row * classes, classes));
+}
+
+function largest(values: Float32Array, from: number, count: number): number {
+  let best = 0;
+  for (let i = 1; i < count; i++) {
+    if ((values[from + i] as number) > (values[from + best] as number)) best = i;
+  }
+  return best;
+}
+
+function sumOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0);
+}

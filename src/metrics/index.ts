@@ -1,0 +1,2 @@
+/** Scores of a model's predictions. */
+export { ConfusionMatrix, type ConfusionOptions, predictedClasses, type SegmentationScores } from "./confusion.js";
