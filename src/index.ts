@@ -25,6 +25,8 @@ export { ArrayDataset, type ArrayDatasetOptions, ByteDataset, type ByteDatasetOp
 export { loadMnist, type MnistOptions, mnistNormalization } from "./data/mnist.js";
 export { type Normalization, publishedNormalizations } from "./data/normalization.js";
 export { type NpyArray, type NpyType, type NpyValues, parseNpy, readNpy } from "./data/npy.js";
+export { loadNpyDataset, type NpyDatasetOptions } from "./data/npy-dataset.js";
+export { readNpz } from "./data/npz.js";
 export { PoissonSampler, type PoissonSamplerOptions } from "./data/poisson.js";
 export { prefetch } from "./data/prefetch.js";
 export {

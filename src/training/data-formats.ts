@@ -10,6 +10,7 @@ import { idxDataset } from "../data/idx.js";
 import { type ImageFolder, loadImageFolder } from "../data/image-folder.js";
 import { loadMnist } from "../data/mnist.js";
 import { type Normalization, publishedNormalizations } from "../data/normalization.js";
+import { loadNpyDataset } from "../data/npy-dataset.js";
 import { MOST_SIDE } from "../data/picture-options.js";
 import { loadSegmentationFolder } from "../data/segmentation-folder.js";
 import { configObject } from "./config-errors.js";
@@ -105,6 +106,8 @@ async function loadSplits<L extends LoadedFiles>(
 }
 
 const filePair = configObject({ images: text, labels: text });
+/** Files, or names of arrays in the archive `npz`. */
+const arrayPair = configObject({ images: text, labels: text, npz: text.optional() });
 
 const formats = {
   mnist: defineFormat({
@@ -121,6 +124,17 @@ const formats = {
       const load = (pair: typeof train) =>
         idxDataset(resolve(base, pair.images), resolve(base, pair.labels), normalization);
       return { train: load(train), test: test && load(test) };
+    },
+  }),
+
+  npy: defineFormat({
+    schema: configObject({ format: z.literal("npy"), train: arrayPair, test: arrayPair.optional(), ...common }),
+    async load({ train, test, normalization }, base) {
+      const load = ({ images, labels, npz }: typeof train) =>
+        npz === undefined
+          ? loadNpyDataset({ images: resolve(base, images), labels: resolve(base, labels), normalization })
+          : loadNpyDataset({ images, labels, npz: resolve(base, npz), normalization });
+      return { train: await load(train), test: test && (await load(test)) };
     },
   }),
 
