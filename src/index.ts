@@ -18,6 +18,7 @@
 // ---- Data
 export { type Augmentation, AugmentedDataset } from "./data/augment.js";
 export { type Cifar100Options, type CifarOptions, loadCifar10, loadCifar100 } from "./data/cifar.js";
+export { type CsvPicturesOptions, loadCsvPictures } from "./data/csv-pictures.js";
 export { DataError, type Dataset, type TargetKind, withWeights } from "./data/dataset.js";
 export { type IdxArray, IdxError, type IdxErrorCode, idxDataset, parseIdx, readIdx } from "./data/idx.js";
 export { type ImageFolder, type ImageFolderOptions, loadImageFolder } from "./data/image-folder.js";

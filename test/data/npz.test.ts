@@ -100,11 +100,6 @@ describe("readNpz", () => {
     ["another checksum", zip([{ name: "x.npy", content: good, checksum: 7 }]), /array "x": its checksum differs/],
     ["more bytes than it says", zip([{ name: "x.npy", content: good, size: 5 }]), /array "x": too many bytes/],
     ["fewer bytes than it says", zip([{ name: "x.npy", content: good, size: 500 }]), /array "x": not enough bytes/],
-    [
-      "no deflated data",
-      zip([{ name: "x.npy", content: good, method: 0 }]).map((b, i) => (i === 8 ? 8 : b)),
-      undefined,
-    ],
     ["another method", zip([{ name: "x.npy", content: good, method: 12 }]), /array "x": .*compression method: 12/],
     ["a secret", zip([{ name: "x.npy", content: good, encrypted: true }]), /array "x": .*encrypted/],
     ["a path upwards", zip([{ name: "../x.npy", content: good }]), /a\.npz: invalid relative path: \.\.\/x\.npy/],
@@ -124,7 +119,6 @@ describe("readNpz", () => {
     ],
   ])("refuses %s", async (_, bytes, message) => {
     const path = written(bytes);
-    if (message === undefined) return expect([...(await readNpz(path)).keys()]).toEqual(["x"]);
     await expect(readNpz(path)).rejects.toThrow(DataError);
     await expect(readNpz(path)).rejects.toThrow(message);
   });
