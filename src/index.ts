@@ -18,6 +18,7 @@
 // ---- Data
 export { type Augmentation, AugmentedDataset } from "./data/augment.js";
 export { type Cifar100Options, type CifarOptions, loadCifar10, loadCifar100 } from "./data/cifar.js";
+export { type CsvPicturesOptions, loadCsvPictures } from "./data/csv-pictures.js";
 export { DataError, type Dataset, type TargetKind, withWeights } from "./data/dataset.js";
 export { type IdxArray, IdxError, type IdxErrorCode, idxDataset, parseIdx, readIdx } from "./data/idx.js";
 export { type ImageFolder, type ImageFolderOptions, loadImageFolder } from "./data/image-folder.js";
@@ -25,6 +26,8 @@ export { ArrayDataset, type ArrayDatasetOptions, ByteDataset, type ByteDatasetOp
 export { loadMnist, type MnistOptions, mnistNormalization } from "./data/mnist.js";
 export { type Normalization, publishedNormalizations } from "./data/normalization.js";
 export { type NpyArray, type NpyType, type NpyValues, parseNpy, readNpy } from "./data/npy.js";
+export { loadNpyDataset, type NpyDatasetOptions } from "./data/npy-dataset.js";
+export { readNpz } from "./data/npz.js";
 export { PoissonSampler, type PoissonSamplerOptions } from "./data/poisson.js";
 export { prefetch } from "./data/prefetch.js";
 export {

@@ -36,8 +36,7 @@ export async function loadImageFolder(options: ImageFolderOptions): Promise<Imag
   return { ...(await loadExampleFiles(files, folder, checked)), classes: list.classes };
 }
 
-/** Pictures with a class each. */
-export function labelledPictures(
+function labelledPictures(
   { paths, labels }: Pick<PictureList, "paths" | "labels">,
   inputShape: readonly number[],
   normalization: Normalization,

@@ -61,11 +61,11 @@ const MAGIC = "\x93NUMPY";
 /** The header that version 1 can have; a longer one is an attack or a mistake. */
 const MOST_HEADER_BYTES = 65_535;
 /** Node.js reads no larger file at once. */
-const MOST_FILE_BYTES = 2 ** 31 - 1;
+export const MOST_ARRAY_BYTES = 2 ** 31 - 1;
 
 /** Reads a file of one array. Rejects with a DataError that names the file and what is wrong with it. */
 export async function readNpy(path: string): Promise<NpyArray> {
-  return parseNpy(await readRegularFile(path, MOST_FILE_BYTES), path);
+  return parseNpy(await readRegularFile(path, MOST_ARRAY_BYTES), path);
 }
 
 /**

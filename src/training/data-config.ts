@@ -52,6 +52,8 @@ function trainingPlace(data: DataConfig, base: string): string {
 }
 
 function trainingPath(data: DataConfig, base: string): string {
+  if (data.format === "npy") return resolve(base, data.train.npz ?? data.train.images);
+  if (data.format === "csv") return resolve(base, data.train);
   if (data.format === "idx") return resolve(base, data.train.images);
   if (data.format === "mnist") return mnistTrainingImages(data.folder && resolve(base, data.folder));
   return resolve(base, data.folder, "train" in data ? data.train : "");

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { cifarLabels, loadCifar10, loadCifar100 } from "../data/cifar.js";
+import { loadCsvPictures } from "../data/csv-pictures.js";
 import type { Dataset } from "../data/dataset.js";
 import { resizeModes } from "../data/decode-picture.js";
 import { corruptModes, type LoadedFiles } from "../data/example-files.js";
@@ -10,6 +11,7 @@ import { idxDataset } from "../data/idx.js";
 import { type ImageFolder, loadImageFolder } from "../data/image-folder.js";
 import { loadMnist } from "../data/mnist.js";
 import { type Normalization, publishedNormalizations } from "../data/normalization.js";
+import { loadNpyDataset } from "../data/npy-dataset.js";
 import { MOST_SIDE } from "../data/picture-options.js";
 import { loadSegmentationFolder } from "../data/segmentation-folder.js";
 import { configObject } from "./config-errors.js";
@@ -91,6 +93,11 @@ interface Splits {
   readonly test?: string | undefined;
 }
 
+const inBytes = <D extends { readonly memoryMegabytes: number }>(data: D) => ({
+  ...data,
+  memoryBytes: data.memoryMegabytes * 2 ** 20,
+});
+
 async function loadSplits<L extends LoadedFiles>(
   data: Splits,
   base: string,
@@ -99,12 +106,21 @@ async function loadSplits<L extends LoadedFiles>(
   const root = resolve(base, data.folder);
   const train = await load(resolve(root, data.train));
   const testFolder = resolve(root, data.test ?? "test");
-  if (data.test === undefined && !existsSync(testFolder)) return { train: train.dataset, skipped: train.skipped };
-  const test = await load(testFolder, train);
-  return { train: train.dataset, test: test.dataset, skipped: [...train.skipped, ...test.skipped] };
+  const hasTest = data.test !== undefined || existsSync(testFolder);
+  return bothSplits(train, hasTest ? await load(testFolder, train) : undefined);
+}
+
+function bothSplits(train: LoadedFiles, test: LoadedFiles | undefined): TrainingData {
+  return { train: train.dataset, test: test?.dataset, skipped: [...train.skipped, ...(test?.skipped ?? [])] };
 }
 
 const filePair = configObject({ images: text, labels: text });
+const classNames = z
+  .array(text, allowed("a list of names"))
+  .min(1, allowed("at least one"))
+  .refine((names) => new Set(names).size === names.length, allowed("names that differ"));
+/** Files, or names of arrays in the archive `npz`. */
+const arrayPair = configObject({ images: text, labels: text, npz: text.optional() });
 
 const formats = {
   mnist: defineFormat({
@@ -121,6 +137,38 @@ const formats = {
       const load = (pair: typeof train) =>
         idxDataset(resolve(base, pair.images), resolve(base, pair.labels), normalization);
       return { train: load(train), test: test && load(test) };
+    },
+  }),
+
+  npy: defineFormat({
+    schema: configObject({ format: z.literal("npy"), train: arrayPair, test: arrayPair.optional(), ...common }),
+    async load({ train, test, normalization }, base) {
+      const load = ({ images, labels, npz }: typeof train) =>
+        npz === undefined
+          ? loadNpyDataset({ images: resolve(base, images), labels: resolve(base, labels), normalization })
+          : loadNpyDataset({ images, labels, npz: resolve(base, npz), normalization });
+      return { train: await load(train), test: test && (await load(test)) };
+    },
+  }),
+
+  csv: defineFormat({
+    schema: configObject({
+      format: z.literal("csv"),
+      train: text,
+      test: text.optional(),
+      pathColumn: text.default("path"),
+      labelColumn: text.default("label"),
+      delimiter: z.string(allowed("one character")).length(1, allowed("one character")).default(","),
+      /** What labels are called, in the order of their numbers; numbers from 0 on without it. */
+      classes: classNames.optional(),
+      ...files,
+      resize: choice(resizeModes).default("crop"),
+      ...common,
+    }),
+    async load(data, base) {
+      const options = inBytes(data);
+      const load = (file: string) => loadCsvPictures({ ...options, file: resolve(base, file) });
+      return bothSplits(await load(data.train), data.test === undefined ? undefined : await load(data.test));
     },
   }),
 
@@ -154,7 +202,7 @@ const formats = {
       ...common,
     }),
     load(data, base) {
-      const options = { ...data, memoryBytes: data.memoryMegabytes * 2 ** 20 };
+      const options = inBytes(data);
       return loadSplits(data, base, (folder, train?: ImageFolder) =>
         loadImageFolder({ ...options, folder, classes: train?.classes }),
       );
@@ -173,7 +221,7 @@ const formats = {
       ...common,
     }),
     load(data, base) {
-      const options = { ...data, memoryBytes: data.memoryMegabytes * 2 ** 20 };
+      const options = inBytes(data);
       return loadSplits(data, base, (folder) => loadSegmentationFolder({ ...options, folder }));
     },
   }),

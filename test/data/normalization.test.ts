@@ -24,6 +24,7 @@ describe("Normalizer", () => {
       /normalization\.mean: 2 numbers given, 1 or one a channel \(3\) allowed/,
     );
     expect(() => new Normalizer({ mean: 0, std: [1, 0, 1] }, [3, 2, 2])).toThrow(/std: 0 given/);
+    expect(() => new Normalizer({ mean: 0, std: 1, divisor: 0 }, [1])).toThrow(/divisor: 0 given, a number above 0/);
     expect(() => new Normalizer({ mean: Number.NaN, std: 1 }, [1])).toThrow(/mean: NaN given/);
   });
 

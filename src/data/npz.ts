@@ -1,0 +1,53 @@
+/**
+ * NumPy's .npz archives: a zip file with a .npy file an array, stored or deflated, zip64 or not. The zip format is
+ * yauzl's affair; checksums are compared here.
+ */
+import type { Readable } from "node:stream";
+import { crc32 } from "node:zlib";
+import { type Entry, fromFdPromise, type ZipFile } from "yauzl";
+import { DataError } from "./dataset.js";
+import { MOST_ARRAY_BYTES, type NpyArray, parseNpy } from "./npy.js";
+import { withRegularFile } from "./read-file.js";
+
+const ENDING = ".npy";
+
+/**
+ * Reads arrays of an archive by name; all there are unless `names` are given.
+ * Rejects with a DataError that names the file, the array and what is wrong; for a name that is not in it, too.
+ */
+export function readNpz(path: string, names?: readonly string[]): Promise<ReadonlyMap<string, NpyArray>> {
+  return withRegularFile(path, async ({ fd }) => {
+    const arrays = new Map<string, NpyArray>();
+    const archive = await fromFdPromise(fd, { autoClose: false, lazyEntries: true });
+    const found = new Set<string>();
+    for await (const entry of archive.eachEntry()) {
+      if (!entry.fileName.endsWith(ENDING)) continue;
+      const name = entry.fileName.slice(0, -ENDING.length);
+      if (found.has(name)) throw new Error(`holds two arrays ${JSON.stringify(name)}`);
+      found.add(name);
+      if (names && !names.includes(name)) continue;
+      const where = `${path}, array ${JSON.stringify(name)}`;
+      arrays.set(name, parseNpy(await inflate(archive, entry, where), where));
+    }
+    const missing = names?.find((name) => !found.has(name));
+    if (missing === undefined) return arrays;
+    const list = [...found].map((name) => JSON.stringify(name)).join(", ");
+    throw new Error(`no array ${JSON.stringify(missing)} in it, but ${list || "none at all"}`);
+  });
+}
+
+/** yauzl sees to it that no more and no fewer bytes come than the entry says. */
+async function inflate(archive: ZipFile, entry: Entry, where: string): Promise<Uint8Array> {
+  if (entry.uncompressedSize > MOST_ARRAY_BYTES) {
+    throw new DataError(`${where}: ${entry.uncompressedSize} bytes, at most ${MOST_ARRAY_BYTES} are read`);
+  }
+  try {
+    const stream: Readable = await archive.openReadStreamPromise(entry);
+    const chunks: Uint8Array[] = await stream.toArray();
+    const bytes = Buffer.concat(chunks);
+    if (crc32(bytes) !== entry.crc32) throw new Error("its checksum differs: the file is damaged");
+    return bytes;
+  } catch (error) {
+    throw new DataError(`${where}: ${(error as Error).message}`);
+  }
+}
