@@ -8,7 +8,7 @@
  */
 import type { AdaptiveConfig } from "./adaptive-threshold.js";
 import { checkAdaptive } from "./adaptive-threshold.js";
-import { checkNumber, type NumberRange, ranges } from "./check.js";
+import { checkChoice, checkNumber, type NumberRange, ranges } from "./check.js";
 import {
   type ClipFunctionName,
   type ClipParameters,
@@ -170,9 +170,4 @@ function checkGroups(groups: ClippingConfig["groups"]): void {
     const own = ownThreshold(group);
     if (own !== undefined) checkNumber(`clipping.groups.${name}.threshold`, own, ranges.threshold);
   }
-}
-
-function checkChoice(name: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return;
-  throw new RangeError(`${name} must be one of ${allowed.join(", ")}, got ${JSON.stringify(value)}`);
 }
