@@ -8,15 +8,18 @@ import {
   makeAccountant,
 } from "../privacy/accountant.js";
 import { ranges } from "../privacy/check.js";
+import { type Relation, underRelation } from "../privacy/relation.js";
 import { roundDown, roundUp } from "../privacy/rounding.js";
 import { short, table } from "./format.js";
 import { numberFlag } from "./number-flag.js";
+import { relationOption } from "./relation-option.js";
 
 interface AccountOptions {
   readonly samplingRate: number;
   readonly noiseMultiplier: number;
   readonly steps: number;
   readonly delta: number;
+  readonly relation: Relation;
   readonly accountant: string;
   readonly curve?: boolean;
   readonly json?: boolean;
@@ -40,13 +43,14 @@ export function register(program: Command): void {
     .requiredOption("--noise-multiplier <sigma>", "noise over sensitivity", numberFlag(ranges.noiseMultiplier))
     .requiredOption("--steps <n>", "number of steps", numberFlag(ranges.steps))
     .requiredOption("--delta <delta>", "δ", numberFlag(ranges.delta))
+    .addOption(relationOption())
     .option("--accountant <name>", accountantNames.join(" | "), defaultAccountant)
     .option("--curve", "ε at δ = 1e-3 … 1e-12 as well")
     .option("--json", "print JSON: ε is null where there is no guarantee")
     .action((options: AccountOptions) => {
-      const { samplingRate, noiseMultiplier, steps, delta } = options;
+      const { samplingRate, noiseMultiplier, steps, delta, relation } = options;
       const accountant = makeAccountant(options.accountant);
-      accountant.step({ samplingRate, noiseMultiplier }, steps);
+      accountant.step(underRelation({ samplingRate, noiseMultiplier }, relation), steps);
       const report = accountant.report(delta);
       const curve = options.curve ? curveOf(accountant) : [];
       const answer = options.json ? json(options, accountant, report, curve) : text(options, accountant, report);
@@ -78,7 +82,7 @@ function json(
   report: EpsilonReport,
   curve: readonly CurvePoint[],
 ): string {
-  const { samplingRate, noiseMultiplier, steps, delta } = options;
+  const { samplingRate, noiseMultiplier, steps, delta, relation } = options;
   const { epsilon, lower, proof, order } = report;
   const answer = {
     epsilon: Number.isFinite(epsilon) ? epsilon : null,
@@ -91,6 +95,7 @@ function json(
     noiseMultiplier,
     steps,
     delta,
+    relation,
     ...(options.curve ? { curve: curve.map(curveJson) } : {}),
   };
   return `${JSON.stringify(answer)}\n`;
@@ -106,8 +111,8 @@ function curveJson({ delta, epsilon, lower }: CurvePoint): Record<string, number
 
 function text(options: AccountOptions, accountant: Accountant, report: EpsilonReport): string {
   const { epsilon, lower, proof, order } = report;
-  const { samplingRate, noiseMultiplier, steps, delta } = options;
-  const setting = `q = ${short(samplingRate)}, σ = ${short(noiseMultiplier)}, ${steps} steps`;
+  const { samplingRate, noiseMultiplier, steps, delta, relation } = options;
+  const setting = `q = ${short(samplingRate)}, σ = ${short(noiseMultiplier)}, ${steps} steps, ${relation}`;
   if (!Number.isFinite(epsilon)) return `no guarantee: ε is infinite at δ = ${short(delta)} (${setting})\n`;
   const kind = accountant.upperBound
     ? `${accountant.name}, an upper bound${proof === undefined ? "" : ` ${proofs[proof]}`}`

@@ -3,9 +3,11 @@ import type { Command } from "commander";
 import { accountantNames, defaultAccountant, makeAccountant } from "../privacy/accountant.js";
 import { calibrateNoise, calibrateSamplingRate, calibrateSteps } from "../privacy/calibrate.js";
 import { ranges } from "../privacy/check.js";
+import { type Relation, underRelation } from "../privacy/relation.js";
 import { roundUp } from "../privacy/rounding.js";
 import { short } from "./format.js";
 import { numberFlag } from "./number-flag.js";
+import { relationOption } from "./relation-option.js";
 
 interface CalibrateOptions {
   readonly samplingRate?: number;
@@ -13,6 +15,7 @@ interface CalibrateOptions {
   readonly steps?: number;
   readonly epsilon: number;
   readonly delta: number;
+  readonly relation: Relation;
   readonly accountant: string;
   readonly json?: boolean;
 }
@@ -40,13 +43,15 @@ export function register(program: Command): void {
     .option("--steps <n>", "number of steps", numberFlag({ ...ranges.steps, min: 1 }))
     .requiredOption("--epsilon <epsilon>", "target ε", numberFlag(ranges.epsilon))
     .requiredOption("--delta <delta>", "δ", numberFlag(ranges.delta))
+    .addOption(relationOption())
     .option("--accountant <name>", accountantNames.join(" | "), defaultAccountant)
     .option("--json", "print JSON")
     .action((options: CalibrateOptions, command: Command) => {
-      const { delta, accountant } = options;
+      const { delta, accountant, relation } = options;
       const setting = complete(options) ?? command.error(twoOfThree);
-      const epsilon = makeAccountant(accountant).epsilonAfter(setting, setting.steps, delta);
-      const answer = { ...setting, epsilon, accountant, delta, targetEpsilon: options.epsilon };
+      const mechanism = underRelation(setting, relation);
+      const epsilon = makeAccountant(accountant).epsilonAfter(mechanism, setting.steps, delta);
+      const answer = { ...setting, epsilon, accountant, relation, delta, targetEpsilon: options.epsilon };
       process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : text(answer));
     });
 }
@@ -56,19 +61,20 @@ const twoOfThree = "error: give two of --sampling-rate, --noise-multiplier and -
 /** The two that are given, and the third as far as the target goes; undefined where not two are given. */
 function complete(options: CalibrateOptions): Setting | undefined {
   const { samplingRate, noiseMultiplier, steps, epsilon, delta, accountant } = options;
+  const kind = underRelation({ epsilon, delta }, options.relation);
   if (samplingRate !== undefined && steps !== undefined && noiseMultiplier === undefined) {
     return {
-      noiseMultiplier: calibrateNoise({ samplingRate, steps, epsilon, delta }, accountant),
+      noiseMultiplier: calibrateNoise({ ...kind, samplingRate, steps }, accountant),
       samplingRate,
       steps,
     };
   }
   if (samplingRate !== undefined && noiseMultiplier !== undefined && steps === undefined) {
-    const target = { samplingRate, noiseMultiplier, epsilon, delta };
+    const target = { ...kind, samplingRate, noiseMultiplier };
     return { steps: calibrateSteps(target, accountant), samplingRate, noiseMultiplier };
   }
   if (noiseMultiplier !== undefined && steps !== undefined && samplingRate === undefined) {
-    const target = { noiseMultiplier, steps, epsilon, delta };
+    const target = { ...kind, noiseMultiplier, steps };
     return { samplingRate: calibrateSamplingRate(target, accountant), noiseMultiplier, steps };
   }
   return undefined;

@@ -8,9 +8,11 @@ import { defaultAccountant, makeAccountant } from "./accountant.js";
 import { PrivacyBudget } from "./budget.js";
 import { checkNumber, type NumberRange, ranges } from "./check.js";
 import { leastValue } from "./least-value.js";
+import { kindOf, type MechanismKind } from "./mechanism.js";
 import { roundDown, roundUp } from "./rounding.js";
 
-export interface CalibrationTarget {
+/** `relation`, `sample` and `failure` as a mechanism has them. */
+export interface CalibrationTarget extends MechanismKind {
   /** q in (0, 1]. */
   readonly samplingRate: number;
   /** T ≥ 1. */
@@ -44,8 +46,9 @@ const DIGITS = 6;
 export function calibrateNoise(target: CalibrationTarget, accountant: string = defaultAccountant): number {
   checkTarget(target);
   const { samplingRate, steps, epsilon, delta, pieces = [{ factor: 1, steps }] } = target;
+  const kind = kindOf(target);
   const rowsOf = (noise: number) =>
-    pieces.map((piece) => ({ samplingRate, noiseMultiplier: noise * piece.factor, steps: piece.steps }));
+    pieces.map((piece) => ({ ...kind, samplingRate, noiseMultiplier: noise * piece.factor, steps: piece.steps }));
   const found = leastValue({ rowsOf, epsilon, delta, least: SMALLEST_NOISE, most: LARGEST_NOISE }, accountant);
   if (found.value === undefined) throw unreachable(target, found.epsilon);
   const rounded = roundUp(found.value, DIGITS);
@@ -53,7 +56,7 @@ export function calibrateNoise(target: CalibrationTarget, accountant: string = d
 }
 
 /** Of a mechanism whose noise is given. */
-export interface BudgetTarget {
+export interface BudgetTarget extends MechanismKind {
   /** σ in (0, 1e15]. */
   readonly noiseMultiplier: number;
   /** Target ε > 0. */
@@ -64,12 +67,14 @@ export interface BudgetTarget {
 
 /** The largest number of steps for which the accountant proves ε at δ; 0 where it proves none. q in (0, 1]. */
 export function calibrateSteps(
-  { samplingRate, noiseMultiplier, epsilon, delta }: BudgetTarget & { readonly samplingRate: number },
+  target: BudgetTarget & { readonly samplingRate: number },
   accountant: string = defaultAccountant,
 ): number {
+  const { samplingRate, noiseMultiplier, epsilon, delta } = target;
   checkNumber("samplingRate", samplingRate, positiveRate);
   checkNumber("noiseMultiplier", noiseMultiplier, positiveNoise);
   return new PrivacyBudget(makeAccountant(accountant), epsilon, delta).remainingSteps({
+    ...kindOf(target),
     samplingRate,
     noiseMultiplier,
   });
@@ -80,15 +85,17 @@ export function calibrateSteps(
  * steps. Throws a RangeError where none down to 1e-15 is small enough.
  */
 export function calibrateSamplingRate(
-  { steps, noiseMultiplier, epsilon, delta }: BudgetTarget & { readonly steps: number },
+  target: BudgetTarget & { readonly steps: number },
   accountant: string = defaultAccountant,
 ): number {
+  const { steps, noiseMultiplier, epsilon, delta } = target;
   checkNumber("steps", steps, positiveSteps);
   checkNumber("noiseMultiplier", noiseMultiplier, positiveNoise);
   checkNumber("epsilon", epsilon, ranges.epsilon);
   checkNumber("delta", delta, ranges.delta);
   // ε falls with 1/q.
-  const rowsOf = (inverse: number) => [{ samplingRate: 1 / Math.max(1, inverse), noiseMultiplier, steps }];
+  const kind = kindOf(target);
+  const rowsOf = (inverse: number) => [{ ...kind, samplingRate: 1 / Math.max(1, inverse), noiseMultiplier, steps }];
   const found = leastValue({ rowsOf, epsilon, delta, least: 1, most: 1e15 }, accountant);
   if (found.value === undefined) {
     throw new RangeError(

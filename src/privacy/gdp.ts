@@ -9,7 +9,7 @@
 import type { EpsilonReport } from "./accountant.js";
 import { CountingAccountant } from "./counting-accountant.js";
 import { epsilonOfGaussian } from "./gaussian.js";
-import type { MechanismSteps } from "./mechanism.js";
+import { type MechanismSteps, noiseOverDistance, type SampledGaussian } from "./mechanism.js";
 
 export class GdpAccountant extends CountingAccountant {
   readonly name = "gdp";
@@ -23,9 +23,16 @@ export class GdpAccountant extends CountingAccountant {
 /** Squares of μ add up over independent mechanisms. */
 function limitMu(rows: readonly MechanismSteps[]): number {
   let sum = 0;
-  for (const { samplingRate, noiseMultiplier, steps } of rows) {
-    if (samplingRate === 0 || steps === 0) continue;
-    sum += samplingRate ** 2 * steps * Math.expm1(1 / noiseMultiplier ** 2);
+  for (const row of rows) {
+    if (row.samplingRate === 0 || row.steps === 0) continue;
+    sum += row.samplingRate ** 2 * row.steps * squaredDistance(row);
   }
   return Math.sqrt(sum);
+}
+
+/** ∫(p − p′)²/φ over the densities p, p′ that the example's presence leads to, φ that of its absence. */
+function squaredDistance(row: SampledGaussian): number {
+  const inverse = 1 / row.noiseMultiplier ** 2;
+  if (row.relation && !row.sample) return 4 * Math.sinh(inverse);
+  return Math.expm1(1 / noiseOverDistance(row) ** 2);
 }

@@ -8,6 +8,7 @@
 import { type Charge, charges, type Ledger, type runEnds } from "./ledger.js";
 import { countSteps, stepsBetween } from "./ledger-rows.js";
 import { type MechanismSteps, StepCounts } from "./mechanism.js";
+import { type Relation, underRelation, weakest } from "./relation.js";
 
 export interface LedgerShare {
   readonly name: string;
@@ -32,8 +33,8 @@ export interface Composition {
   /** All together, shared steps once. */
   readonly mechanisms: readonly MechanismSteps[];
   readonly steps: number;
-  /** The weaker of the ledgers': a guarantee under add/remove, its rates being public, holds under zero-out too. */
-  readonly relation: "add/remove" | "zero-out";
+  /** The weakest of the ledgers', under which all steps are counted: a step is the same step under any relation. */
+  readonly relation: Relation;
   readonly unit: "example" | "user";
   /** Why there is no guarantee, whatever ε is. */
   readonly notPrivateBecause: readonly string[];
@@ -51,13 +52,14 @@ export function composeLedgers(ledgers: readonly Ledger[]): Composition {
     together.set(charge.key, { ...charge, kept, holders: (known?.holders ?? 0) + 1 });
   }
   const isShared = ({ key }: Charge) => (together.get(key)?.holders ?? 0) > 1;
-  const mechanisms = merged([...together.values()]);
   const starts = ledgers.map(({ start }) => start);
+  const relation = weakest(starts.map((start) => start.relation));
+  const mechanisms = merged([...together.values()], relation);
   return {
     ledgers: counted.map(({ ledger, charges }) => shareOf(ledger, charges, isShared)),
     mechanisms,
     steps: countSteps(mechanisms),
-    relation: starts.every(({ relation }) => relation === "add/remove") ? "add/remove" : "zero-out",
+    relation,
     unit: starts.every(({ unit }) => unit === "user") ? "user" : "example",
     notPrivateBecause: ledgers.filter(({ start }) => start.seeded).map(({ name }) => `${name} is seeded: not private`),
   };
@@ -95,10 +97,11 @@ function keptSteps(some: readonly Charge[]): number {
   return some.reduce((sum, { kept }) => sum + kept, 0);
 }
 
-function merged(some: readonly Charge[]): readonly MechanismSteps[] {
+/** `relation`: that all are to be counted under, if not each under its run's. */
+function merged(some: readonly Charge[], relation?: Relation): readonly MechanismSteps[] {
   const counts = new StepCounts();
   for (const { rows, kept } of some) {
-    for (const row of stepsBetween(rows, 0, kept)) counts.add(row, row.steps);
+    for (const row of stepsBetween(rows, 0, kept)) counts.add(relation ? underRelation(row, relation) : row, row.steps);
   }
   return counts.list();
 }

@@ -14,6 +14,7 @@ import { z } from "zod";
 import { ranges } from "./check.js";
 import { countSteps } from "./ledger-rows.js";
 import type { MechanismSteps } from "./mechanism.js";
+import { relations } from "./relation.js";
 
 /** A ledger is damaged, cut short, of a newer version, or none. */
 export class LedgerError extends Error {
@@ -31,6 +32,10 @@ const count = z.int().min(0);
 const row = z.strictObject({
   samplingRate: z.number().min(ranges.samplingRate.min).max(ranges.samplingRate.max),
   noiseMultiplier: z.number().min(ranges.noiseMultiplier.min).max(ranges.noiseMultiplier.max),
+  /** Absent where it is the run's own, which costs nothing more: src/privacy/mechanism.ts. */
+  relation: z.literal("replace-one").optional(),
+  sample: z.literal("fixed-size").optional(),
+  failure: z.number().min(0).max(1).optional(),
   steps: count,
 });
 const rows = z.array(row).min(1);
@@ -48,7 +53,7 @@ const startSchema = z.strictObject({
   /** Everyone who knows the seed knows the noise: nothing is private. */
   seeded: z.boolean(),
   sampler: z.literal("poisson"),
-  relation: z.enum(["add/remove", "zero-out"]),
+  relation: z.enum(relations),
   unit: z.enum(["example", "user"]),
   /** null in a run without privacy. */
   delta: z.number().gt(0).lt(1).nullable(),

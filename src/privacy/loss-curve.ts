@@ -1,39 +1,174 @@
-/** The privacy loss of one step of the subsampled Gaussian as a function of a standard normal z. */
-import type { SampledGaussian } from "./mechanism.js";
-import { normalReach } from "./normal.js";
+/**
+ * The privacy loss log(P/Q) of one step as a function of a standard normal's scale z, for the two distributions that no
+ * step with that sampling exceeds. Both curves grow with z.
+ */
+import { noiseOverDistance, type SampledGaussian } from "./mechanism.js";
+import { DENSITY, normalBelow, normalReach } from "./normal.js";
 
-/** A mechanism's losses beside the standard normal z that brings them about; the loss is floor + distance. */
+/** A mechanism's losses beside the z that brings them about; the loss is floor + distance. */
 export interface LossCurve {
   readonly floor: number;
+  /** No loss is below the floor: distances are positive. */
+  readonly bounded: boolean;
   readonly sigma: number;
+  /** The loss grows by at most this for one of z. */
+  readonly steepness: number;
+  /** How far beyond the standard normal's reach Q extends. */
+  readonly shift: number;
   distance(z: number): number;
   z(distance: number): number;
+  /** Q's density at z, and its mass below and above. */
+  density(z: number): number;
+  below(z: number): number;
+  above(z: number): number;
+  /** P's mass above z. */
+  sampledAbove(z: number): number;
+  /** X(z)/X(pivot) − 1, up to a factor that depends on the pivot alone, where X = P/Q; nothing cancels. */
+  gain(z: number, pivot: number): number;
+  /** z between which all but `mass` lies: of Q below, of P above. */
+  ends(mass: number): { readonly low: number; readonly high: number };
 }
 
-/** P is the mixture (1 − q)·N(0, σ²) + q·N(1, σ²), Q is N(0, σ²); log(P/Q) grows with z. */
-export function lossCurve({ samplingRate: q, noiseMultiplier: sigma }: SampledGaussian): LossCurve {
-  const centre = 0.5 / sigma;
-  if (q === 1) {
-    return { floor: 0, sigma, distance: (z) => (z - centre) / sigma, z: (distance) => sigma * distance + centre };
+/** The curve of a mechanism; of a sample of fixed size, that of the losses above 0 (loss-mirror.ts). */
+export function lossCurve(mechanism: SampledGaussian): LossCurve {
+  const { samplingRate, noiseMultiplier } = mechanism;
+  if (mechanism.relation && !mechanism.sample) return new ReplacedCurve(samplingRate, noiseMultiplier);
+  return new SampledCurve(samplingRate, noiseOverDistance(mechanism));
+}
+
+/** P is the mixture (1 − q)·N(0, σ²) + q·N(1, σ²), Q is N(0, σ²). */
+class SampledCurve implements LossCurve {
+  readonly floor: number;
+  readonly bounded: boolean;
+  readonly steepness: number;
+  readonly shift = 0;
+  private readonly odds: number;
+  private readonly centre: number;
+
+  constructor(
+    private readonly q: number,
+    readonly sigma: number,
+  ) {
+    this.bounded = q < 1;
+    this.floor = this.bounded ? Math.log1p(-q) : 0;
+    this.odds = Math.log(q) - this.floor;
+    this.centre = 0.5 / sigma;
+    this.steepness = 1 / sigma;
   }
-  const floor = Math.log1p(-q);
-  const odds = Math.log(q) - floor;
-  return {
-    floor,
-    sigma,
-    distance: (z) => log1pExp((z - centre) / sigma + odds),
-    z: (distance) => (distance <= 0 ? Number.NEGATIVE_INFINITY : sigma * (logExpm1(distance) - odds) + centre),
-  };
+
+  distance(z: number): number {
+    const loss = (z - this.centre) / this.sigma;
+    return this.bounded ? log1pExp(loss + this.odds) : loss;
+  }
+
+  z(distance: number): number {
+    if (!this.bounded) return this.sigma * distance + this.centre;
+    if (distance <= 0) return Number.NEGATIVE_INFINITY;
+    return this.sigma * (logExpm1(distance) - this.odds) + this.centre;
+  }
+
+  density(z: number): number {
+    return DENSITY * Math.exp(-0.5 * z * z);
+  }
+
+  below(z: number): number {
+    return normalBelow(z);
+  }
+
+  above(z: number): number {
+    return normalBelow(-z);
+  }
+
+  sampledAbove(z: number): number {
+    return (1 - this.q) * normalBelow(-z) + this.q * normalBelow(1 / this.sigma - z);
+  }
+
+  gain(z: number, pivot: number): number {
+    return Math.expm1((z - pivot) / this.sigma);
+  }
+
+  ends(mass: number): { low: number; high: number } {
+    const reach = normalReach(mass / 2);
+    return { low: -reach, high: Math.max(reach, 1 / this.sigma + sampledReach(mass, this.q)) };
+  }
 }
 
-/** z between which all but `mass` lies: of Q below, of P above. */
-export function ends(
-  { samplingRate: q, noiseMultiplier: sigma }: SampledGaussian,
-  mass: number,
-): { low: number; high: number } {
-  const reach = normalReach(mass / 2);
-  const reachSampled = normalReach(Math.min(mass / q / 2, 0.25));
-  return { low: -reach, high: Math.max(reach, 1 / sigma + reachSampled) };
+/**
+ * P is (1 − q)·N(0, σ²) + q·N(1, σ²), Q is (1 − q)·N(0, σ²) + q·N(−1, σ²): an example of a Poisson sample that becomes
+ * its opposite, the worst that it can become (docs/accounting.md). The loss is an odd function of z.
+ */
+class ReplacedCurve implements LossCurve {
+  readonly floor = 0;
+  readonly bounded = false;
+  readonly steepness: number;
+  readonly shift: number;
+  /** log of q·e^(−1/2σ²) over 1 − q. */
+  private readonly odds: number;
+
+  constructor(
+    private readonly q: number,
+    readonly sigma: number,
+  ) {
+    this.odds = Math.log(q) - Math.log1p(-q) - 0.5 / sigma ** 2;
+    this.steepness = 2 / sigma;
+    this.shift = 1 / sigma;
+  }
+
+  distance(z: number): number {
+    return log1pExp(z / this.sigma + this.odds) - log1pExp(-z / this.sigma + this.odds);
+  }
+
+  /** With odds o the loss d has z/σ = d/2 + asinh(sinh(d/2)/o): the root of a quadratic in e^(z/σ). */
+  z(distance: number): number {
+    const half = Math.abs(distance) / 2;
+    const log = logSinh(half) - this.odds;
+    const size = this.sigma * (half + (log > 20 ? log + Math.LN2 : Math.asinh(Math.exp(log))));
+    return distance < 0 ? -size : size;
+  }
+
+  density(z: number): number {
+    const moved = z + 1 / this.sigma;
+    return DENSITY * ((1 - this.q) * Math.exp(-0.5 * z * z) + this.q * Math.exp(-0.5 * moved * moved));
+  }
+
+  below(z: number): number {
+    return (1 - this.q) * normalBelow(z) + this.q * normalBelow(z + 1 / this.sigma);
+  }
+
+  above(z: number): number {
+    return (1 - this.q) * normalBelow(-z) + this.q * normalBelow(-z - 1 / this.sigma);
+  }
+
+  sampledAbove(z: number): number {
+    return this.below(-z);
+  }
+
+  /** All terms have the sign of z − pivot: a is P's share of the sampled part at the pivot, b is Q's at z. */
+  gain(z: number, pivot: number): number {
+    const growth = Math.expm1((z - pivot) / this.sigma);
+    const a = logistic(pivot / this.sigma + this.odds);
+    const b = logistic(-z / this.sigma + this.odds);
+    return growth * (a * (1 - b) + (1 - a) * b + a * b * (2 + growth));
+  }
+
+  ends(mass: number): { low: number; high: number } {
+    const high = Math.max(normalReach(mass / 2), 1 / this.sigma + sampledReach(mass, this.q));
+    return { low: -high, high };
+  }
+}
+
+/** A reach of the sampled part, whose weight is q. */
+function sampledReach(mass: number, q: number): number {
+  return normalReach(Math.min(mass / q / 2, 0.25));
+}
+
+function logistic(x: number): number {
+  return x > 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
+}
+
+/** log sinh x for x ≥ 0, without overflow. */
+function logSinh(x: number): number {
+  return x > 1 ? x - Math.LN2 + Math.log1p(-Math.exp(-2 * x)) : Math.log(Math.sinh(x));
 }
 
 /** log(e^x − 1) for x > 0, without overflow. */

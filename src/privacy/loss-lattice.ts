@@ -1,5 +1,5 @@
 /**
- * The privacy loss of one step of the subsampled Gaussian, on a lattice of losses: from above and from below.
+ * The privacy loss of one step, on a lattice of losses: from above and from below.
  *
  * With X = P/Q the likelihood ratio, δ(ε) = E_Q[(X − e^ε)₊] for removal and E_Q[(1 − e^ε·X)₊] for addition of an example
  * are expectations of convex functions of X, and so they are over any number of steps, in each step's X. Hence:
@@ -8,10 +8,11 @@
  * - **below**: the line is cut into intervals such that the mean of X in each is a point of the lattice, and X is replaced
  *   by that mean. δ(ε) does not grow, by Jensen again.
  * Both err by the square of the spacing. The lattice starts at the smallest loss, log(1 − q), where the mass of a small
- * sampling rate lies: it is not moved at all.
+ * sampling rate lies: it is not moved at all. Where an example is replaced, losses have no smallest, and 0 is a point.
  */
-import { DENSITY, GaussPanels } from "./gauss-panels.js";
-import { ends, type LossCurve, lossCurve } from "./loss-curve.js";
+import { GaussPanels } from "./gauss-panels.js";
+import { type LossCurve, lossCurve } from "./loss-curve.js";
+import { mirrored } from "./loss-mirror.js";
 import type { SampledGaussian } from "./mechanism.js";
 import { normalBelow } from "./normal.js";
 
@@ -30,45 +31,64 @@ export interface LossLattice {
 /** How many points a lattice of that spacing has, about. */
 export function latticeLength(mechanism: SampledGaussian, spacing: number, missing: number): number {
   const curve = lossCurve(mechanism);
-  const { low, high } = ends(mechanism, missing);
-  return (curve.distance(high) - curve.distance(low)) / spacing + 18;
+  const { low, high } = curve.ends(missing);
+  const width = mechanism.sample
+    ? 2 * (curve.distance(high) + curve.floor)
+    : curve.distance(high) - curve.distance(low);
+  return width / spacing + 18;
 }
 
 /** The loss from above; at most `missing` mass is left out and told. */
 export function lossAbove(mechanism: SampledGaussian, spacing: number, missing: number): LossLattice {
   const curve = lossCurve(mechanism);
-  const { low, high } = ends(mechanism, missing);
+  const { low, high } = curve.ends(missing);
+  const told = { spacing, missing, lossRounding: rounding(curve, high) };
+  if (mechanism.sample) {
+    const half = massAbove(curve, { first: -curve.floor, left: curve.z(-curve.floor), high, spacing });
+    return { ...told, ...mirrored(curve, half, 0, spacing, curve.sampledAbove(high)) };
+  }
   const lowest = curve.distance(low);
-  const fromFloor = mechanism.samplingRate < 1 && lowest <= 16 * spacing;
-  const first = fromFloor ? 0 : Math.floor(lowest / spacing);
-  const count = Math.ceil(curve.distance(high) / spacing) - first + 1;
-  const mass = new Float64Array(count);
-  const panels = new GaussPanels(curve.sigma);
-  let left = fromFloor ? Number.NEGATIVE_INFINITY : curve.z(first * spacing);
+  const fromFloor = curve.bounded && lowest <= 16 * spacing;
+  const first = fromFloor ? 0 : Math.floor(lowest / spacing) * spacing;
+  const left = fromFloor ? Number.NEGATIVE_INFINITY : curve.z(first);
+  const mass = massAbove(curve, { first, left, high, spacing });
   // What lies outside is moved to the ends, upwards in the direction for which it is not lost.
-  mass[0] = normalBelow(left);
+  mass[0] = (mass[0] as number) + curve.below(left);
+  return { ...told, offset: curve.floor + first, logMass: mass.map(Math.log) };
+}
+
+interface Stretch {
+  /** The distance of the first point. */
+  readonly first: number;
+  /** Where z begins. */
+  readonly left: number;
+  /** Where z ends, about. */
+  readonly high: number;
+  readonly spacing: number;
+}
+
+/** Q from `left` on, dealt to the points; what lies above the last is moved to it. */
+function massAbove(curve: LossCurve, { first, left: start, high, spacing }: Stretch): Float64Array {
+  const count = Math.max(2, Math.ceil((curve.distance(high) - first) / spacing) + 1);
+  const mass = new Float64Array(count);
+  const panels = new GaussPanels(curve);
+  let left = start;
   for (let k = 0; k + 1 < count; k++) {
-    const right = curve.z((first + k + 1) * spacing);
+    const right = curve.z(first + (k + 1) * spacing);
     const upper =
       left === Number.NEGATIVE_INFINITY ? floorShare(curve, right, panels) : share(curve, left, right, panels);
     mass[k] = (mass[k] as number) + panels.mass - upper;
     mass[k + 1] = (mass[k + 1] as number) + upper;
     left = right;
   }
-  mass[count - 1] = (mass[count - 1] as number) + normalBelow(-left);
-  return {
-    offset: curve.floor + first * spacing,
-    spacing,
-    logMass: mass.map(Math.log),
-    missing,
-    lossRounding: rounding(curve, high),
-  };
+  mass[count - 1] = (mass[count - 1] as number) + curve.above(left);
+  return mass;
 }
 
 /** Fills `panels.mass` from `left` to `right`, and gives the part of it that goes to the right end. */
-function share({ sigma }: LossCurve, left: number, right: number, panels: GaussPanels): number {
+function share(curve: LossCurve, left: number, right: number, panels: GaussPanels): number {
   panels.integrate(left, right, left);
-  return panels.excess / Math.expm1((right - left) / sigma);
+  return panels.excess / curve.gain(right, left);
 }
 
 /** The same from −∞, where X is 1 − q: (E[X] − (1 − q)) over (X(right) − (1 − q)), Gaussian integrals both. */
@@ -80,30 +100,36 @@ function floorShare({ sigma }: LossCurve, right: number, panels: GaussPanels): n
 /** The loss from below; what is left out at the ends counts for nothing. */
 export function lossBelow(mechanism: SampledGaussian, spacing: number, missing: number): LossLattice {
   const curve = lossCurve(mechanism);
-  const { low, high } = ends(mechanism, missing);
-  const fromFloor = mechanism.samplingRate < 1 && curve.distance(low) <= spacing;
+  const { low, high } = curve.ends(missing);
+  const told = { spacing, missing: 0, lossRounding: rounding(curve, high) + BALANCE * spacing };
+  if (mechanism.sample) {
+    const half = massBelow(curve, { first: spacing - curve.floor, left: curve.z(-curve.floor), high, spacing });
+    return { ...told, ...mirrored(curve, half, 1, spacing, 0) };
+  }
+  const fromFloor = curve.bounded && curve.distance(low) <= spacing;
   // The first interval ends half a spacing above its point, so that the next ones lie about their points evenly.
-  let left = fromFloor ? floorInterval(curve, spacing, low, high) : low;
+  const left = fromFloor ? floorInterval(curve, spacing, low, high) : low;
   const first = fromFloor ? meanDistance(curve, left) : curve.distance(low) + spacing / 2;
-  const mass = new Float64Array(Math.max(1, Math.ceil((curve.distance(high) - first) / spacing)));
+  const mass = massBelow(curve, { first, left, high, spacing });
   if (fromFloor) mass[0] = normalBelow(left);
-  const panels = new GaussPanels(curve.sigma);
-  for (let k = fromFloor ? 1 : 0; k < mass.length; k++) {
+  return { ...told, offset: curve.floor + first, logMass: mass.map(Math.log) };
+}
+
+/** Q from `left` on, in intervals whose means are points; points that lie before `left` have none. */
+function massBelow(curve: LossCurve, { first, left: start, high, spacing }: Stretch): Float64Array {
+  const mass = new Float64Array(Math.max(1, Math.ceil((curve.distance(high) - first) / spacing)));
+  const panels = new GaussPanels(curve);
+  let left = start;
+  for (let k = 0; k < mass.length; k++) {
     const point = curve.z(first + k * spacing);
     if (point <= left) continue;
-    const right = balancedEnd(left, point, high, panels);
+    const right = balancedEnd(curve, left, point, high, panels);
     if (right === undefined) break;
     panels.integrate(left, right, point);
     mass[k] = panels.mass;
     left = right;
   }
-  return {
-    offset: curve.floor + first,
-    spacing,
-    logMass: mass.map(Math.log),
-    missing: 0,
-    lossRounding: rounding(curve, high) + BALANCE * spacing,
-  };
+  return mass;
 }
 
 /** log of X's mean below z, less the floor. */
@@ -131,15 +157,21 @@ const BALANCE = 2 ** -36;
 const Z_ROUNDING = 2 ** -50;
 
 /** Where an interval from `left` must end for X to have its value at `point` as its mean; undefined beyond `high`. */
-function balancedEnd(left: number, point: number, high: number, panels: GaussPanels): number | undefined {
+function balancedEnd(
+  curve: LossCurve,
+  left: number,
+  point: number,
+  high: number,
+  panels: GaussPanels,
+): number | undefined {
   let right = Math.min(2 * point - left, high);
   panels.integrate(left, right, point);
-  const scale = panels.mass * Math.expm1((point - left) / panels.sigma);
+  const scale = panels.mass * Math.abs(curve.gain(left, point));
   let excess = panels.excess;
   let from = point;
   let to = high;
   for (let i = 0; i < 60; i++) {
-    const slope = Math.exp(-0.5 * right * right) * DENSITY * Math.expm1((right - point) / panels.sigma);
+    const slope = curve.density(right) * curve.gain(right, point);
     // Balanced, or as near to it as z can be told: what that is of the loss is part of lossRounding.
     if (Math.abs(excess) <= BALANCE * scale + Z_ROUNDING * (1 + Math.abs(right)) * slope) return right;
     if (excess < 0) from = right;
@@ -154,7 +186,7 @@ function balancedEnd(left: number, point: number, high: number, panels: GaussPan
   return undefined;
 }
 
-/** z is off by a few roundings of what it is made of; the loss changes by at most 1/σ of that. */
-function rounding({ floor, sigma }: LossCurve, high: number): number {
-  return 2 ** -50 * (64 + Math.abs(floor) + 1 / (2 * sigma * sigma) + high / sigma);
+/** z is off by a few roundings of what it is made of; the loss changes by at most the steepness times that. */
+function rounding({ floor, sigma, steepness }: LossCurve, high: number): number {
+  return 2 ** -50 * (64 + Math.abs(floor) + steepness / (2 * sigma) + high * steepness);
 }

@@ -1,16 +1,28 @@
 /**
- * What one training step is to the accountant: the Gaussian mechanism on a Poisson sample. Every example is in the
- * sample independently with probability `samplingRate`; noise of deviation `noiseMultiplier` × sensitivity is added
- * to the clipped sum. The relation is add/remove of one example.
+ * What one training step is to the accountant: the Gaussian mechanism on a random sample. Unless said otherwise every
+ * example is in the sample independently with probability `samplingRate`; noise of deviation `noiseMultiplier` × sensitivity
+ * is added to the clipped sum.
  */
-import { checkNumber, ranges } from "./check.js";
+import { checkChoice, checkNumber, ranges } from "./check.js";
 
 export interface SampledGaussian {
   /** q in [0, 1]. */
   readonly samplingRate: number;
-  /** σ ≥ 0: the noise's standard deviation over the sensitivity S. */
+  /** σ ≥ 0: the noise's standard deviation over the sensitivity S, the most that one example adds to the clipped sum. */
   readonly noiseMultiplier: number;
+  /** Absent: one example is added, removed, or zeroed out, which all cost the same. `replace-one`: it becomes any other. */
+  readonly relation?: "replace-one" | undefined;
+  /**
+   * Absent: a Poisson sample. `fixed-size`: the share `samplingRate` of the data, to the example, without replacement;
+   * one example is then replaced by any other, one that contributes nothing included.
+   */
+  readonly sample?: "fixed-size" | undefined;
+  /** Probability that the step was not this mechanism but some other; in [0, 1], 0 by default. δ pays for it. */
+  readonly failure?: number | undefined;
 }
+
+/** All but the numbers: how examples come into a batch, and how neighbours differ. */
+export type MechanismKind = Omit<SampledGaussian, "samplingRate" | "noiseMultiplier">;
 
 /** Steps of one mechanism: a row of what was done to the data. */
 export interface MechanismSteps extends SampledGaussian {
@@ -21,6 +33,9 @@ export interface MechanismSteps extends SampledGaussian {
 export function checkMechanism(mechanism: SampledGaussian): void {
   checkNumber("samplingRate", mechanism.samplingRate, ranges.samplingRate);
   checkNumber("noiseMultiplier", mechanism.noiseMultiplier, ranges.noiseMultiplier);
+  if (mechanism.relation !== undefined) checkChoice("relation", mechanism.relation, ["replace-one"]);
+  if (mechanism.sample !== undefined) checkChoice("sample", mechanism.sample, ["fixed-size"]);
+  if (mechanism.failure !== undefined) checkNumber("failure", mechanism.failure, { min: 0, max: 1 });
 }
 
 /** Throws a RangeError naming the field, what came and what is allowed. */
@@ -30,7 +45,36 @@ export function checkSteps(row: MechanismSteps): void {
 }
 
 export function sameMechanism(a: SampledGaussian, b: SampledGaussian): boolean {
-  return a.samplingRate === b.samplingRate && a.noiseMultiplier === b.noiseMultiplier;
+  return (
+    a.samplingRate === b.samplingRate &&
+    a.noiseMultiplier === b.noiseMultiplier &&
+    a.relation === b.relation &&
+    a.sample === b.sample &&
+    (a.failure ?? 0) === (b.failure ?? 0)
+  );
+}
+
+/** The mechanism of a row: without its number of steps, and without keys that say what holds anyway. */
+export function mechanismOf(row: SampledGaussian): SampledGaussian {
+  const { samplingRate, noiseMultiplier } = row;
+  return { samplingRate, noiseMultiplier, ...kindOf(row) };
+}
+
+/** The kind alone of what may hold other keys, without those that say what holds anyway. */
+export function kindOf({ relation, sample, failure }: MechanismKind): MechanismKind {
+  return {
+    ...(relation === undefined ? {} : { relation }),
+    ...(sample === undefined ? {} : { sample }),
+    ...(failure ? { failure } : {}),
+  };
+}
+
+/**
+ * What the noise is, where the two outputs of a step that saw all the data, or a sample of fixed size, are one Gaussian each:
+ * over the distance of their means, which is twice the sensitivity where an example may become any other.
+ */
+export function noiseOverDistance({ noiseMultiplier, relation, sample }: SampledGaussian): number {
+  return relation || sample ? noiseMultiplier / 2 : noiseMultiplier;
 }
 
 /** The steps taken, merged by mechanism: a million equal steps are one row. */
@@ -43,7 +87,7 @@ export class StepCounts {
     const row = this.rows.find((candidate) => sameMechanism(candidate.mechanism, mechanism));
     checkNumber("total steps", (row?.steps ?? 0) + count, ranges.steps);
     if (row) row.steps += count;
-    else if (count > 0) this.rows.push({ mechanism: { ...mechanism }, steps: count });
+    else if (count > 0) this.rows.push({ mechanism: mechanismOf(mechanism), steps: count });
   }
 
   list(): readonly MechanismSteps[] {

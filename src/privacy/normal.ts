@@ -1,6 +1,9 @@
 /** The standard normal distribution, accurate to float64 in both tails. */
 import erfcx from "@stdlib/math-base-special-erfcx";
 
+/** φ(0): the density at its peak. */
+export const DENSITY = 1 / Math.sqrt(2 * Math.PI);
+
 /** Φ(z): the mass below z; relative accuracy in the lower tail. */
 export function normalBelow(z: number): number {
   if (z === Number.NEGATIVE_INFINITY) return 0;

@@ -1,12 +1,12 @@
 /**
- * ε of Poisson-subsampled Gaussian steps between two bounds, by their privacy loss distribution: a lattice of losses from
+ * ε of sampled Gaussian steps between two bounds, by their privacy loss distribution: a lattice of losses from
  * above and one from below (loss-lattice.ts), composed by tilted Fourier transforms (tilted-composition.ts), refined until
  * the bounds agree. What is added to the upper bound and taken from the lower one: docs/accounting.md.
  */
 import { LogMoments } from "./log-moments.js";
 import { type LossLattice, latticeLength, lossAbove, lossBelow } from "./loss-lattice.js";
 import { type DirectionPlan, planDirection } from "./loss-plan.js";
-import type { MechanismSteps } from "./mechanism.js";
+import { type MechanismSteps, noiseOverDistance } from "./mechanism.js";
 import {
   composeTilted,
   type DirectionName,
@@ -54,7 +54,7 @@ const directions: readonly DirectionName[] = ["remove", "add"];
  */
 export function epsilonInterval(rows: readonly MechanismSteps[], delta: number, gap = defaultGap): EpsilonInterval {
   const total = rows.reduce((sum, row) => sum + row.steps, 0);
-  if (total > MOST_STEPS || rows.some((row) => row.noiseMultiplier < SMALLEST_NOISE)) return nothingProved;
+  if (total > MOST_STEPS || rows.some((row) => noiseOverDistance(row) < SMALLEST_NOISE)) return nothingProved;
   const moments = new LogMoments(rows, missingOf(rows, delta));
   const remove = planDirection(moments, "remove", delta);
   const add = planDirection(moments, "add", delta);

@@ -6,7 +6,7 @@ import type { EpsilonReport } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
 import { CountingAccountant } from "./counting-accountant.js";
 import { gaussianInterval } from "./gaussian.js";
-import { type MechanismSteps, StepCounts } from "./mechanism.js";
+import { type MechanismSteps, noiseOverDistance, type SampledGaussian, StepCounts } from "./mechanism.js";
 import { defaultGap, type EpsilonInterval, epsilonInterval, nothingProved } from "./privacy-loss.js";
 import { RdpAccountant } from "./rdp.js";
 
@@ -43,7 +43,11 @@ export class PrvAccountant extends CountingAccountant {
 function merge(rows: readonly MechanismSteps[]): MechanismSteps[] {
   const counts = new StepCounts();
   for (const row of rows) if (row.samplingRate > 0) counts.add(row, row.steps);
-  return [...counts.list()].sort((a, b) => a.samplingRate - b.samplingRate || a.noiseMultiplier - b.noiseMultiplier);
+  const kind = ({ relation, sample }: SampledGaussian) => `${relation ?? ""} ${sample ?? ""}`;
+  return [...counts.list()].sort(
+    (a, b) =>
+      a.samplingRate - b.samplingRate || a.noiseMultiplier - b.noiseMultiplier || kind(a).localeCompare(kind(b)),
+  );
 }
 
 function tightest(rows: readonly MechanismSteps[], delta: number, gap: number): EpsilonReport {
@@ -52,12 +56,13 @@ function tightest(rows: readonly MechanismSteps[], delta: number, gap: number): 
   if (epsilon === 0) return { epsilon, lower: 0, proof: "rdp" };
   if (rows.some((row) => row.noiseMultiplier === 0)) return { epsilon: Number.POSITIVE_INFINITY };
   const whole = rows.filter((row) => row.samplingRate === 1);
-  const mu = Math.sqrt(whole.reduce((sum, row) => sum + row.steps / row.noiseMultiplier ** 2, 0));
+  const mu = Math.sqrt(whole.reduce((sum, row) => sum + row.steps / noiseOverDistance(row) ** 2, 0));
   const onlyWhole = whole.length === rows.length;
   const interval = onlyWhole ? gaussianInterval(mu, delta) : sampledInterval(rows, mu, delta, gap);
-  const lower = Math.min(interval.lower, epsilon);
-  if (interval.upper <= epsilon) return { epsilon: interval.upper, lower, proof: onlyWhole ? "gaussian" : "pld" };
-  return { epsilon, lower, proof: "rdp", ...(order === undefined ? {} : { order }) };
+  // What is proved of samples of fixed size need not be reached by any data.
+  const told = rows.some((row) => row.sample) ? {} : { lower: Math.min(interval.lower, epsilon) };
+  if (interval.upper <= epsilon) return { epsilon: interval.upper, ...told, proof: onlyWhole ? "gaussian" : "pld" };
+  return { epsilon, ...told, proof: "rdp", ...(order === undefined ? {} : { order }) };
 }
 
 function rdpReport(rows: readonly MechanismSteps[], delta: number): EpsilonReport {

@@ -6,7 +6,7 @@ import type { EpsilonReport } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
 import { CountingAccountant } from "./counting-accountant.js";
 import type { MechanismSteps, SampledGaussian } from "./mechanism.js";
-import { rdpOfStep } from "./subsampled-gaussian.js";
+import { rdpOfMechanism } from "./rdp-of-mechanism.js";
 
 /**
  * The orders of dp-accounting: 1.1, 1.2, … 10.9, then 11 … 63, 128, 256, 512, 1024. Opacus' default is the same list
@@ -61,10 +61,11 @@ export class RdpAccountant extends CountingAccountant {
   }
 
   private curve(mechanism: SampledGaussian): Float64Array {
-    const key = `${mechanism.samplingRate} ${mechanism.noiseMultiplier}`;
+    const { samplingRate, noiseMultiplier, relation = "", sample = "" } = mechanism;
+    const key = `${samplingRate} ${noiseMultiplier} ${relation} ${sample}`;
     const known = this.curves.get(key);
     if (known) return known;
-    const curve = Float64Array.from(this.orders, (order) => rdpOfStep(mechanism, order));
+    const curve = Float64Array.from(this.orders, (order) => rdpOfMechanism(mechanism, order));
     if (this.curves.size >= MOST_CURVES) this.curves.clear();
     this.curves.set(key, curve);
     return curve;

@@ -14,6 +14,8 @@ import {
   gradientNoiseMultiplier,
 } from "./adaptive-threshold.js";
 import { clipAttributes } from "./clip-functions.js";
+import type { MechanismSteps } from "./mechanism.js";
+import { defaultRelation, type Relation, relationMeanings } from "./relation.js";
 import { type ClippingConfig, sensitivity } from "./sensitivity.js";
 
 export interface PrivacyFacts {
@@ -42,6 +44,8 @@ export interface PrivacyFacts {
   /** A seeded run is reproducible by everyone who knows the seed. */
   readonly seeded: boolean;
   readonly unit: "example" | "user";
+  /** That the accountant's steps are of; by default what the data set's size allows. */
+  readonly relation?: Relation | undefined;
   readonly sampling: {
     /** `own`: the caller's batches, of which the accountant knows nothing. */
     readonly sampler: "poisson" | "own";
@@ -86,11 +90,7 @@ export interface PrivacyStatement {
     readonly orders?: readonly number[];
   };
   readonly steps: { readonly taken: number; readonly reserved: number };
-  readonly mechanisms: readonly {
-    readonly samplingRate: number;
-    readonly noiseMultiplier: number;
-    readonly steps: number;
-  }[];
+  readonly mechanisms: readonly MechanismSteps[];
   readonly sampling: PrivacyFacts["sampling"] & {
     readonly assumedByAccountant: "poisson";
     readonly randomBits: number;
@@ -119,8 +119,6 @@ export interface AdaptiveStatement extends AdaptiveRule {
   readonly noise: readonly { readonly noiseMultiplier: number; readonly gradientNoiseMultiplier: number }[];
 }
 
-export type Relation = "add/remove" | "zero-out";
-
 const statusMeanings = {
   running: "under way, or its process died: the steps that were reserved are counted",
   interrupted: "stopped by its owner before its last step; it can be resumed",
@@ -131,13 +129,6 @@ const statusMeanings = {
 const unitMeanings: Readonly<Record<PrivacyFacts["unit"], string>> = {
   example: "one record of the training data; who has several records is protected less",
   user: "one user, of whom the training data holds exactly one record, as its owner declares",
-};
-
-const relationMeanings: Readonly<Record<Relation, string>> = {
-  "add/remove":
-    "neighbouring data sets differ by one example's presence; sampling rate, normaliser and step count come from the configuration, where the data set's size is declared public",
-  "zero-out":
-    "neighbouring data sets differ by one example being replaced with one that contributes nothing; the data set's size was counted in the data and is not protected",
 };
 
 const publicMask =
@@ -180,7 +171,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
   const { epsilon } = report;
   const reasons = reasonsAgainst(facts, epsilon);
   const isPrivate = reasons.length === 0;
-  const relation: Relation = facts.sampling.datasetSizeIsPublic ? "add/remove" : "zero-out";
+  const relation = relationOf(facts);
   return {
     format: 1,
     software: facts.software,
@@ -211,6 +202,12 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     insideEpsilon: facts.clipping.adaptive ? [...inside, "the thresholds of each step"] : inside,
     outsideEpsilon: outside,
   };
+}
+
+function relationOf({ relation, sampling }: PrivacyFacts): Relation {
+  const { datasetSizeIsPublic } = sampling;
+  if (relation !== "add/remove" || datasetSizeIsPublic) return relation ?? defaultRelation(datasetSizeIsPublic);
+  throw new RangeError("relation: got add/remove, allowed only where the data set's size is declared public");
 }
 
 function maskText({ maskFrom }: PrivacyFacts): string {

@@ -21,6 +21,7 @@ import { scheduleSchema } from "../optimizers/schedules/index.js";
 import { provenAccountants } from "../privacy/accountant.js";
 import { ranges } from "../privacy/check.js";
 import { clipFunctions, clipParameterNames } from "../privacy/clip-functions.js";
+import { relations } from "../privacy/relation.js";
 import { type ClippingConfig, clippingConflict, clippingStyles } from "../privacy/sensitivity.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { compressionConflict } from "./compression.js";
@@ -42,13 +43,22 @@ const privacy = configObject({
   noiseSchedule: scheduleSchema.optional(),
   /** What accounts for the steps and calibrates σ. Default: prv; a run that is resumed keeps its own. */
   accountant: choice(provenAccountants).optional(),
-  /** Declares the number of training examples public; without it, it is taken from the data and the relation is zero-out. */
+  /** Declares the number of training examples public; without it, it is taken from the data. */
   datasetSize: whole(1).optional(),
+  /** How neighbouring data sets differ. Default: add/remove with datasetSize, zero-out without. */
+  relation: choice(relations).optional(),
   unit: choice(["example", "user"]).default("example"),
-}).refine((value) => value.epsilon !== undefined || value.noiseMultiplier !== undefined, {
-  path: ["epsilon"],
-  error: allowed("a number above 0, unless noiseMultiplier is given"),
-});
+})
+  .refine((value) => value.epsilon !== undefined || value.noiseMultiplier !== undefined, {
+    path: ["epsilon"],
+    error: allowed("a number above 0, unless noiseMultiplier is given"),
+  })
+  .refine(({ relation, datasetSize }) => relation !== "add/remove" || datasetSize !== undefined, {
+    path: ["relation"],
+    error: allowed(
+      "zero-out, replace-one; add/remove only with datasetSize, which declares the number of examples public: counted in the data, it tells whether an example is there",
+    ),
+  });
 
 const thresholdText = allowed("a number from 1e-20 to 1e20");
 const thresholdValue = z

@@ -10,6 +10,7 @@ import { optimizerFromJSON } from "../optimizers/index.js";
 import { scheduleFromJSON } from "../optimizers/schedules/index.js";
 import { adaptiveRule } from "../privacy/adaptive-threshold.js";
 import { RandomKeys } from "../privacy/random.js";
+import { defaultRelation } from "../privacy/relation.js";
 import { sensitivity, weightBound } from "../privacy/sensitivity.js";
 import { withAccountant } from "./accountant-choice.js";
 import { type LoadedState, loadLastState, type RunState, restoreState } from "./checkpoint.js";
@@ -169,7 +170,7 @@ function factsOf(config: TrainingConfig, plan: TrainingPlan, groups: ClippingGro
     fingerprint: fingerprint(config, plan),
     seeded: config.seed !== undefined,
     sampler: "poisson",
-    relation: plan.datasetSizeIsPublic ? "add/remove" : "zero-out",
+    relation: plan.privacy?.relation ?? defaultRelation(plan.datasetSizeIsPublic),
     unit: config.privacy?.unit ?? "example",
     delta: plan.privacy?.delta ?? null,
     clipping: {

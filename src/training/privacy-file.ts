@@ -66,6 +66,7 @@ function guaranteeOf(facts: StatementFacts): PrivacyStatement | NoPrivacy {
     strategy: config.strategy,
     seeded,
     unit: config.privacy.unit,
+    relation: plan.privacy?.relation,
     sampling: { sampler: "poisson", datasetSize, datasetSizeIsPublic, expectedBatchSize },
   });
 }

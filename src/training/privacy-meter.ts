@@ -2,7 +2,7 @@
 import { type Accountant, makeAccountant, makeQuickAccountant } from "../privacy/accountant.js";
 import { BudgetExceededError, PrivacyBudget } from "../privacy/budget.js";
 import { countSteps, stepsBetween } from "../privacy/ledger-rows.js";
-import type { MechanismSteps, SampledGaussian } from "../privacy/mechanism.js";
+import { type MechanismSteps, mechanismOf, type SampledGaussian } from "../privacy/mechanism.js";
 import type { TrainingPlan } from "./training-plan.js";
 
 /** ε is shown by stages of the run, of which there are at most so many: an exact ε takes longer than many a step. */
@@ -106,6 +106,6 @@ export class PrivacyMeter {
 
   private next(): SampledGaussian | undefined {
     const row = stepsBetween(this.plan.mechanisms, this.step, this.step + 1)[0];
-    return row && { samplingRate: row.samplingRate, noiseMultiplier: row.noiseMultiplier };
+    return row && mechanismOf(row);
   }
 }

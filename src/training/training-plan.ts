@@ -5,6 +5,7 @@ import { adaptiveRule, gradientNoiseMultiplier } from "../privacy/adaptive-thres
 import { calibrateNoise, type NoisePiece, noiseFactorRange } from "../privacy/calibrate.js";
 import { checkNumber, ranges } from "../privacy/check.js";
 import type { MechanismSteps } from "../privacy/mechanism.js";
+import { defaultRelation, type Relation, underRelation } from "../privacy/relation.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { thresholdFactorRange } from "./clipping-state.js";
 import { clippingOf, type TrainingConfig } from "./config.js";
@@ -31,6 +32,8 @@ export interface TrainingPlan {
   readonly mechanisms: readonly MechanismSteps[];
   /** Absent in a run without privacy. */
   readonly privacy?: {
+    /** How neighbouring data sets differ: what the mechanisms are accounted for under. */
+    readonly relation: Relation;
     readonly delta: number;
     readonly targetEpsilon?: number | undefined;
     readonly accountant: ProvenAccountant;
@@ -69,12 +72,14 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   if (!config.privacy) return { ...base, noiseMultiplier: 0, mechanisms: [] };
   const { epsilon, delta, accountant = defaultAccountant } = config.privacy;
   const pieces = plannedNoise(config, base);
+  const { relation = defaultRelation(base.datasetSizeIsPublic) } = config.privacy;
+  const kind = underRelation({ samplingRate, noiseMultiplier: 0 }, relation);
   const noiseMultiplier =
     config.privacy.noiseMultiplier ??
-    calibrateNoise({ samplingRate, steps, epsilon: epsilon as number, delta, pieces }, accountant);
+    calibrateNoise({ ...kind, steps, epsilon: epsilon as number, delta, pieces }, accountant);
   const mechanisms = pieces.map(({ factor, steps: count }) => {
     checkScheduledNoise(noiseMultiplier, factor);
-    return { samplingRate, noiseMultiplier: noiseMultiplier * factor, steps: count };
+    return { ...kind, noiseMultiplier: noiseMultiplier * factor, steps: count };
   });
   // Where one accountant proves something, every one does. Noise that proves nothing must not train under the name of privacy.
   if (makeAccountant("rdp").epsilonWith(mechanisms, delta) === Number.POSITIVE_INFINITY) {
@@ -82,7 +87,12 @@ export function planTraining(config: TrainingConfig, examples: number): Training
       `privacy.noiseMultiplier: got ${noiseMultiplier}; allowed: a number large enough for a finite epsilon`,
     );
   }
-  const plan = { ...base, noiseMultiplier, mechanisms, privacy: { delta, targetEpsilon: epsilon, accountant } };
+  const plan = {
+    ...base,
+    noiseMultiplier,
+    mechanisms,
+    privacy: { relation, delta, targetEpsilon: epsilon, accountant },
+  };
   checkCountNoise(config, plan);
   return plan;
 }

@@ -43,7 +43,23 @@ describe("hushgrad account", () => {
       noiseMultiplier: 1.1,
       steps: 3750,
       delta: 1e-5,
+      relation: "add/remove",
     });
+  });
+
+  it("answers for the other relations: zeroing out costs the same, replacing more", () => {
+    const epsilon = (relation: string) =>
+      (
+        JSON.parse(run(`account ${setting} --noise-multiplier 1.1 --relation ${relation} --json`).output) as {
+          epsilon: number;
+        }
+      ).epsilon;
+    expect(epsilon("zero-out")).toBe(epsilon("add/remove"));
+    // dp-accounting's PLD for REPLACE_ONE: test/fixtures/accounting/relations.py.
+    expect(Math.abs(epsilon("replace-one") - 1.8608436)).toBeLessThan(1e-3);
+    expect(run(`account ${setting} --noise-multiplier 1.1 --relation swap`).error).toContain(
+      "Allowed choices are add/remove, zero-out, replace-one",
+    );
   });
 
   it("answers with the tightest proved bound by default, and the lower bound beside it", () => {
@@ -61,7 +77,7 @@ describe("hushgrad account", () => {
 
   it("answers with a line, rounded up", () => {
     expect(run(`account ${setting} --noise-multiplier 1.1 --accountant rdp`).output).toBe(
-      "ε = 1.24022 at δ = 1e-5 (rdp, an upper bound, order 12; q = 0.004, σ = 1.1, 3750 steps)\n",
+      "ε = 1.24022 at δ = 1e-5 (rdp, an upper bound, order 12; q = 0.004, σ = 1.1, 3750 steps, add/remove)\n",
     );
     expect(run(`account ${setting} --noise-multiplier 1.1 --accountant gdp`).output).toContain("may under-report");
   });

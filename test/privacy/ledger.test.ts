@@ -166,6 +166,18 @@ describe("branches", () => {
     expect(() => composeLedgers([])).toThrow(/at least one ledger/);
   });
 
+  it("count all steps under the weakest relation", () => {
+    const strong = read(startOf("1"), reserve(5));
+    const weak = read(startOf("2", { relation: "replace-one" }), {
+      ...(reserve(5) as LedgerBody & { kind: "reserve" }),
+      mechanisms: [{ ...row(5), relation: "replace-one" }],
+    });
+    const { relation, mechanisms, ledgers } = composeLedgers([strong, weak]);
+    expect(relation).toBe("replace-one");
+    expect(mechanisms).toEqual([{ samplingRate: 0.1, noiseMultiplier: 1, relation: "replace-one", steps: 10 }]);
+    expect(ledgers.map((share) => share.mechanisms[0]?.relation)).toEqual([undefined, "replace-one"]);
+  });
+
   it("cost what each costs alone, less what they share, in whatever way they grew", () => {
     /** Processes: what each reserved, and which share of it it said at its end that it took; null: killed. */
     const life = fc.tuple(fc.array(fc.integer({ min: 1, max: 20 }), { maxLength: 4 }), fc.option(fc.nat(4)));

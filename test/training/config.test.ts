@@ -63,6 +63,12 @@ describe("parseConfig", () => {
     ["privacy.delta", undefined, /privacy\.delta: got nothing; allowed/],
     ["privacy.noiseMultiplier", 0, /privacy\.noiseMultiplier: got 0; allowed: a number above 0/],
     ["privacy.datasetSize", 1.5, /privacy\.datasetSize: got 1\.5; allowed: a whole number, at least 1/],
+    [
+      "privacy.relation",
+      "add/remove",
+      /privacy\.relation: got "add\/remove"; allowed: zero-out, replace-one; add\/remove only with datasetSize/,
+    ],
+    ["privacy.relation", "swap", /privacy\.relation: got "swap"; allowed: add\/remove, zero-out, replace-one/],
     ["privacy.datasetSize", 100, /batchSize: got 512; allowed: at most privacy\.datasetSize, 100/],
     ["privacy.unit", "household", /privacy\.unit: got "household"; allowed: example, user/],
     ["privacy.epsilom", 2, /privacy: unknown key 'epsilom', did you mean 'epsilon'\?; allowed: epsilon, delta/],

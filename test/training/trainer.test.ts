@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { readSafetensors } from "../../src/data/safetensors.js";
+import { makeAccountant } from "../../src/privacy/accountant.js";
 import { calibrateNoise } from "../../src/privacy/calibrate.js";
 import { spentOf, statusOf } from "../../src/privacy/ledger-compose.js";
 import { countSteps } from "../../src/privacy/ledger-rows.js";
@@ -190,6 +191,25 @@ describe("Trainer", () => {
     const out = join(temporaryFolder(), "run");
     await make(tinyConfig({ steps: 3, privacy: { epsilon: 8, delta: 1e-5 } }), { out }).run();
     expect(json(join(out, "privacy.json"))).toMatchObject({ relation: "zero-out" });
+  });
+
+  it("is accounted for under the relation of its configuration, on a ledger that says so", async () => {
+    const out = join(temporaryFolder(), "run");
+    const config = tinyConfig({ steps: 3, privacy: { noiseMultiplier: 1, delta: 1e-5, relation: "replace-one" } });
+    const { result } = await run(make(config, { out }));
+    const { samplingRate } = result.plan;
+    const replaced = { samplingRate, noiseMultiplier: 1, relation: "replace-one" as const };
+    const epsilon = makeAccountant().epsilonAfter(replaced, 3, 1e-5);
+    expect(result.epsilon).toBe(epsilon);
+    expect(json(join(out, "privacy.json"))).toMatchObject({
+      relation: "replace-one",
+      epsilon,
+      mechanisms: [{ ...replaced, steps: 3 }],
+    });
+    expect(readRunLedger(out).start).toMatchObject({
+      relation: "replace-one",
+      mechanisms: [{ ...replaced, steps: 3 }],
+    });
   });
 
   it("trains without privacy under strategy none, and says so", async () => {
