@@ -1,0 +1,95 @@
+/**
+ * Canaries: examples made so that their clipped gradients are as long as the sensitivity lets them be, and far longer
+ * before clipping, so that a mechanism that clips too late or too little shows it. What serves a model best is tried out:
+ * noise or records, enlarged or not, each with a target that the model does not expect.
+ */
+import { type Dataset, makeTargets } from "../data/dataset.js";
+import type { Targets } from "../native/binding.js";
+import type { RandomStream } from "../privacy/random.js";
+import type { Session } from "../training/session.js";
+import type { Tensors } from "../training/tensors.js";
+import { type Canaries, canaryBatch, readBatch } from "./dataset.js";
+
+interface Recipe {
+  readonly from: "noise" | "records";
+  /** Inputs are so many times as large as the records'. */
+  readonly scale: number;
+}
+
+const scales = [512, 64, 8, 1, 1 / 8, 1 / 64];
+const recipes: readonly Recipe[] = (["noise", "records"] as const).flatMap((from) =>
+  scales.map((scale) => ({ from, scale })),
+);
+const TRIED = 4;
+/** A recipe within this of the best comes before it where it is higher up in the list. */
+const AS_GOOD = 0.99;
+
+export interface CanaryOptions {
+  readonly observer: Session;
+  readonly dataset: Dataset;
+  /** That the run has, beside the canaries. */
+  readonly records: Uint32Array;
+  readonly count: number;
+  readonly weight: number;
+  readonly sensitivity: number;
+  readonly random: RandomStream;
+}
+
+/** `share`: the length of their clipped gradients over the sensitivity, at the observer's parameters; 1 is best. */
+export async function makeCanaries(options: CanaryOptions): Promise<{ canaries: Canaries; share: number }> {
+  const tried: { recipe: Recipe; share: number }[] = [];
+  for (const recipe of recipes) {
+    const few = await make(options, recipe, Math.min(TRIED, options.count));
+    tried.push({ recipe, share: await shareOf(options, few) });
+  }
+  const most = Math.max(...tried.map(({ share }) => share));
+  const best = tried.find(({ share }) => share >= AS_GOOD * most)?.recipe as Recipe;
+  const canaries = await make(options, best, options.count);
+  return { canaries, share: await shareOf(options, canaries) };
+}
+
+async function make(options: CanaryOptions, recipe: Recipe, count: number): Promise<Canaries> {
+  const { dataset, records, random, weight } = options;
+  const drawn = Uint32Array.from({ length: count }, () => records[random.integer(records.length)] as number);
+  const { inputs } = await readBatch(dataset, drawn);
+  const size = Math.sqrt(inputs.reduce((sum, x) => sum + x * x, 0) / inputs.length) || 1;
+  if (recipe.from === "noise") for (let i = 0; i < inputs.length; i++) inputs[i] = size * random.normal();
+  for (let i = 0; i < inputs.length; i++) inputs[i] = (inputs[i] as number) * recipe.scale;
+  return { size: count, inputs, targets: await unexpected(options, inputs, count), weight };
+}
+
+/** Classes: what the model thinks least of, or any where an example has several. Values: another record's. */
+async function unexpected(
+  { observer, dataset, records, random }: CanaryOptions,
+  inputs: Float32Array,
+  count: number,
+): Promise<Targets> {
+  if (dataset.targetKind === "values") {
+    const others = Uint32Array.from({ length: count }, () => records[random.integer(records.length)] as number);
+    return (await readBatch(dataset, others)).targets;
+  }
+  const targets = makeTargets(dataset, count);
+  const { outputs } = await observer.evaluate({ inputs, size: count });
+  const classes = Math.max(1, Math.floor(outputs.length / targets.length));
+  for (let i = 0; i < count; i++) {
+    const own = outputs.subarray(i * classes, (i + 1) * classes);
+    const label = dataset.targetElements === 1 ? own.indexOf(Math.min(...own)) : random.integer(classes);
+    targets.fill(Math.max(0, label), i * dataset.targetElements, (i + 1) * dataset.targetElements);
+  }
+  return targets;
+}
+
+async function shareOf({ observer, sensitivity }: CanaryOptions, canaries: Canaries): Promise<number> {
+  let sum = 0;
+  for (let i = 0; i < canaries.size; i++) {
+    const { sums } = await observer.clippedSum(canaryBatch(canaries, i));
+    sum += lengthOf(sums) / sensitivity;
+  }
+  return sum / canaries.size;
+}
+
+function lengthOf(tensors: Tensors): number {
+  let squares = 0;
+  for (const { data } of Object.values(tensors)) for (const x of data) squares += x * x;
+  return Math.sqrt(squares);
+}
