@@ -6,9 +6,13 @@ import { sensitivity } from "../privacy/sensitivity.js";
 import { clippingOf, type TrainingConfig } from "../training/config.js";
 import { ConfigError } from "../training/config-errors.js";
 import { planTraining, type TrainingPlan } from "../training/training-plan.js";
+import type { Claim } from "./shown-bound.js";
 
-/** A step's noise moves a weight by this much: above float32's rounding, and little enough for the model to stay itself. */
-const MOVE = 2 ** -8;
+/**
+ * A step's noise moves a weight by this much: far above float32's rounding, and so little that a model does not learn the
+ * canary, whose gradient would then vanish.
+ */
+const MOVE = 2 ** -14;
 
 /**
  * The same mechanism on `records` records for `steps` steps. Noise is given, and not a target, so that nothing stops early.

@@ -29,7 +29,7 @@ export async function auditOneRun(audit: CheckedAudit, steps: number): Promise<A
     );
     const scores = new CanaryScores(observer, canaries, plan.samplingRate);
     const watcher = new Witness({
-      ...{ observer, config, plan, dataset, known: records.length },
+      ...{ observer, config, plan, dataset, known: records.length, start: observer.parameters() },
       onStep: async (sum) => {
         await scores.add(sum);
         onProgress?.(sum.step / plan.steps);

@@ -40,6 +40,7 @@ export async function auditWhiteBox(
   const config = readableSteps(same, plan);
   const records = chooseRecords(random, train.size, others);
   const observer = makeObserver(config);
+  const start = observer.parameters();
   const noise = new NoiseCheck();
   const scores: Scores = { without: [], present: [] };
   try {
@@ -50,7 +51,7 @@ export async function auditWhiteBox(
       const dataset = new AuditDataset(train, records, canaries, present ? [0] : []);
       const canary = new CanaryScores(observer, canaries, plan.samplingRate);
       const watcher = new Witness({
-        ...{ observer, config: seeded, plan, dataset, known: others },
+        ...{ observer, config: seeded, plan, dataset, known: others, start },
         onStep: async (sum) => {
           if (!present) noise.add(sum);
           await canary.add(sum);

@@ -40,6 +40,8 @@ export interface WitnessOptions {
   readonly dataset: AuditDataset;
   /** Examples 0 … known − 1 are known, the others are canaries. */
   readonly known: number;
+  /** Where every run begins, so that the canaries are what they were made for: chosen without the data, so no leak. */
+  readonly start: Tensors;
   /** Called after each step; the observer then stands where the step began. */
   readonly onStep: (sum: NoisySum) => Promise<void>;
 }
@@ -59,7 +61,8 @@ export class Witness implements RunWatcher {
   }
 
   begin(session: WatchedSession): void {
-    this.before = session.parameters();
+    this.before = this.options.start;
+    session.loadParameters(this.before);
   }
 
   async step(session: WatchedSession, event: StepEvent): Promise<void> {

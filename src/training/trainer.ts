@@ -43,12 +43,12 @@ export interface TrainerOptions {
   readonly watcher?: RunWatcher | undefined;
 }
 
-/** What a watcher sees of the session: public, or what the guarantee lets everyone see. */
-export type WatchedSession = Pick<Session, "parameters" | "sparsification">;
+/** What a watcher has of the session: nothing that the guarantee does not let everyone see. */
+export type WatchedSession = Pick<Session, "parameters" | "loadParameters" | "sparsification">;
 
 /** Sees every model of a run, as the adversary of the guarantee does. */
 export interface RunWatcher {
-  /** The model before the first step. */
+  /** The model before the first step: the place to load other parameters, which must be public. */
   begin(session: WatchedSession): void | Promise<void>;
   /** The model after a step, before the next. The event's statistics lie outside ε, but for the thresholds. */
   step(session: WatchedSession, event: StepEvent): void | Promise<void>;
