@@ -7,7 +7,6 @@ import { type Dataset, makeTargets } from "../data/dataset.js";
 import type { Targets } from "../native/binding.js";
 import type { RandomStream } from "../privacy/random.js";
 import type { Session } from "../training/session.js";
-import type { Tensors } from "../training/tensors.js";
 import { type Canaries, canaryBatch, readBatch } from "./dataset.js";
 
 interface Recipe {
@@ -20,9 +19,9 @@ const scales = [512, 64, 8, 1, 1 / 8, 1 / 64];
 const recipes: readonly Recipe[] = (["noise", "records"] as const).flatMap((from) =>
   scales.map((scale) => ({ from, scale })),
 );
-const TRIED = 4;
-/** A recipe within this of the best comes before it where it is higher up in the list. */
-const AS_GOOD = 0.99;
+const TRIED = 8;
+/** Recipes whose share is as close as this to the best are as good; what then counts is how unlike canaries are. */
+const AS_GOOD = 0.95;
 
 export interface CanaryOptions {
   readonly observer: Session;
@@ -37,15 +36,16 @@ export interface CanaryOptions {
 
 /** `share`: the length of their clipped gradients over the sensitivity, at the observer's parameters; 1 is best. */
 export async function makeCanaries(options: CanaryOptions): Promise<{ canaries: Canaries; share: number }> {
-  const tried: { recipe: Recipe; share: number }[] = [];
+  const tried: { recipe: Recipe; share: number; likeness: number }[] = [];
   for (const recipe of recipes) {
-    const few = await make(options, recipe, Math.min(TRIED, options.count));
-    tried.push({ recipe, share: await shareOf(options, few) });
+    const few = await gradientsOf(options, await make(options, recipe, Math.min(TRIED, options.count)));
+    tried.push({ recipe, share: shareOf(few, options), likeness: likenessOf(few) });
   }
   const most = Math.max(...tried.map(({ share }) => share));
-  const best = tried.find(({ share }) => share >= AS_GOOD * most)?.recipe as Recipe;
-  const canaries = await make(options, best, options.count);
-  return { canaries, share: await shareOf(options, canaries) };
+  const good = tried.filter(({ share }) => share >= AS_GOOD * most);
+  const best = good.reduce((one, other) => (other.likeness < one.likeness ? other : one));
+  const canaries = await make(options, best.recipe, options.count);
+  return { canaries, share: shareOf(await gradientsOf(options, canaries), options) };
 }
 
 async function make(options: CanaryOptions, recipe: Recipe, count: number): Promise<Canaries> {
@@ -79,17 +79,32 @@ async function unexpected(
   return targets;
 }
 
-async function shareOf({ observer, sensitivity }: CanaryOptions, canaries: Canaries): Promise<number> {
-  let sum = 0;
+/** Clipped, each as one vector. */
+async function gradientsOf({ observer }: CanaryOptions, canaries: Canaries): Promise<Float64Array[]> {
+  const gradients: Float64Array[] = [];
   for (let i = 0; i < canaries.size; i++) {
     const { sums } = await observer.clippedSum(canaryBatch(canaries, i));
-    sum += lengthOf(sums) / sensitivity;
+    gradients.push(Float64Array.from(Object.values(sums).flatMap(({ data }) => [...data])));
   }
-  return sum / canaries.size;
+  return gradients;
 }
 
-function lengthOf(tensors: Tensors): number {
-  let squares = 0;
-  for (const { data } of Object.values(tensors)) for (const x of data) squares += x * x;
-  return Math.sqrt(squares);
+function shareOf(gradients: readonly Float64Array[], { sensitivity }: CanaryOptions): number {
+  const lengths = gradients.reduce((sum, gradient) => sum + Math.sqrt(product(gradient, gradient)), 0);
+  return lengths / gradients.length / sensitivity;
+}
+
+/** Squared cosines between canaries, summed: what one adds to the noise that another is seen through. */
+function likenessOf(gradients: readonly Float64Array[]): number {
+  let sum = 0;
+  for (const [i, one] of gradients.entries()) {
+    for (const other of gradients.slice(0, i)) {
+      sum += product(one, other) ** 2 / (product(one, one) * product(other, other) || 1);
+    }
+  }
+  return sum;
+}
+
+function product(a: Float64Array, b: Float64Array): number {
+  return a.reduce((sum, value, i) => sum + value * (b[i] as number), 0);
 }

@@ -12,7 +12,8 @@ import type { MechanismSteps } from "../privacy/mechanism.js";
 
 /** Log-odds of δ: dense where counts of hundreds or thousands can tell, with some lines beyond. */
 const TAIL = [-26, -22, -18, -15, -12, -10];
-const BODY = { from: -8.4, to: 12, step: 0.35 };
+const BODY = { from: -8.4, to: 12, step: 0.4 };
+const HALVINGS = 7;
 
 export interface ClaimLine {
   readonly epsilon: number;
@@ -26,11 +27,20 @@ export class TradeOff {
   static of(rows: readonly MechanismSteps[]): TradeOff {
     const accountant = makeQuickAccountant();
     const lines: ClaimLine[] = [];
-    for (const logOdds of grid()) {
+    const add = (logOdds: number): number => {
       const delta = 1 / (1 + Math.exp(-logOdds));
       const epsilon = accountant.epsilonWith(rows, delta);
       lines.push({ epsilon, delta });
-      if (epsilon === 0) break; // larger δ say less
+      return epsilon;
+    };
+    const grid = [...gridOfLogOdds()];
+    const nothing = grid.findIndex((logOdds) => add(logOdds) === 0);
+    // The least δ with ε = 0 decides over tests that err as often on either side.
+    let [low, high] = [grid[nothing - 1] ?? 0, grid[nothing] ?? 0];
+    for (let i = 0; i < HALVINGS && nothing > 0; i++) {
+      const middle = (low + high) / 2;
+      if (add(middle) === 0) high = middle;
+      else low = middle;
     }
     return new TradeOff(lines);
   }
@@ -58,7 +68,7 @@ export class TradeOff {
   }
 }
 
-function* grid(): Generator<number> {
+function* gridOfLogOdds(): Generator<number> {
   yield* TAIL;
   for (let logOdds = BODY.from; logOdds <= BODY.to; logOdds += BODY.step) yield logOdds;
 }

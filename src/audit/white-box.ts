@@ -10,6 +10,7 @@ import { AuditDataset } from "./dataset.js";
 import {
   chooseThreshold,
   countErrors,
+  type ErrorCounts,
   type ErrorRates,
   gaussianBound,
   largestRates,
@@ -68,22 +69,27 @@ export async function auditWhiteBox(
 }
 
 /** By run, with the canary and without. */
-interface Scores {
+export interface Scores {
   readonly without: number[];
   readonly present: number[];
 }
 
 /** `mass`: of false violations, half for the rates and half for the noise. */
-function conclude({ without, present }: Scores, check: NoiseCheck, claim: Claim, mass: number) {
-  const half = Math.floor(without.length / 2);
-  const threshold = chooseThreshold(without.slice(0, half), present.slice(0, half), mass / 2);
-  const errors = countErrors(without.slice(half), present.slice(half), threshold);
+function conclude(scores: Scores, check: NoiseCheck, claim: Claim, mass: number) {
+  const errors = errorsOf(scores, mass / 2);
   const rates = largestRates(errors, mass / 2);
   const shown = shownBy(rates, claim);
   const most = shownBy(largestRates({ ...errors, falseAlarms: 0, misses: 0 }, mass / 2), claim);
   const noise = check.findings(mass / 2);
   const violations = isRefuted((curve) => ratesRefute(rates, curve), claim) ? [violationOf(shown)] : [];
   return { shown, most, errors, noise, violations: [...violations, ...noise.faults] };
+}
+
+/** Of the second half of the runs, at the threshold that the first half chose. */
+export function errorsOf({ without, present }: Scores, mass: number): ErrorCounts {
+  const half = Math.floor(without.length / 2);
+  const threshold = chooseThreshold(without.slice(0, half), present.slice(0, half), mass);
+  return countErrors(without.slice(half), present.slice(half), threshold);
 }
 
 function shownBy(rates: ErrorRates, claim: Claim): ShownEpsilon {
