@@ -38,14 +38,34 @@ export interface CanaryOptions {
 export async function makeCanaries(options: CanaryOptions): Promise<{ canaries: Canaries; share: number }> {
   const tried: { recipe: Recipe; share: number; likeness: number }[] = [];
   for (const recipe of recipes) {
-    const few = await gradientsOf(options, await make(options, recipe, Math.min(TRIED, options.count)));
-    tried.push({ recipe, share: shareOf(few, options), likeness: likenessOf(few) });
+    const few = await gradientsOf(options, await make(options, recipe, TRIED));
+    tried.push({ recipe, share: shareOf(few, options), likeness: options.count > 1 ? likenessOf(few) : 0 });
   }
   const most = Math.max(...tried.map(({ share }) => share));
   const good = tried.filter(({ share }) => share >= AS_GOOD * most);
   const best = good.reduce((one, other) => (other.likeness < one.likeness ? other : one));
-  const canaries = await make(options, best.recipe, options.count);
+  const canaries = await longest(options, await make(options, best.recipe, options.count + TRIED));
   return { canaries, share: shareOf(await gradientsOf(options, canaries), options) };
+}
+
+/** As many as are wanted, those with the longest clipped gradients: some clip functions drop what is too long. */
+async function longest(options: CanaryOptions, canaries: Canaries): Promise<Canaries> {
+  const lengths = (await gradientsOf(options, canaries)).map((gradient) => product(gradient, gradient));
+  const order = [...lengths.keys()].sort((a, b) => (lengths[b] as number) - (lengths[a] as number));
+  const kept = order.slice(0, options.count).map((index) => canaryBatch(canaries, index));
+  const { inputs, targets } = canaries;
+  const [width, height] = [inputs.length / canaries.size, targets.length / canaries.size];
+  const chosen = {
+    ...canaries,
+    size: kept.length,
+    inputs: inputs.slice(0, kept.length * width),
+    targets: targets.slice(0, kept.length * height),
+  };
+  for (const [i, canary] of kept.entries()) {
+    chosen.inputs.set(canary.inputs, i * width);
+    chosen.targets.set(canary.targets, i * height);
+  }
+  return chosen;
 }
 
 async function make(options: CanaryOptions, recipe: Recipe, count: number): Promise<Canaries> {

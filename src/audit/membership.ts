@@ -9,7 +9,7 @@ import type { Session } from "../training/session.js";
 import type { Tensors } from "../training/tensors.js";
 import type { RunWatcher, WatchedSession } from "../training/trainer.js";
 import { sameMechanism } from "./audited-run.js";
-import { type CheckedAudit, chooseRecords, makeObserver, trainOnce } from "./context.js";
+import { type CheckedAudit, chooseRecords, makeObserver, nextSeed, trainOnce } from "./context.js";
 import { AuditDataset } from "./dataset.js";
 import type { AuditFindings } from "./report.js";
 import { rocOf } from "./roc.js";
@@ -29,7 +29,7 @@ export async function auditMembership(audit: CheckedAudit, steps: number): Promi
   const included = Array.from(atStake, () => random.bernoulli(0.5));
   const left = new Set(atStake.filter((_, i) => !included[i]));
   const records = Uint32Array.from({ length: train.size }, (_, i) => i).filter((record) => !left.has(record));
-  const observer = makeObserver(config);
+  const observer = makeObserver({ ...config, seed: nextSeed(random) });
   try {
     const last = new LastModel((step) => onProgress?.(step / plan.steps));
     await trainOnce({ config, train: new AuditDataset(train, records), watcher: last }, options);

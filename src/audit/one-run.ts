@@ -17,7 +17,7 @@ export async function auditOneRun(audit: CheckedAudit, steps: number): Promise<A
   const { config: same, plan, claim } = sameMechanism(options.config, train.size, steps, train.size + count);
   const config = { ...readableSteps(same, plan), seed: nextSeed(random) };
   const records = Uint32Array.from({ length: train.size }, (_, i) => i);
-  const observer = makeObserver(config);
+  const observer = makeObserver({ ...config, seed: nextSeed(random) });
   try {
     const { canaries, share } = await canariesFor(config, { observer, dataset: train, records, count, random });
     const included = Array.from({ length: count }, () => random.bernoulli(0.5));

@@ -40,7 +40,7 @@ export async function auditWhiteBox(
   const { config: same, plan, claim } = sameMechanism(options.config, train.size, steps, others + 1);
   const config = readableSteps(same, plan);
   const records = chooseRecords(random, train.size, others);
-  const observer = makeObserver(config);
+  const observer = makeObserver({ ...config, seed: nextSeed(random) });
   const start = observer.parameters();
   const noise = new NoiseCheck();
   const scores: Scores = { without: [], present: [] };

@@ -49,15 +49,13 @@ export function register(program: Command): void {
 async function run(file: string, { mode, json, out, ...options }: AuditFlags): Promise<void> {
   const config = readConfig(file);
   const { train } = await loadData(config.data, dirname(file));
+  if (out !== undefined) makeFolder(out);
   const interrupt = interruptSignal();
   try {
     const { signal } = interrupt;
     const report = await audit(mode, { ...options, config, train, signal, onProgress: progressLine(process.stderr) });
     const answer = `${JSON.stringify(report, null, 2)}\n`;
-    if (out !== undefined) {
-      makeFolder(out);
-      writeAtomically(join(out, "audit.json"), answer);
-    }
+    if (out !== undefined) writeAtomically(join(out, "audit.json"), answer);
     process.stdout.write(json ? answer : text(report));
     if (report.verdict === "violation") process.exitCode = 1;
   } catch (error) {
