@@ -111,5 +111,5 @@ export type {
   SparsificationStructure,
 } from "./training/sparsification.js";
 export type { Tensor, Tensors } from "./training/tensors.js";
-export { Trainer, type TrainerOptions } from "./training/trainer.js";
+export { type RunWatcher, Trainer, type TrainerOptions, type WatchedSession } from "./training/trainer.js";
 export { UnmovedParametersError } from "./training/unmoved.js";

@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<CommandModule>>> = {
   train: () => import("./train.js"),
   plan: () => import("./plan.js"),
   ledger: () => import("./ledger.js"),
+  audit: () => import("./audit.js"),
   account: () => import("./account.js"),
   calibrate: () => import("./calibrate.js"),
   bench: () => import("./bench.js"),

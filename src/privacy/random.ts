@@ -23,7 +23,8 @@ export type RandomPurpose =
   | "shuffle"
   | "augmentation"
   | "mask"
-  | "counts";
+  | "counts"
+  | "audit";
 
 const KEY_BYTES = 32;
 const wholeNumber = { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true } as const;

@@ -39,6 +39,19 @@ export interface TrainerOptions {
   readonly resume?: boolean | undefined;
   /** Heads the report. */
   readonly title?: string | undefined;
+  /** Looks on; the run waits for it. */
+  readonly watcher?: RunWatcher | undefined;
+}
+
+/** What a watcher has of the session: nothing that the guarantee does not let everyone see. */
+export type WatchedSession = Pick<Session, "parameters" | "loadParameters" | "sparsification">;
+
+/** Sees every model of a run, as the adversary of the guarantee does. */
+export interface RunWatcher {
+  /** The model before the first step: the place to load other parameters, which must be public. */
+  begin(session: WatchedSession): void | Promise<void>;
+  /** The model after a step, before the next. The event's statistics lie outside ε, but for the thresholds. */
+  step(session: WatchedSession, event: StepEvent): void | Promise<void>;
 }
 
 export class Trainer extends EventEmitter<TrainerEvents> {
@@ -106,6 +119,7 @@ class TrainingLoop {
     const { damagedCheckpoint } = this.prepared;
     const { plan, step, session } = this;
     this.events.emit("start", { plan, step, seeded: session.seeded, lostSteps, damagedCheckpoint });
+    await this.options.watcher?.begin(session);
     const stopped = await this.trainUntilStopped(signal);
     await this.evaluate();
     const result = this.result(stopped);
@@ -160,6 +174,7 @@ class TrainingLoop {
     if (endsEpoch) await this.evaluate();
     this.files?.addStep(event, milliseconds, endsEpoch ? this.test : undefined);
     this.events.emit("step", event);
+    await this.options.watcher?.step(this.session, event);
   }
 
   /** Public, and between logical steps alone. */
