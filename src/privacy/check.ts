@@ -42,9 +42,3 @@ export function checkNumber(name: string, value: number, range: NumberRange): vo
   if (typeof value === "number" && inRange(value, range)) return;
   throw new RangeError(`${name} must be ${describeRange(range)}, got ${describe(value)}`);
 }
-
-/** Throws a RangeError naming `name` unless `value` is one of `allowed`. */
-export function checkChoice(name: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return;
-  throw new RangeError(`${name} must be one of ${allowed.join(", ")}, got ${JSON.stringify(value)}`);
-}

@@ -3,7 +3,8 @@
  * example is in the sample independently with probability `samplingRate`; noise of deviation `noiseMultiplier` × sensitivity
  * is added to the clipped sum.
  */
-import { checkChoice, checkNumber, ranges } from "./check.js";
+import { checkChoice } from "../arguments.js";
+import { checkNumber, ranges } from "./check.js";
 
 export interface SampledGaussian {
   /** q in [0, 1]. */

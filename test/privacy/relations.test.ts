@@ -159,7 +159,7 @@ describe("relations", () => {
   it("refuse what they do not know", () => {
     expect(() =>
       new PrvAccountant().step({ samplingRate: 0.1, noiseMultiplier: 1, relation: "swap" as never }),
-    ).toThrow('relation must be one of replace-one, got "swap"');
+    ).toThrow('relation: got "swap", expected one of replace-one');
     expect(() => new PrvAccountant().step({ samplingRate: 0.1, noiseMultiplier: 1, failure: 2 })).toThrow(
       "failure must be a number in [0, 1], got 2",
     );
