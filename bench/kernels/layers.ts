@@ -10,7 +10,7 @@ import { runSuite } from "./run-suite.js";
 const BATCH = 64;
 const STRATEGIES = ["none", "materialize", "fused", "ghost", "auto"] as const;
 
-const common = { batch: BATCH, loss: () => crossEntropy() };
+const common = { batch: BATCH, targets: 1, loss: () => crossEntropy() };
 const picture = [32, 16, 16];
 const flat = 32 * 16 * 16;
 
