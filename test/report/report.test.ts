@@ -62,6 +62,19 @@ describe("trainingReport", () => {
     expect(html).toContain("Outside ε, because computed from the records without noise");
   });
 
+  it("shows Dice and accuracy by pixel of models with one class a pixel", async () => {
+    const byPixel = metrics.map(({ testAccuracy, ...row }) =>
+      testAccuracy === undefined ? row : { ...row, testMeanDice: 0.71346, testPixelAccuracy: testAccuracy },
+    );
+    const html = await trainingReport({ ...base, metrics: byPixel });
+    expect(html).toContain('aria-label="Test Dice by epoch"');
+    expect(html).toContain('<h2>Dice <span class="badge quiet">outside ε</span></h2>');
+    expect(html).toContain("test, by pixel");
+    expect(html).toMatch(/Test Dice<\/span><span class="value">0\.7135<\/span><span class="note">outside ε/);
+    expect(html).toMatch(/Pixel accuracy<\/span><span class="value">78\.00 %<\/span><span class="note">outside ε/);
+    expect(html).not.toContain("Test accuracy<");
+  });
+
   it("marks a seeded run and one without privacy", async () => {
     const seeded = await trainingReport({ ...base, privacy: "seeded" });
     expect(seeded).toContain('<span class="badge warn">seeded: not private</span>');

@@ -44,13 +44,14 @@ describe("metrics.csv", () => {
 
   it.each([true, false])("reads back what was written (seeded: %s)", (seeded) => {
     const file = new MetricsFile(path, seeded, undefined, 2);
-    const rows = [row(1), row(2), { ...row(3), testLoss: 1 / 3, testAccuracy: 0.5, trainLoss: undefined }];
+    const test = { testLoss: 1 / 3, testAccuracy: 0.5, testMeanDice: 0.25, testPixelAccuracy: 0.75 };
+    const rows = [row(1), row(2), { ...row(3), ...test, trainLoss: undefined }];
     for (const one of rows) file.append(one);
     expect(readMetrics(path)).toHaveLength(2); // the third is held back
     file.flush();
     const read = readMetrics(path);
     expect(read.slice(0, 2)).toEqual(rows.slice(0, 2));
-    expect(read[2]?.testLoss).toBeCloseTo(1 / 3, 6);
+    expect(read[2]).toMatchObject({ ...test, testLoss: expect.closeTo(1 / 3, 6) });
     expect(read[2]).not.toHaveProperty("trainLoss");
   });
 
