@@ -133,7 +133,11 @@ describe("parseConfig", () => {
     ["optimizer.learningRate", 0, /optimizer\.learningRate: got 0; must be a finite number > 0/],
     ["optimizer.momentun", 0.9, /optimizer: unknown key 'momentun'.*momentum/],
     ["optimizer", undefined, /optimizer: got nothing/],
-    ["data.format", "csv", /data\.format: got "parquet"; allowed: an object with "format" mnist, idx, npy, csv, cifar10, /],
+    [
+      "data.format",
+      "parquet",
+      /data\.format: got "parquet"; allowed: an object with "format" mnist, idx, npy, csv, cifar10, /,
+    ],
     ["data.path", "x", /data: unknown key 'path'; allowed: format, folder, normalization/],
     ["data", { format: "idx" }, /data\.train: got nothing; allowed: an object/],
     ["data.normalization", { mean: 0, std: 0 }, /data\.normalization\.std: got 0; allowed: a number above 0/],
