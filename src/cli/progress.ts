@@ -8,8 +8,8 @@ import { scoresInLine } from "./scores.js";
 const SMOOTHING = 0.05;
 const REDRAW_MS = 100;
 const LINE_SECONDS = 30;
-/** From here on it is the data that steps wait for, and not the engine. */
-const SLOW_READING = 0.9;
+/** Share of the time from which on waiting for data is worth telling. */
+const MUCH_WAITING = 0.1;
 
 /** Shows the trainer's progress on stderr until `stop()`. */
 export interface Progress {
@@ -31,26 +31,28 @@ export function showProgress(trainer: Trainer, stream: NodeJS.WriteStream = proc
 class Pace {
   private last: StepEvent | undefined;
   private secondsAStep: number | undefined;
-  private readingAStep: number | undefined;
+  private waitingAStep: number | undefined;
   private examplesAStep = 0;
   loss: number | undefined;
 
   add(event: StepEvent): void {
     const { examples, meanLoss } = event.statistics;
     if (this.last !== undefined) {
-      this.secondsAStep = blend(this.secondsAStep, event.seconds - this.last.seconds);
-      this.readingAStep = blend(this.readingAStep, event.readingSeconds - this.last.readingSeconds);
+      const seconds = event.seconds - this.last.seconds;
+      this.secondsAStep = blend(this.secondsAStep, seconds);
+      this.waitingAStep = blend(this.waitingAStep, event.waitingShare * seconds);
     }
     this.last = event;
     this.examplesAStep = blend(this.examplesAStep || undefined, examples);
     if (Number.isFinite(meanLoss)) this.loss = blend(this.loss, meanLoss);
   }
 
-  /** `391 examples/s`, and where reading is what takes the time, that. */
+  /** `391 examples/s`, and where data are waited for, the share of the time that takes. */
   get speed(): string {
-    const { secondsAStep, readingAStep = 0 } = this;
+    const { secondsAStep, waitingAStep = 0 } = this;
     if (!secondsAStep) return "– examples/s";
-    const waiting = readingAStep > SLOW_READING * secondsAStep ? " (waiting for data)" : "";
+    const share = waitingAStep / secondsAStep;
+    const waiting = share > MUCH_WAITING ? ` (waiting for data ${Math.round(100 * share)} %)` : "";
     return `${Math.round(this.examplesAStep / secondsAStep)} examples/s${waiting}`;
   }
 

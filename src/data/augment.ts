@@ -1,6 +1,7 @@
 /**
- * Random changes to training pictures, drawn anew whenever a picture is read: random crops of the padded picture and
- * mirroring, as torchvision's RandomCrop(H, padding) and RandomHorizontalFlip.
+ * Random changes to training pictures, drawn anew whenever a picture is read: parts of it resized, random crops of the
+ * padded picture, mirroring, as torchvision's RandomResizedCrop, RandomCrop(H, padding) and RandomHorizontalFlip, in this
+ * order. Targets that lie on pixels take the same way as their picture.
  *
  * **Privacy.** A changed picture is a function of its own record and of public randomness alone, under a key that
  * nothing else uses: one record still moves a clipped sum by at most the sensitivity.
@@ -9,8 +10,21 @@ import { elementCount, showShape } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
 import { checkNumber } from "../privacy/check.js";
 import { DataError, type Dataset } from "./dataset.js";
+import { movePlane } from "./move-plane.js";
+import { resizeBilinear, resizeNearest } from "./resize.js";
+
+type Range = readonly [least: number, most: number];
 
 export interface Augmentation {
+  /** A part of the picture is cut out at random and resized to the picture's size. */
+  readonly resize?:
+    | {
+        /** The part's share of the area: above 0, at most 1. */
+        readonly scale: Range;
+        /** Its width by its height, above 0; from 3/4 to 4/3 by default. What does not fit is cut to the picture. */
+        readonly ratio?: Range | undefined;
+      }
+    | undefined;
   /** Black is put around the picture, `padding` pixels wide, and a part of the old size cut out at random. */
   readonly crop?: { readonly padding: number } | undefined;
   /** Mirrors left and right with probability 1/2. */
@@ -18,6 +32,8 @@ export interface Augmentation {
 }
 
 const paddingRange = { min: 0, max: 1024, integer: true };
+const WHOLE: Range = [1, 1];
+const SQUARISH: Range = [3 / 4, 4 / 3];
 
 /** What augmentation draws on: `RandomKeys.stream("augmentation")`. */
 export interface UniformNumbers {
@@ -25,11 +41,19 @@ export interface UniformNumbers {
   uniform(): number;
 }
 
-/** How a picture is changed: moved down and right by so many pixels (or up and left), then mirrored or not. */
+/** How a picture is changed: a part resized, moved down and right by so many pixels (or up and left), mirrored or not. */
 interface Change {
+  readonly part: Rectangle | undefined;
   readonly down: number;
   readonly right: number;
   readonly mirror: boolean;
+}
+
+interface Rectangle {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
 }
 
 /**
@@ -41,18 +65,27 @@ export class AugmentedDataset implements Dataset {
   readonly inputShape: readonly number[];
   readonly targetKind: Dataset["targetKind"];
   readonly targetElements: number;
+  readonly targetShape: Dataset["targetShape"];
   readonly weights: Dataset["weights"];
   readonly blank: Dataset["blank"];
   private readonly padding: number;
   private readonly mirrors: boolean;
-  private readonly original: Float32Array;
+  private readonly scale: Range;
+  private readonly ratio: Range;
+  private readonly height: number;
+  private readonly width: number;
+  private readonly picture: Float32Array;
+  private readonly mask: Targets;
+  private readonly outside: number;
 
+  /** @param ignoredClass what targets on pixels are outside their picture: the class that the loss ignores. */
   constructor(
     private readonly dataset: Dataset,
-    { crop, flip = false }: Augmentation,
+    { resize, crop, flip = false }: Augmentation,
     private readonly random: UniformNumbers,
+    ignoredClass = -100,
   ) {
-    const { size, inputShape, targetKind, targetElements, weights, blank } = dataset;
+    const { size, inputShape, targetKind, targetElements, targetShape = [], weights, blank } = dataset;
     if (inputShape.length !== 3) {
       throw new DataError(`augmentation: examples of ${showShape(inputShape)} given, pictures [C, H, W] allowed`);
     }
@@ -60,22 +93,35 @@ export class AugmentedDataset implements Dataset {
     if (typeof flip !== "boolean") {
       throw new TypeError(`augmentation.flip: got ${JSON.stringify(flip)}, expected true or false`);
     }
+    this.scale = resize === undefined ? WHOLE : checkRange("scale", resize?.scale, 1);
+    this.ratio = checkRange("ratio", resize?.ratio ?? SQUARISH, Number.MAX_VALUE);
     this.size = size;
     this.inputShape = inputShape;
     this.targetKind = targetKind;
     this.targetElements = targetElements;
+    this.targetShape = targetShape;
     this.weights = weights;
     this.blank = blank;
     this.padding = crop?.padding ?? 0;
     this.mirrors = flip;
-    this.original = new Float32Array(elementCount(inputShape));
+    const [, height, width] = inputShape as readonly [number, number, number];
+    this.height = height;
+    this.width = width;
+    this.picture = new Float32Array(elementCount(inputShape));
+    const onPixels = targetShape.length === 2 && targetShape[0] === height && targetShape[1] === width;
+    const length = onPixels ? height * width : 0;
+    this.mask = targetKind === "classes" ? new Int32Array(length) : new Float32Array(length);
+    this.outside = targetKind === "classes" ? ignoredClass : 0;
   }
 
   read(indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): void | Promise<void> {
     const changes = Array.from({ length: indices.length }, () => this.draw());
     const reading = this.dataset.read(indices, inputs, targets);
     const apply = () => {
-      for (const [row, change] of changes.entries()) this.apply(change, inputs, row * this.original.length);
+      for (const [row, change] of changes.entries()) {
+        this.changePicture(change, inputs, row * this.picture.length);
+        this.changeMask(change, targets, row * this.mask.length);
+      }
     };
     return reading instanceof Promise ? reading.then(apply) : apply();
   }
@@ -87,28 +133,60 @@ export class AugmentedDataset implements Dataset {
 
   private draw(): Change {
     const shift = () => Math.floor(this.random.uniform() * (2 * this.padding + 1)) - this.padding;
-    return { down: shift(), right: shift(), mirror: this.random.uniform() < 0.5 && this.mirrors };
+    const moved = { down: shift(), right: shift(), mirror: this.random.uniform() < 0.5 && this.mirrors };
+    const drawn = this.drawPart();
+    return { part: this.scale === WHOLE ? undefined : drawn, ...moved };
   }
 
-  private apply({ down, right, mirror }: Change, inputs: Float32Array, start: number): void {
-    if (down === 0 && right === 0 && !mirror) return;
-    const [channels, height, width] = this.inputShape as readonly [number, number, number];
-    const { original } = this;
-    original.set(inputs.subarray(start, start + original.length));
-    for (let line = 0; line < channels * height; line++) {
-      const y = line % height;
-      const blank = this.blank?.[(line - y) / height] ?? 0;
-      const from = y - down >= 0 && y - down < height ? (line - down) * width : undefined;
-      const to = inputs.subarray(start + line * width, start + (line + 1) * width);
-      if (from === undefined) to.fill(blank);
-      else moveLine(original.subarray(from, from + width), to, right, blank);
-      if (mirror) to.reverse();
+  /** torchvision draws again what does not fit, ten times at most; here it is cut, for a fixed number of draws. */
+  private drawPart(): Rectangle {
+    const { height: most, width: widest } = this;
+    const between = ([low, high]: Range) => low + this.random.uniform() * (high - low);
+    const area = between(this.scale) * most * widest;
+    const ratio = Math.exp(between([Math.log(this.ratio[0]), Math.log(this.ratio[1])]));
+    const height = Math.min(most, Math.max(1, Math.round(Math.sqrt(area / ratio))));
+    const width = Math.min(widest, Math.max(1, Math.round(Math.sqrt(area * ratio))));
+    const place = (room: number) => Math.floor(this.random.uniform() * (room + 1));
+    return { top: place(most - height), left: place(widest - width), height, width };
+  }
+
+  private changePicture(change: Change, inputs: Float32Array, start: number): void {
+    const { picture, height, width } = this;
+    const plane = height * width;
+    for (let from = 0; from < picture.length; from += plane) {
+      const to = { values: inputs, start: start + from, height, width };
+      const original = { values: picture, start: from, height, width };
+      if (change.part) {
+        picture.set(inputs.subarray(to.start, to.start + plane), from);
+        resizeBilinear(partOf(original, change.part), to);
+      }
+      movePlane(to, change, this.blank?.[from / plane] ?? 0, original);
     }
+  }
+
+  private changeMask(change: Change, targets: Targets, start: number): void {
+    const { mask, height, width } = this;
+    if (mask.length === 0) return;
+    const to = { values: targets, start, height, width };
+    const original = { values: mask, start: 0, height, width };
+    if (change.part) {
+      mask.set(targets.subarray(start, start + mask.length));
+      resizeNearest(partOf(original, change.part), to);
+    }
+    movePlane(to, change, this.outside, original);
   }
 }
 
-function moveLine(from: Float32Array, to: Float32Array, right: number, blank: number): void {
-  to.fill(blank);
-  if (Math.abs(right) >= from.length) return;
-  to.set(right < 0 ? from.subarray(-right) : from.subarray(0, from.length - right), Math.max(0, right));
+function partOf<P extends { readonly start: number; readonly width: number }>(plane: P, part: Rectangle) {
+  const { top, left, height, width } = part;
+  return { ...plane, start: plane.start + top * plane.width + left, height, width, rowStride: plane.width };
+}
+
+function checkRange(name: "scale" | "ratio", range: Range | undefined, most: number): Range {
+  const [least = Number.NaN, largest = Number.NaN] = Array.isArray(range) ? (range as Range) : [];
+  if (least > 0 && least <= largest && largest <= most && range?.length === 2) return range;
+  const limit = most === 1 ? "above 0 and at most 1" : "above 0";
+  throw new RangeError(
+    `augmentation.resize.${name}: got ${JSON.stringify(range)}, expected two numbers ${limit}, the smaller one first`,
+  );
 }

@@ -42,16 +42,15 @@ export function sliceExamples(dataset: Pick<Dataset, "inputShape">): number {
  * Yields one logical batch after another. As soon as a slice has been handed out, the next one, of the same batch or
  * of the batch after it, is read on the event loop's next turn: by then the engine is at work on the first. All slices
  * of a batch must be read before the next batch is asked for. Errors of `batches` and of the dataset reject.
- * @param onRead told how many seconds each slice took to read. Reading waits while a slice lies ready: only where the
- *   data are slower than the engine do these seconds add up to all the time there is.
+ * @param onWait told how many seconds each slice was waited for: hardly any where reading keeps up with the engine.
  */
 export async function* prefetch(
   dataset: Dataset,
   batches: Iterable<Indices>,
   perSlice: number = sliceExamples(dataset),
-  onRead?: (seconds: number) => void,
+  onWait?: (seconds: number) => void,
 ): AsyncGenerator<LogicalBatch, void, void> {
-  const ahead = new ReadAhead(readSlices(dataset, batches, perSlice), onRead);
+  const ahead = new ReadAhead(readSlices(dataset, batches, perSlice), onWait);
   for (let first = await ahead.take(); first; first = await ahead.take()) {
     const source = first.last ? first : rest(first, ahead);
     yield { size: first.batchSize, source };
@@ -73,23 +72,22 @@ class ReadAhead {
 
   constructor(
     private readonly parts: Iterator<Part | Promise<Part>, void>,
-    private readonly onRead: ((seconds: number) => void) | undefined,
+    private readonly onWait: ((seconds: number) => void) | undefined,
   ) {
     this.next = this.read();
   }
 
   async take(): Promise<Part | undefined> {
+    const start = performance.now();
     const part = await this.next;
+    this.onWait?.((performance.now() - start) / 1000);
     this.next = nextTurn().then(() => this.read());
     this.next.catch(() => undefined); // told by the take() that wants it; a run that stops early never asks
     return part;
   }
 
   private async read(): Promise<Part | undefined> {
-    const start = performance.now();
-    const part = await this.parts.next().value;
-    this.onRead?.((performance.now() - start) / 1000);
-    return part ?? undefined;
+    return (await this.parts.next().value) ?? undefined;
   }
 }
 

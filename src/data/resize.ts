@@ -12,11 +12,17 @@ export interface Plane<A extends ArrayLike<number>> {
   readonly width: number;
 }
 
+/** A plane, or a part of one that is `rowStride` wide. */
+export interface Part extends Plane<ArrayLike<number>> {
+  readonly rowStride?: number;
+}
+
 /** Fills `to`, whose size may be any, by weighted means of the four nearest pixels. */
-export function resizeBilinear(from: Plane<ArrayLike<number>>, to: Plane<Float32Array>): void {
+export function resizeBilinear(from: Part, to: Plane<Float32Array>): void {
   const rows = neighbours(from.height, to.height);
   const columns = neighbours(from.width, to.width);
-  const value = (row: number, column: number) => from.values[from.start + row * from.width + column] as number;
+  const { values, start, rowStride = from.width } = from;
+  const value = (row: number, column: number) => values[start + row * rowStride + column] as number;
   let at = to.start;
   for (const { low: top, high: bottom, share: down } of rows) {
     for (const { low: left, high: right, share: across } of columns) {
@@ -28,11 +34,12 @@ export function resizeBilinear(from: Plane<ArrayLike<number>>, to: Plane<Float32
 }
 
 /** Fills `to`, whose size may be any, with the nearest pixels' values. */
-export function resizeNearest<T extends Int32Array | Float32Array>(from: Plane<ArrayLike<number>>, to: Plane<T>): void {
+export function resizeNearest<T extends Int32Array | Float32Array>(from: Part, to: Plane<T>): void {
   const columns = nearest(from.width, to.width);
+  const { values, start, rowStride = from.width } = from;
   let at = to.start;
   for (const row of nearest(from.height, to.height)) {
-    for (const column of columns) to.values[at++] = from.values[from.start + row * from.width + column] as number;
+    for (const column of columns) to.values[at++] = values[start + row * rowStride + column] as number;
   }
 }
 

@@ -60,8 +60,17 @@ const normalization = z
   .optional();
 
 const padding = whole(0, 1024);
+const rangeOf = (most: number, what: string) =>
+  z
+    .tuple([positive(what).max(most, allowed(what)), positive(what).max(most, allowed(what))], allowed(what))
+    .refine(([least, largest]) => least <= largest, allowed(what));
 /** Of training pictures, drawn anew whenever one is read. */
 const augmentation = configObject({
+  /** Cuts a part out, of such a share of the area and such a width by height, and resizes it to the picture's size. */
+  resize: configObject({
+    scale: rangeOf(1, "a list of two numbers above 0 and at most 1, the smaller one first"),
+    ratio: rangeOf(Number.MAX_VALUE, "a list of two numbers above 0, the smaller one first").optional(),
+  }).optional(),
   /** Shifts each picture by up to so many pixels; black moves in. */
   crop: configObject({ padding }).optional(),
   /** Mirrors left and right, half of the time. */

@@ -18,17 +18,17 @@ type EvaluatingSession = Pick<Session, "evaluate" | "loss">;
 
 /**
  * Runs the whole dataset through the model in evaluation mode, slice by slice. Stops between slices on `signal`.
- * @param onRead told how many seconds each slice took to read, as `prefetch` does.
+ * @param onWait told how many seconds each slice was waited for, as `prefetch` does.
  */
 export async function evaluateDataset(
   session: EvaluatingSession,
   dataset: Dataset,
   signal?: AbortSignal,
-  onRead?: (seconds: number) => void,
+  onWait?: (seconds: number) => void,
 ): Promise<EvaluationResult> {
   let loss = 0;
   const scores = scoresOf(dataset, session);
-  for await (const { source } of prefetch(dataset, inOrder(dataset), undefined, onRead)) {
+  for await (const { source } of prefetch(dataset, inOrder(dataset), undefined, onWait)) {
     signal?.throwIfAborted();
     if (!("size" in source) || source.size === 0) continue;
     const { outputs, losses } = await session.evaluate(source);

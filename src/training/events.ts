@@ -22,11 +22,8 @@ export interface StepEvent {
   readonly statistics: StepStatistics;
   /** Since the run began, interruptions not counted. */
   readonly seconds: number;
-  /**
-   * How long this process has been reading data, beside the engine's work. Where it grows as fast as `seconds`, the run
-   * waits for data. Outside ε.
-   */
-  readonly readingSeconds: number;
+  /** Share of the time since the step before that was spent waiting for data, 0 … 1. Outside ε. */
+  readonly waitingShare: number;
 }
 
 export interface EpochEvent {

@@ -200,7 +200,9 @@ function drawFrom(
   const { samplingRate } = plan;
   const sampler = new PoissonSampler({ datasetSize: train.size, samplingRate, random: keys.stream("sampling") });
   const { augmentation } = config.data;
-  const augmented = augmentation && new AugmentedDataset(train, augmentation, keys.stream("augmentation"));
+  const { ignoreIndex } = lossFromJSON(config.loss).attributes;
+  const ignored = typeof ignoreIndex === "number" ? ignoreIndex : undefined;
+  const augmented = augmentation && new AugmentedDataset(train, augmentation, keys.stream("augmentation"), ignored);
   if (config.seed !== undefined) {
     for (let step = 0; step < stepsTaken; step++) {
       const { length } = sampler.next();

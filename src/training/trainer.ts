@@ -93,9 +93,11 @@ class TrainingLoop {
   private readonly secondsBefore: number;
   private readonly startedAt = performance.now();
   private step: number;
-  private readingSeconds = 0;
-  private readonly onRead = (seconds: number) => {
-    this.readingSeconds += seconds;
+  /** Since the last step's event. */
+  private waitingSeconds = 0;
+  private lastEventAt = performance.now();
+  private readonly onWait = (seconds: number) => {
+    this.waitingSeconds += seconds;
   };
   private epochLoss = { sum: 0, examples: 0 };
   private test: EvaluationResult | undefined;
@@ -130,7 +132,7 @@ class TrainingLoop {
 
   private async trainUntilStopped(signal: AbortSignal | undefined): Promise<StopReason> {
     if (this.step >= this.plan.steps) return "finished";
-    const batches = prefetch(this.prepared.train, this.prepared.sampler, undefined, this.onRead);
+    const batches = prefetch(this.prepared.train, this.prepared.sampler, undefined, this.onWait);
     while (this.step < this.plan.steps) {
       if (signal?.aborted) return "interrupted";
       if (!this.meter.allowsStep()) return "budget";
@@ -168,7 +170,7 @@ class TrainingLoop {
       sparsificationRate: refresh?.rate,
       statistics,
       seconds: this.seconds(),
-      readingSeconds: this.readingSeconds,
+      waitingShare: this.waitingShare(),
     };
     const endsEpoch = this.step % this.plan.stepsPerEpoch === 0 || this.step === this.plan.steps;
     if (endsEpoch) await this.evaluate();
@@ -217,8 +219,17 @@ class TrainingLoop {
 
   private async evaluate(): Promise<void> {
     if (!this.options.test || this.lastEvaluated === this.step) return;
-    this.test = await evaluateDataset(this.session, this.options.test, undefined, this.onRead);
+    this.test = await evaluateDataset(this.session, this.options.test, undefined, this.onWait);
     this.lastEvaluated = this.step;
+  }
+
+  /** Counts from now on anew. */
+  private waitingShare(): number {
+    const now = performance.now();
+    const share = Math.min(1, (1000 * this.waitingSeconds) / (now - this.lastEventAt));
+    this.waitingSeconds = 0;
+    this.lastEventAt = now;
+    return share;
   }
 
   private seconds(): number {

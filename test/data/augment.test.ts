@@ -1,8 +1,11 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AugmentedDataset } from "../../src/data/augment.js";
 import { DataError, type Dataset, withWeights } from "../../src/data/dataset.js";
-import { ByteDataset } from "../../src/data/memory.js";
+import { ArrayDataset, ByteDataset } from "../../src/data/memory.js";
+import { readNpy } from "../../src/data/npy.js";
 import { RandomKeys } from "../../src/privacy/random.js";
 
 const channels = 2;
@@ -180,4 +183,126 @@ it("refuses changes that are none", () => {
   }
   expect(make({ crop: 4 })).toThrow(/^augmentation\.crop\.padding/);
   expect(make({ flip: "yes" })).toThrow(/^augmentation\.flip: got "yes"/);
+});
+
+const arrays = fileURLToPath(new URL("../fixtures/arrays", import.meta.url));
+const numbers = async (name: string) => Array.from((await readNpy(join(arrays, `${name}.npy`))).data, Number);
+
+/** The fixtures' scan with its mask. */
+const scan = async () =>
+  new ArrayDataset({
+    inputs: Float32Array.from(await numbers("scan")),
+    inputShape: [1, 9, 14],
+    targets: Int32Array.from(await numbers("mask")),
+    targetShape: [9, 14],
+  });
+
+describe("parts resized", () => {
+  it("are PyTorch's, and masks go with them", async () => {
+    // Width 8 by height 5 of 14 by 9: area 40 of 126, ratio 8/5; then the place, of 5 by 7.
+    const resize = { scale: [40 / 126, 40 / 126], ratio: [8 / 5, 8 / 5] } as const;
+    const random = scripted([0.5, 0.5, 0.9, 0.5, 0.5, 2.5 / 5, 3.5 / 7]);
+    const inputs = new Float32Array(126);
+    const targets = new Int32Array(126);
+    new AugmentedDataset(await scan(), { resize }, random).read([0], inputs, targets);
+    const expected = await numbers("scan-part");
+    inputs.forEach((value, i) => {
+      expect(Math.abs(value - (expected[i] as number))).toBeLessThan(1e-4);
+    });
+    expect([...targets]).toEqual(await numbers("mask-part"));
+  });
+
+  it("have the shares, ratios and places that are asked for", async () => {
+    // A plane of x and one of y: corners tell what was cut out.
+    const side = 200;
+    const place = Float32Array.from({ length: 2 * side * side }, (_, i) =>
+      i < side * side ? i % side : Math.floor((i - side * side) / side),
+    );
+    const dataset = new ArrayDataset({ inputs: place, inputShape: [2, side, side], targets: new Int32Array(1) });
+    const resize = { scale: [0.25, 0.5], ratio: [0.5, 2] } as const;
+    const augmented = new AugmentedDataset(dataset, { resize }, keys.stream("augmentation"));
+    const inputs = new Float32Array(place.length);
+    const cuts = Array.from({ length: 200 }, () => {
+      augmented.read([0], inputs, new Int32Array(1));
+      const plane = side * side;
+      const edge = (from: number, to: number) => (inputs[to] as number) - (inputs[from] as number) + 1;
+      return { width: edge(0, side - 1), height: edge(plane, 2 * plane - 1), left: inputs[0] as number };
+    });
+    for (const { width, height } of cuts) {
+      expect((width * height) / side ** 2).toBeGreaterThan(0.24);
+      expect((width * height) / side ** 2).toBeLessThan(0.51);
+      expect(width / height).toBeGreaterThan(0.48);
+      expect(width / height).toBeLessThan(2.1);
+    }
+    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    expect(mean(cuts.map(({ width, height }) => Math.log(width / height)))).toBeCloseTo(0, 0);
+    expect(mean(cuts.map(({ left, width }) => left / (side - width || 1)))).toBeCloseTo(0.5, 0);
+  });
+
+  it("are cut where they do not fit", async () => {
+    const resize = { scale: [1, 1], ratio: [9, 9] } as const;
+    const inputs = new Float32Array(126);
+    new AugmentedDataset(await scan(), { resize }, keys.stream("augmentation")).read([0], inputs, new Int32Array(126));
+    const original = await numbers("scan");
+    // All 14 columns, and sqrt(126 / 9) of the rows.
+    expect(Math.max(...inputs)).toBeLessThanOrEqual(Math.max(...original));
+    expect([...inputs]).not.toEqual(original);
+  });
+
+  it.each([
+    [
+      { scale: [0, 1] },
+      /^augmentation\.resize\.scale: got \[0,1\], expected two numbers above 0 and at most 1, the sm/,
+    ],
+    [{ scale: [0.5, 0.25] }, /^augmentation\.resize\.scale/],
+    [{ scale: [0.5, 1.5] }, /^augmentation\.resize\.scale/],
+    [{ scale: 0.5 }, /^augmentation\.resize\.scale: got 0\.5/],
+    [{}, /^augmentation\.resize\.scale: got undefined/],
+    [{ scale: [1, 1], ratio: [Number.NaN, 1] }, /^augmentation\.resize\.ratio/],
+    [{ scale: [1, 1], ratio: [1, 1, 1] }, /^augmentation\.resize\.ratio/],
+  ])("refuses %j", async (resize, message) => {
+    const dataset = await scan();
+    const make = () => new AugmentedDataset(dataset, { resize } as never, keys.stream("augmentation"));
+    expect(make).toThrow(message);
+  });
+});
+
+describe("targets on pixels", () => {
+  it("are moved and mirrored with their picture, and ignored outside of it", () => {
+    // Each pixel's class is its value, so that whatever happens to the picture must happen to the mask.
+    const values = Uint8Array.from({ length: 2 * 35 }, (_, i) => 1 + i);
+    const dataset = new ArrayDataset({
+      inputs: values,
+      inputShape: [1, 5, 7],
+      targets: Int32Array.from(values),
+      targetShape: [5, 7],
+      normalization: { mean: 0, std: 1, divisor: 1 },
+    });
+    const changes = { crop: { padding: 3 }, flip: true };
+    const augmented = new AugmentedDataset(dataset, changes, keys.stream("augmentation"), 255);
+    const count = 200;
+    const inputs = new Float32Array(35 * count);
+    const targets = new Int32Array(35 * count);
+    augmented.read(
+      Array.from({ length: count }, (_, i) => i % 2),
+      inputs,
+      targets,
+    );
+    expect([...targets]).toEqual(Array.from(inputs, (value) => (value === 0 ? 255 : value)));
+    expect(new Set(targets).size).toBe(71);
+    expect(augmented.targetShape).toEqual([5, 7]);
+  });
+
+  it("are 0 outside where they are values, and stay where they have no place", () => {
+    const options = { inputs: Uint8Array.of(1, 2, 3, 4), inputShape: [1, 2, 2] };
+    const up = () => scripted([0, 0.5, 0.9]);
+    const values = new ArrayDataset({ ...options, targets: Float32Array.of(1, 2, 3, 4), targetShape: [2, 2] });
+    const moved = new Float32Array(4);
+    new AugmentedDataset(values, { crop: { padding: 1 } }, up()).read([0], new Float32Array(4), moved);
+    expect([...moved]).toEqual([3, 4, 0, 0]);
+    const list = new ArrayDataset({ ...options, targets: Int32Array.of(1, 2, 3, 4), targetShape: [4] });
+    const kept = new Int32Array(4);
+    new AugmentedDataset(list, { crop: { padding: 1 } }, up()).read([0], new Float32Array(4), kept);
+    expect([...kept]).toEqual([1, 2, 3, 4]);
+  });
 });

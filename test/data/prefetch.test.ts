@@ -93,7 +93,7 @@ describe("prefetch", () => {
     await expect(collect(slow, [[size]])).rejects.toThrow(DataError);
   });
 
-  it("tells how long reading takes: all the time where it is slow, little where it waits for its reader", async () => {
+  it("tells how long its reader waits: all the time where reading is slow, hardly where it keeps up", async () => {
     const share = async (readMs: number, workMs: number) => {
       const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
       const read: Dataset["read"] = async (indices, inputs, targets) => {
@@ -108,7 +108,8 @@ describe("prefetch", () => {
       return (1000 * seconds) / (performance.now() - start);
     };
     expect(await share(40, 2)).toBeGreaterThan(0.8);
-    expect(await share(2, 40)).toBeLessThan(0.5);
+    expect(await share(40, 40)).toBeLessThan(0.6); // the first slice alone, where timers are exact
+    expect(await share(2, 40)).toBeLessThan(0.3);
   });
 
   it("bounds a slice by bytes", () => {

@@ -8,6 +8,7 @@ import { DataError, type Dataset } from "../../src/data/dataset.js";
 import { readNpy } from "../../src/data/npy.js";
 import { loadSegmentationFolder, type SegmentationFolderOptions } from "../../src/data/segmentation-folder.js";
 import { loadData } from "../../src/training/data-config.js";
+import { Trainer } from "../../src/training/trainer.js";
 import { temporaryFolder, tinyConfig } from "../training/tiny.js";
 import { encodeNpy } from "./encode-npy.js";
 
@@ -277,4 +278,38 @@ describe("data of format segmentation-folder", () => {
     if (message) expect(() => config(changes)).toThrow(message);
     else expect(config(changes)).toMatchObject(changes);
   });
+});
+
+it("trains on augmented pictures with masks, what lies outside of them ignored", async () => {
+  const names = Array.from({ length: 8 }, (_, i) => `n${i}`);
+  const root = folderOf(
+    Object.fromEntries(
+      names.flatMap((name) => [
+        [`train/images/${name}.npy`, "scan.npy"],
+        [`train/masks/${name}.npy`, "mask.npy"],
+      ]),
+    ),
+  );
+  const config = tinyConfig({
+    model: {
+      inputShape: [1, 8, 8],
+      layers: [{ type: "conv2d", outChannels: 10, kernelSize: 1 }, { type: "channelsLast" }],
+    },
+    data: {
+      format: "segmentation-folder",
+      folder: ".",
+      size: 8,
+      channels: 1,
+      augmentation: { resize: { scale: [0.5, 1] }, crop: { padding: 2 }, flip: true },
+    },
+    privacy: { epsilon: 8, delta: 1e-5, datasetSize: 8 },
+    samplingRate: 0.5,
+    steps: 4,
+  });
+  const { train } = await loadData(config.data, root);
+  const trainer = new Trainer({ config, train });
+  const leftOut: number[] = [];
+  trainer.on("step", ({ statistics }) => leftOut.push(statistics.leftOut));
+  const { step } = await trainer.run();
+  expect([step, leftOut]).toEqual([4, [0, 0, 0, 0]]);
 });

@@ -135,7 +135,7 @@ describe("parseConfig", () => {
     ["optimizer", undefined, /optimizer: got nothing/],
     [
       "data.format",
-      "csv",
+      "parquet",
       /data\.format: got "parquet"; allowed: an object with "format" mnist, idx, npy, csv, cifar10, /,
     ],
     ["data.path", "x", /data: unknown key 'path'; allowed: format, folder, normalization/],

@@ -53,3 +53,20 @@ it("says so where the list of weights is a folder", async () => {
   const { data } = tinyConfig({ data: { format: "idx", train: files, weights: "weights-folder" } });
   await expect(loadData(data, path)).rejects.toThrow(`${join(path, "weights-folder")}: it is a folder, not a file`);
 });
+
+it.each([
+  [
+    { scale: [0.5, 0.2] },
+    /augmentation\.resize\.scale: got \[0\.5,0\.2\]; allowed: a list of two numbers above 0 and at most/,
+  ],
+  [{ scale: [0, 1] }, /augmentation\.resize\.scale\.0: got 0; allowed: a list of two numbers/],
+  [{ scale: 1 }, /augmentation\.resize\.scale: got 1; allowed: a list/],
+  [
+    { scale: [0.5, 1], ratio: [2, 1] },
+    /augmentation\.resize\.ratio: got \[2,1\]; allowed: a list of two numbers above 0, the/,
+  ],
+])("refuses to resize by %j", (resize, message) => {
+  const files = { images: "images", labels: "labels" };
+  const data = { format: "idx", train: files, augmentation: { resize } };
+  expect(() => tinyConfig({ data })).toThrow(message);
+});
