@@ -9,7 +9,7 @@
 import { checkChoice, checkKeys } from "../arguments.js";
 import type { AdaptiveConfig } from "./adaptive-threshold.js";
 import { checkAdaptive } from "./adaptive-threshold.js";
-import { checkChoice, checkNumber, type NumberRange, ranges } from "./check.js";
+import { checkNumber, type NumberRange, ranges } from "./check.js";
 import {
   type ClipFunctionName,
   type ClipParameters,
