@@ -4,6 +4,9 @@ import type { Tensors } from "../training/tensors.js";
 import { type Canaries, canaryBatch } from "./dataset.js";
 import type { NoisySum } from "./witness.js";
 
+/** Of the claimed one; without noise a ratio would be infinite. */
+const LEAST_VARIANCE = 1e-4;
+
 export class CanaryScores {
   /** By canary, summed over the steps so far. */
   readonly values: Float64Array;
@@ -17,8 +20,8 @@ export class CanaryScores {
   }
 
   /**
-   * Along a canary's clipped gradient c, of length a·S, a step shows z ~ N(0, σ²), or, where it was drawn, N(a, σ²).
-   * Other canaries widen it: σ² is then the mean of z².
+   * Along a canary's clipped gradient c, of length a·S, a step shows z ~ N(0, σ²), or, where it was drawn, N(a, σ²). σ is
+   * what the residual shows, whatever is claimed. Other canaries widen z: σ² is then the mean of z², if that is more.
    */
   async add({ residual, deviation, sensitivity }: NoisySum): Promise<void> {
     const { canaries } = this;
@@ -28,12 +31,24 @@ export class CanaryScores {
       seen.push(project(residual, sums, sensitivity));
     }
     const spread = seen.reduce((sum, { z }) => sum + z * z, 0) / seen.length;
-    const variance = seen.length > 1 ? Math.max(deviation ** 2, spread) : deviation ** 2;
+    const noise = Math.max(varianceOf(residual), LEAST_VARIANCE * deviation ** 2);
+    const variance = seen.length > 1 ? Math.max(noise, spread) : noise;
     for (const [i, { z, length }] of seen.entries()) {
       const whenDrawn = (length * z - length ** 2 / 2) / variance;
       this.values[i] = (this.values[i] as number) + mixed(whenDrawn, this.samplingRate);
     }
   }
+}
+
+/** Of the noise: coordinates that a mask drops have none. */
+function varianceOf(residual: Float64Array): number {
+  let squares = 0;
+  let count = 0;
+  for (const value of residual) {
+    squares += value * value;
+    if (value !== 0) count++;
+  }
+  return count === 0 ? 0 : squares / count;
 }
 
 function project(residual: Float64Array, direction: Tensors, sensitivity: number): { z: number; length: number } {

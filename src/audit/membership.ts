@@ -29,22 +29,18 @@ export async function auditMembership(audit: CheckedAudit, steps: number): Promi
   const included = Array.from(atStake, () => random.bernoulli(0.5));
   const left = new Set(atStake.filter((_, i) => !included[i]));
   const records = Uint32Array.from({ length: train.size }, (_, i) => i).filter((record) => !left.has(record));
-  const observer = makeObserver({ ...config, seed: nextSeed(random) });
-  try {
-    const last = new LastModel((step) => onProgress?.(step / plan.steps));
-    await trainOnce({ config, train: new AuditDataset(train, records), watcher: last }, options);
-    observer.loadParameters(last.parameters);
-    const scores = (await lossesOf(observer, train, atStake)).map((loss) => -loss);
-    const found = concludeFromScores(scores, included, claim, 1 - confidence);
-    const roc = rocOf(
-      [...scores.filter((_, i) => included[i])],
-      [...scores.filter((_, i) => !included[i])],
-      1 - confidence,
-    );
-    return { ...found, roc, runs: 1, canaries: count, records: train.size - count, claim };
-  } finally {
-    observer.dispose();
-  }
+  using observer = makeObserver({ ...config, seed: nextSeed(random) });
+  const last = new LastModel((step) => onProgress?.(step / plan.steps));
+  await trainOnce({ config, train: new AuditDataset(train, records), watcher: last }, options);
+  observer.loadParameters(last.parameters);
+  const scores = (await lossesOf(observer, train, atStake)).map((loss) => -loss);
+  const found = concludeFromScores(scores, included, claim, 1 - confidence);
+  const roc = rocOf(
+    [...scores.filter((_, i) => included[i])],
+    [...scores.filter((_, i) => !included[i])],
+    1 - confidence,
+  );
+  return { ...found, roc, runs: 1, canaries: count, records: train.size - count, claim };
 }
 
 class LastModel implements RunWatcher {

@@ -17,28 +17,24 @@ export async function auditOneRun(audit: CheckedAudit, steps: number): Promise<A
   const { config: same, plan, claim } = sameMechanism(options.config, train.size, steps, train.size + count);
   const config = { ...readableSteps(same, plan), seed: nextSeed(random) };
   const records = Uint32Array.from({ length: train.size }, (_, i) => i);
-  const observer = makeObserver({ ...config, seed: nextSeed(random) });
-  try {
-    const { canaries, share } = await canariesFor(config, { observer, dataset: train, records, count, random });
-    const included = Array.from({ length: count }, () => random.bernoulli(0.5));
-    const dataset = new AuditDataset(
-      train,
-      records,
-      canaries,
-      [...included.keys()].filter((i) => included[i]),
-    );
-    const scores = new CanaryScores(observer, canaries, plan.samplingRate);
-    const watcher = new Witness({
-      ...{ observer, config, plan, dataset, known: records.length, start: observer.parameters() },
-      onStep: async (sum) => {
-        await scores.add(sum);
-        onProgress?.(sum.step / plan.steps);
-      },
-    });
-    await trainOnce({ config, train: dataset, watcher }, options);
-    const found = concludeFromScores(scores.values, included, claim, 1 - confidence);
-    return { ...found, runs: 1, canaries: count, records: records.length, share, claim };
-  } finally {
-    observer.dispose();
-  }
+  using observer = makeObserver(config);
+  const { canaries, share } = await canariesFor(config, { observer, dataset: train, records, count, random });
+  const included = Array.from({ length: count }, () => random.bernoulli(0.5));
+  const dataset = new AuditDataset(
+    train,
+    records,
+    canaries,
+    [...included.keys()].filter((i) => included[i]),
+  );
+  const scores = new CanaryScores(observer, canaries, plan.samplingRate);
+  const watcher = new Witness({
+    ...{ observer, config, plan, dataset, known: records.length, start: observer.parameters() },
+    onStep: async (sum) => {
+      await scores.add(sum);
+      onProgress?.(sum.step / plan.steps);
+    },
+  });
+  await trainOnce({ config, train: dataset, watcher }, options);
+  const found = concludeFromScores(scores.values, included, claim, 1 - confidence);
+  return { ...found, runs: 1, canaries: count, records: records.length, share, claim };
 }

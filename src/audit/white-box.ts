@@ -3,6 +3,7 @@
  * 2021 (arXiv:2101.04535), and "Tight Auditing of Differentially Private Machine Learning", 2023 (arXiv:2302.07956).
  * One half of the runs chooses the threshold on the likelihood ratio, the other is told by it.
  */
+import type { TrainingConfig } from "../training/config.js";
 import { readableSteps, sameMechanism } from "./audited-run.js";
 import { CanaryScores } from "./canary-scores.js";
 import { type CheckedAudit, canariesFor, chooseRecords, makeObserver, nextSeed, trainOnce } from "./context.js";
@@ -40,32 +41,34 @@ export async function auditWhiteBox(
   const { config: same, plan, claim } = sameMechanism(options.config, train.size, steps, others + 1);
   const config = readableSteps(same, plan);
   const records = chooseRecords(random, train.size, others);
-  const observer = makeObserver({ ...config, seed: nextSeed(random) });
-  const start = observer.parameters();
+  const { canaries, share, start } = await prepare(audit, config, records);
   const noise = new NoiseCheck();
   const scores: Scores = { without: [], present: [] };
-  try {
-    const { canaries, share } = await canariesFor(config, { observer, dataset: train, records, count: 1, random });
-    for (let run = 0; run < runs; run++) {
-      const present = run % 2 === 1;
-      const seeded = { ...config, seed: nextSeed(random) };
-      const dataset = new AuditDataset(train, records, canaries, present ? [0] : []);
-      const canary = new CanaryScores(observer, canaries, plan.samplingRate);
-      const watcher = new Witness({
-        ...{ observer, config: seeded, plan, dataset, known: others, start },
-        onStep: async (sum) => {
-          if (!present) noise.add(sum);
-          await canary.add(sum);
-        },
-      });
-      await trainOnce({ config: seeded, train: dataset, watcher }, options);
-      (present ? scores.present : scores.without).push(canary.values[0] as number);
-      onProgress?.((run + 1) / runs);
-    }
-    return { ...conclude(scores, noise, claim, 1 - confidence), runs, canaries: 1, records: others, share, claim };
-  } finally {
-    observer.dispose();
+  for (let run = 0; run < runs; run++) {
+    const present = run % 2 === 1;
+    const seeded = { ...config, seed: nextSeed(random) };
+    const dataset = new AuditDataset(train, records, canaries, present ? [0] : []);
+    using observer = makeObserver(seeded);
+    const canary = new CanaryScores(observer, canaries, plan.samplingRate);
+    const watcher = new Witness({
+      ...{ observer, config: seeded, plan, dataset, known: others, start },
+      onStep: async (sum) => {
+        if (!present) noise.add(sum);
+        await canary.add(sum);
+      },
+    });
+    await trainOnce({ config: seeded, train: dataset, watcher }, options);
+    (present ? scores.present : scores.without).push(canary.values[0] as number);
+    onProgress?.((run + 1) / runs);
   }
+  return { ...conclude(scores, noise, claim, 1 - confidence), runs, canaries: 1, records: others, share, claim };
+}
+
+/** The canary, and the parameters that it is made for. */
+async function prepare({ options, random }: CheckedAudit, config: TrainingConfig, records: Uint32Array) {
+  using observer = makeObserver({ ...config, seed: nextSeed(random) });
+  const made = await canariesFor(config, { observer, dataset: options.train, records, count: 1, random });
+  return { ...made, start: observer.parameters() };
 }
 
 /** By run, with the canary and without. */

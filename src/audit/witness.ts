@@ -33,7 +33,7 @@ export interface NoisySum {
 }
 
 export interface WitnessOptions {
-  /** A session like the run's, to compute with; its thresholds do not move by themselves. */
+  /** A session like the run's, of the same seed and so with its dropout; its thresholds do not move by themselves. */
   readonly observer: Session;
   readonly config: TrainingConfig & { readonly seed: number };
   readonly plan: TrainingPlan;
@@ -70,6 +70,7 @@ export class Witness implements RunWatcher {
     const { thresholds } = event.statistics;
     observer.loadParameters(this.before);
     observer.loadThresholds(thresholds);
+    observer.loadOptimizerState({ ...observer.optimizerState(), step: event.step - 1 });
     if (session.sparsification) observer.setSparsification(session.sparsification);
     const after = session.parameters();
     const drawn = this.sampler.next().filter((index) => index < known);

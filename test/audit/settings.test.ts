@@ -2,10 +2,12 @@
 import { describe, expect, it } from "vitest";
 import { type AuditOptions, audit } from "../../src/audit/index.js";
 import { parseConfig } from "../../src/training/config.js";
-import { tinyConfig, tinyData } from "../training/tiny.js";
+import { tinyConfig, tinyData, tinyModel } from "../training/tiny.js";
 import { auditTiny } from "./audits.js";
 
+const [flatten, first, ...rest] = tinyModel.layers;
 const settings: Record<string, Record<string, unknown>> = {
+  dropout: { model: { ...tinyModel, layers: [flatten, first, { type: "dropout", rate: 0.5 }, ...rest] } },
   "Poisson samples": { samplingRate: 0.2 },
   sparsification: { sparsification: { rate: 0.5, cooling: "constant" } },
   "structured sparsification": { sparsification: { rate: 0.5, cooling: "constant", structured: "rows" } },
