@@ -38,6 +38,7 @@ import {
 } from "./batch.js";
 import { CallQueue } from "./call-queue.js";
 import { ClippingState, type StepThresholds } from "./clipping-state.js";
+import { checkDiscreteNoise } from "./discrete-noise.js";
 import { byParameter, checkGivenMask, type GivenMask } from "./given-mask.js";
 import { type OptimizerState, readOptimizerState, writeOptimizerState } from "./optimizer-state.js";
 import type {
@@ -297,6 +298,7 @@ export class Session {
     const { learningRate = this.learningRate, noiseMultiplier = privacy.noiseMultiplier } = options;
     checkNumber("learningRate", learningRate, { min: 0, max: Number.MAX_VALUE });
     checkNoise(noiseMultiplier, this.options.spec.strategy);
+    if (privacy.noise === "discrete") checkDiscreteNoise(noiseMultiplier);
     const noiseDeviation = this.clipping.noiseDeviation(noiseMultiplier, inForce);
     return { noiseDeviation, normalizer: privacy.expectedBatchSize, learningRate, step: this.stepsTaken + 1 };
   }
