@@ -31,6 +31,7 @@ struct NoiseWorker {
   ~NoiseWorker() {
     OPENSSL_cleanse(words, sizeof words);
     OPENSSL_cleanse(moreLow, sizeof moreLow);
+    OPENSSL_cleanse(rest, sizeof rest);
   }
 
   CounterCipher cipher;

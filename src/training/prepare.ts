@@ -204,6 +204,7 @@ function drawFrom(
   const sampler = new PoissonSampler({ datasetSize: train.size, samplingRate, random: keys.stream("sampling") });
   const { augmentation } = config.data;
   const augmented = augmentation && new AugmentedDataset(train, augmentation, keys.stream("augmentation"));
+  keys.wipe();
   if (config.seed !== undefined) {
     for (let step = 0; step < stepsTaken; step++) {
       const { length } = sampler.next();
