@@ -1,5 +1,7 @@
 #include "addon/keystream.h"
 
+#include <openssl/crypto.h>
+
 #include <cstring>
 
 #include "addon/arguments.h"
@@ -20,6 +22,7 @@ static void fill(const Napi::CallbackInfo& info) {
     typedArray(info[2], "words", napi_uint32_array, count);
     auto* words = reinterpret_cast<uint8_t*>(info[2].As<Napi::Uint32Array>().Data());
     keystream(key, block, words, static_cast<size_t>(count) * sizeof(uint32_t));
+    OPENSSL_cleanse(key.data(), key.size());
   });
 }
 

@@ -1,5 +1,7 @@
 #include "addon/session_wrap.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -238,6 +240,7 @@ void SessionWrap::setNoiseKey(const Napi::CallbackInfo& info) {
     NoiseKey key;
     std::memcpy(key.data(), typedArray(info[0], "key", napi_uint8_array, key.size()), key.size());
     session.setNoiseKey(key);
+    OPENSSL_cleanse(key.data(), key.size());
     hasNoiseKey = true;
   });
 }

@@ -100,6 +100,8 @@ static ClippingSpec readClipping(const Napi::Value& value, size_t parameters) {
   clipping.thresholds =
       readList(source.Get("thresholds"), "clipping.thresholds",
                [](const Napi::Value& item, const std::string& name) { return finiteNumber(item, name, 0, true); });
+  clipping.integers = flag(source.Get("integers"), "clipping.integers");
+  clipping.largestWeight = finiteNumber(source.Get("largestWeight"), "clipping.largestWeight", 0, true);
   clipping.groupOfParameter =
       readIndices(source.Get("groupOfParameter"), "clipping.groupOfParameter", -1, clipping.groups() - 1);
   if (clipping.groupOfParameter.size() == parameters) return clipping;

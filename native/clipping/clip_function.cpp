@@ -24,6 +24,18 @@ std::unique_ptr<ClipFunction> makeClipFunction(const std::string& kind, const At
   throw std::invalid_argument("no clip function is called '" + kind + "'; known: " + names);
 }
 
+double ClippingSpec::grid() const {
+  double squares = 0;
+  for (double threshold : thresholds) squares += threshold * threshold;
+  return largestWeight * std::sqrt(squares) / static_cast<double>(kSensitivityUnits);
+}
+
+double ClippingSpec::innerThreshold(int group, int64_t columns) const {
+  const double threshold = thresholds[static_cast<size_t>(group)];
+  if (!integers) return threshold;
+  return threshold - std::sqrt(static_cast<double>(columns)) * grid() / 2 / largestWeight;
+}
+
 double positiveParameter(const std::string& function, const std::string& name, double value) {
   if (value > 0 && std::isfinite(value)) return value;
   throw std::invalid_argument("clip function " + function + ": " + name + " must be a finite number > 0, not " +

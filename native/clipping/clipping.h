@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "clipping/clip_rules.h"
+#include "clipping/integer_rows.h"
 #include "graph/spec.h"
 
 namespace hushgrad {
@@ -19,7 +20,16 @@ struct ClippingSpec {
   Attributes attributes;              // gamma of autoS, r of psac, …
   std::vector<int> groupOfParameter;  // by parameter; -1: frozen
   std::vector<double> thresholds;     // by group
+  // Whether clipped gradients are rounded to a grid, and their sums are integers: for the discrete Gaussian.
+  bool integers = false;
+  double largestWeight = 1;  // that an example may have
+
   int groups() const { return static_cast<int>(thresholds.size()); }
+  // Of the integers: S over kSensitivityUnits.
+  double grid() const;
+  // What a part of `columns` coordinates is clipped to. Rounding moves a coordinate by up to half the grid, and the
+  // part by √columns as much: where sums are integers, the threshold less that, so that what is added stays within it.
+  double innerThreshold(int group, int64_t columns) const;
 };
 
 class ClipFunction {

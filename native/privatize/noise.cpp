@@ -1,7 +1,6 @@
 #include "privatize/noise.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <cstring>
@@ -22,26 +21,20 @@ struct BlockWords {
   uint32_t angle[kGaussianPairs];
   uint32_t low[kLowWords];  // of the pairs that need one, in order
 };
-constexpr int kBatch = 2;               // blocks drawn at a time, that fit the first-level cache with their samples
-constexpr uint64_t kCounterBlock = 16;  // bytes of AES output a counter value
+constexpr int kBatch = 2;  // blocks drawn at a time, that fit the first-level cache with their samples
+constexpr uint64_t kCounterBlock = CounterCipher::kBlockBytes;
 static_assert(sizeof(BlockWords) % kCounterBlock == 0, "blocks of samples start at whole counter values");
-
-static void check(int answer) {
-  if (answer != 1) throw std::runtime_error("OpenSSL's AES-256-CTR failed");
-}
 
 // One worker's cipher and the random words at hand.
 struct NoiseWorker {
-  NoiseWorker() : cipher(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free) {
-    if (!cipher) throw std::bad_alloc();
-    std::fill(std::begin(fraction), std::end(fraction), kMiddle);
-  }
+  NoiseWorker() { std::fill(std::begin(fraction), std::end(fraction), kMiddle); }
   ~NoiseWorker() {
     OPENSSL_cleanse(words, sizeof words);
     OPENSSL_cleanse(moreLow, sizeof moreLow);
+    OPENSSL_cleanse(rest, sizeof rest);
   }
 
-  std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> cipher;  // freeing it wipes its key schedule
+  CounterCipher cipher;
   alignas(64) BlockWords words[kBatch];
   alignas(64) float fraction[kGaussianPairs];  // kMiddle between calls
   alignas(64) float rest[GaussianNoise::kBlock];
@@ -56,10 +49,6 @@ class GaussianNoise::Impl {
   NoiseKey key{};
   bool keyed = false;
   std::vector<std::unique_ptr<NoiseWorker>> workers;
-
-  void prepare(NoiseWorker& worker) const {
-    check(EVP_EncryptInit_ex(worker.cipher.get(), EVP_aes_256_ctr(), nullptr, key.data(), nullptr));
-  }
 };
 
 GaussianNoise::GaussianNoise() : impl(std::make_unique<Impl>()) {
@@ -75,44 +64,26 @@ void GaussianNoise::setKey(const NoiseKey& key) {
   OPENSSL_cleanse(impl->key.data(), impl->key.size());
   impl->key = key;
   impl->keyed = true;
-  for (auto& worker : impl->workers) impl->prepare(*worker);
+  for (auto& worker : impl->workers) worker->cipher.setKey(key);
 }
 
 void GaussianNoise::reserveWorkers(int workers) {
   while (static_cast<int>(impl->workers.size()) < workers) {
     auto worker = std::make_unique<NoiseWorker>();
-    if (impl->keyed) impl->prepare(*worker);
+    if (impl->keyed) worker->cipher.setKey(impl->key);
     impl->workers.push_back(std::move(worker));
   }
 }
 
-static void storeBigEndian(uint64_t value, uint8_t* out) {
-  for (int i = 0; i < 8; ++i) out[i] = static_cast<uint8_t>(value >> (56 - 8 * i));
-}
-
-// The counter's high half is the stream, its low half the position in it: streams of one key never overlap.
-static void seek(NoiseWorker& worker, uint64_t stream, uint64_t position) {
-  uint8_t counter[16];
-  storeBigEndian(stream, counter);
-  storeBigEndian(position, counter + 8);
-  check(EVP_EncryptInit_ex(worker.cipher.get(), nullptr, nullptr, nullptr, counter));
-}
-
 static void seekBlock(NoiseWorker& worker, uint64_t stream, uint64_t block) {
-  seek(worker, stream, block * (sizeof(BlockWords) / kCounterBlock));
-}
-
-static void draw(NoiseWorker& worker, void* words, size_t bytes) {
-  alignas(64) static const uint8_t zeros[kBatch * sizeof(BlockWords)] = {};
-  int written = 0;
-  check(EVP_EncryptUpdate(worker.cipher.get(), static_cast<uint8_t*>(words), &written, zeros, static_cast<int>(bytes)));
+  worker.cipher.seek(stream, block * (sizeof(BlockWords) / kCounterBlock));
 }
 
 // The low words of a block that needs more than it has: from the upper half of the stream's positions, which the blocks
 // do not reach.
 static const uint32_t* drawMoreLow(NoiseWorker& worker, uint64_t stream, uint64_t block) {
-  seek(worker, stream, (uint64_t{1} << 63) + block * (sizeof worker.moreLow / kCounterBlock));
-  draw(worker, worker.moreLow, sizeof worker.moreLow);
+  worker.cipher.seek(stream, (uint64_t{1} << 63) + block * (sizeof worker.moreLow / kCounterBlock));
+  worker.cipher.draw(worker.moreLow, sizeof worker.moreLow);
   return worker.moreLow;
 }
 
@@ -141,7 +112,7 @@ void GaussianNoise::fill(uint64_t step, uint64_t first, int64_t count, float* ou
   seekBlock(own, step, block);
   for (int64_t done = 0; done < count;) {
     const int64_t blocks = std::min<int64_t>(kBatch, (count - done + kBlock - 1) / kBlock);
-    draw(own, own.words, static_cast<size_t>(blocks) * sizeof(BlockWords));
+    own.cipher.draw(own.words, static_cast<size_t>(blocks) * sizeof(BlockWords));
     bool inPlace = true;
     for (int64_t b = 0; b < blocks; ++b, ++block, done += kBlock) {
       const bool whole = count - done >= kBlock;

@@ -4,15 +4,14 @@
 // last bit may differ.)
 #pragma once
 
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <memory>
 
-namespace hushgrad {
+#include "privatize/counter_cipher.h"
 
-using NoiseKey = std::array<uint8_t, 32>;
+namespace hushgrad {
 
 // A deviation σ·S as float32 holds it, rounded up: never less noise than was accounted.
 inline float deviationAtLeast(double deviation) {

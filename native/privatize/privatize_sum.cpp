@@ -1,5 +1,7 @@
 #include "privatize/privatize_sum.h"
 
+#include <openssl/crypto.h>
+
 #include <algorithm>
 #include <array>
 
@@ -33,7 +35,7 @@ void privatizeSum(const SumToPrivatize& task, const NoiseKey& key) {
       noise.fill(0, static_cast<uint64_t>(first), count, normals.data(), worker);
       privatizeBlock(task, first, count, normals.data());
     }
-    normals.fill(0);
+    OPENSSL_cleanse(normals.data(), sizeof normals);
   });
 }
 

@@ -1,8 +1,13 @@
 #include "session/gradient_layout.h"
 
+#include <algorithm>
+
 namespace hushgrad {
 
-static constexpr int64_t kAlignment = 16;
+static int64_t alignedFloats(int64_t floats) {
+  constexpr int64_t kAlignment = 16;
+  return (floats + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 static void findPlaces(const Graph& graph, const std::vector<std::unique_ptr<Layer>>& layers, GradientLayout& layout) {
   for (size_t node = 0; node < graph.nodes.size(); ++node) {
@@ -26,8 +31,21 @@ static void append(const std::vector<size_t>& parameters, bool deferred, Gradien
     GradientLayout::Place& place = layout.parameters[p];
     if (!place.trained || place.deferred != deferred) continue;
     place.offset = layout.columns;
-    layout.columns += (place.floats + kAlignment - 1) / kAlignment * kAlignment;
+    layout.columns += alignedFloats(place.floats);
   }
+}
+
+// Groups lie one after the other.
+static std::vector<int64_t> groupEnds(const GradientLayout& layout, const ClippingSpec& clipping) {
+  std::vector<int64_t> ends(static_cast<size_t>(clipping.groups()));
+  for (size_t p = 0; p < layout.parameters.size(); ++p) {
+    const GradientLayout::Place& place = layout.parameters[p];
+    if (!place.trained || place.deferred) continue;
+    int64_t& end = ends[static_cast<size_t>(clipping.groupOfParameter[p])];
+    end = std::max(end, place.offset + alignedFloats(place.floats));
+  }
+  for (size_t group = 1; group < ends.size(); ++group) ends[group] = std::max(ends[group], ends[group - 1]);
+  return ends;
 }
 
 GradientLayout layOutGradient(const Graph& graph, const std::vector<std::unique_ptr<Layer>>& layers,
@@ -48,6 +66,7 @@ GradientLayout layOutGradient(const Graph& graph, const std::vector<std::unique_
     }
   append(byGroup, false, layout);
   layout.laneColumns = layout.columns;
+  layout.groupEnds = groupEnds(layout, clipping);
   append(byGroup, true, layout);
   return layout;
 }

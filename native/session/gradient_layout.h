@@ -22,7 +22,10 @@ struct GradientLayout {
   };
   std::vector<Place> parameters;
   int64_t columns = 0;
-  int64_t laneColumns = 0;  // of an accumulator: deferred parameters, which come last, need none
+  // Columns of a norm group; those of its deferred parameters, which lie elsewhere, are not counted.
+  int64_t groupColumns(size_t group) const { return groupEnds[group] - (group > 0 ? groupEnds[group - 1] : 0); }
+  std::vector<int64_t> groupEnds;  // by norm group: the column after its last
+  int64_t laneColumns = 0;         // of an accumulator: deferred parameters, which come last, need none
 };
 
 // Padding between parameters keeps each on a cache line of its own; it is zero in every row and accumulator.

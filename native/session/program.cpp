@@ -43,10 +43,7 @@ void Program::setMasks(const SessionMask& mask) {
 
 void Program::accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStatistics& statistics) {
   pointAt(sums, fresh, chunk.firstRow);
-  weights = chunk.weights;
-  forward(chunk, true);
-  computeLosses(chunk);
-  backward(0);
+  forwardAndBackward(chunk);
   if (wholeRows()) {
     clipWholeRows(chunk.examples, sums);
   } else if (setup.strategy.norm != NormBy::nothing) {
@@ -55,6 +52,23 @@ void Program::accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStati
     secondPass() ? backward(1) : addKept(chunk.examples);
   }
   count(chunk.examples, statistics);
+}
+
+void Program::accumulateIntegers(const Chunk& chunk, int64_t* sums, bool fresh, BatchStatistics& statistics) {
+  if (fresh) std::fill_n(sums, gradientLayout.laneColumns, 0);
+  forwardAndBackward(chunk);
+  for (Node& node : nodes) addWrittenNorms(node, 0, chunk.examples);
+  leaveOutBadExamples(0, chunk.examples, factorTime());
+  computeFactors(0, chunk.examples);
+  for (int64_t b = 0; b < chunk.examples; ++b) addRoundedRow(b, sums);
+  count(chunk.examples, statistics);
+}
+
+void Program::forwardAndBackward(const Chunk& chunk) {
+  weights = chunk.weights;
+  forward(chunk, true);
+  computeLosses(chunk);
+  backward(0);
 }
 
 void Program::computeNorms(const Chunk& chunk) {
@@ -186,9 +200,10 @@ void Program::zeroRow(int64_t example, int time) {
 // ---- Factors and sums
 
 void Program::computeFactors(int64_t first, int64_t examples) {
-  for (int g = 0; g < setup.session.clipping.groups(); ++g)
-    clipFactors(*clipFunction, setup.session.clipping.thresholds[static_cast<size_t>(g)], examples,
-                squaredNorms.data() + g * capacity + first, weights ? weights + first : nullptr,
+  const ClippingSpec& clipping = setup.session.clipping;
+  for (int g = 0; g < clipping.groups(); ++g)
+    clipFactors(*clipFunction, clipping.innerThreshold(g, gradientLayout.groupColumns(static_cast<size_t>(g))),
+                examples, squaredNorms.data() + g * capacity + first, weights ? weights + first : nullptr,
                 factors.data() + g * capacity + first);
 }
 
@@ -250,6 +265,17 @@ void Program::scaleWrittenRows(int64_t examples) {
         float* row = node.gradients[slot] + b * node.stride;
         setup.backend.scaleRows(1, node.layer->gradientFloats(slot), node.factors[slot] + b, row, row);
       }
+}
+
+void Program::addRoundedRow(int64_t example, int64_t* sums) {
+  const double grid = setup.session.clipping.grid();
+  for (size_t g = 0; g < rowScales.size(); ++g)
+    rowScales[g] =
+        static_cast<double>(factors[g * static_cast<size_t>(capacity) + static_cast<size_t>(example)]) / grid;
+  const float* row = rows + example * gradientLayout.columns;
+  addRounded(
+      {row, static_cast<int>(rowScales.size()), gradientLayout.groupEnds.data(), rowScales.data(), rowIntegers.data()},
+      sums);
 }
 
 void Program::clipWholeRowsFused(int64_t examples, float* sums) {

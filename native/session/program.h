@@ -61,6 +61,8 @@ class Program {
   // operands, and its diagnostics to `statistics`.
   // With `fresh` the sums hold nothing yet, whatever is in memory.
   void accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStatistics& statistics);
+  // The same in whole numbers (clipping.integers): exact sums [layout().laneColumns], in any order.
+  void accumulateIntegers(const Chunk& chunk, int64_t* sums, bool fresh, BatchStatistics& statistics);
   // The first half of it: losses, squared norms and, where the strategy keeps them, written-out gradients.
   void computeNorms(const Chunk& chunk);
   // Forward in evaluation mode; losses where there are targets.
@@ -90,6 +92,7 @@ class Program {
 
   // program.cpp: execution
   void pointAt(float* sums, bool fresh, int64_t row);
+  void forwardAndBackward(const Chunk& chunk);
   void forward(const Chunk& chunk, bool training);
   void computeLosses(const Chunk& chunk);
   void backward(int pass);
@@ -104,6 +107,7 @@ class Program {
   void addWrittenNorms(Node& node, int64_t first, int64_t examples);
   void addWrittenRows(Node& node, int64_t first, int64_t examples, bool weighted);
   void scaleWrittenRows(int64_t examples);
+  void addRoundedRow(int64_t example, int64_t* sums);
   void clipWholeRows(int64_t examples, float* sums);
   void clipWholeRowsFused(int64_t examples, float* sums);
   void count(int64_t examples, BatchStatistics& statistics) const;
@@ -140,6 +144,8 @@ class Program {
   std::vector<double> squaredNorms;  // [groups, capacity]
   std::vector<float> factors;        // [groups, capacity]
   std::vector<char> leftOut;         // [capacity]
+  std::vector<double> rowScales;     // [groups]; of the row that is being rounded, as what follows
+  std::vector<int32_t> rowIntegers;  // [columns]; empty where sums are floats
   const float* weights = nullptr;    // of the chunk under way; null: ones
 };
 

@@ -48,6 +48,8 @@ Program::Program(const ProgramSetup& given)
   leftOut.resize(static_cast<size_t>(capacity));
   squaredNorms.resize(groups * static_cast<size_t>(capacity));
   factors.resize(groups * static_cast<size_t>(capacity));
+  rowScales.resize(groups);
+  if (setup.session.clipping.integers) rowIntegers.resize(static_cast<size_t>(gradientLayout.columns));
 
   planValues(memoryPlan);
   planAnswers(memoryPlan);

@@ -61,16 +61,36 @@ static ChunkTraffic trafficOf(const Graph& graph, const std::vector<std::unique_
   return traffic;
 }
 
+// What whole numbers cannot do; TypeScript says it earlier, in the words of its options.
+static void checkIntegers(const SessionSpec& spec, const StrategyRow& strategy) {
+  if (!spec.clipping.integers) return;
+  if (strategy.sum != SumBy::writtenOut)
+    throw std::invalid_argument(std::string("strategy: '") + strategy.name +
+                                "' writes no gradients out to be rounded; expected naive, materialize or fused");
+  if (spec.sparsification != Sparsification::none)
+    throw std::invalid_argument("sparsification: not where clipped gradients are rounded to integers");
+}
+
+static void checkInnerThresholds(const ClippingSpec& clipping, const GradientLayout& layout) {
+  for (int group = 0; group < clipping.groups(); ++group) {
+    if (clipping.innerThreshold(group, layout.groupColumns(static_cast<size_t>(group))) > 0) continue;
+    throw std::invalid_argument("clipping: the threshold of group " + std::to_string(group) +
+                                " is too small beside the others for its coordinates to be rounded");
+  }
+}
+
 void Session::Impl::choose() {
   threads = spec.threads > 0 ? spec.threads : machine().cores;
   if (spec.deterministic) threads = std::min(threads, kDeterministicLanes);
   lanes = spec.deterministic ? kDeterministicLanes : threads;
 
+  checkIntegers(spec, strategy);
   layers = makeLayers(graph, 1, backend, masked());
   methods = chooseMethods(graph, layers, strategy, masked());
   chunkSize = spec.chunkSize;
   if (chunkSize == 0) chunkSize = chooseChunkSize(trafficOf(graph, layers, methods), machine().l2Bytes);
-  if (strategy.oneExample) chunkSize = 1;
+  // How a gradient's last bits round may depend on the examples beside it, and on their number. Integers would show it.
+  if (strategy.oneExample || spec.clipping.integers) chunkSize = 1;
   const int64_t round = chunkSize * lanes;
   sliceSize = (kLeastSlice + round - 1) / round * round;
   if (chunkSize == 1) return;
@@ -82,6 +102,7 @@ void Session::Impl::choose() {
 
 void Session::Impl::allocate() {
   layout = layOutGradient(graph, layers, methods, spec.clipping);
+  checkInnerThresholds(spec.clipping, layout);
 
   std::vector<int64_t> offsets;
   for (const ParameterSpec& parameter : graph.parameters) {
@@ -109,7 +130,11 @@ void Session::Impl::allocate() {
     packed.push_back(layer->packedFloats() > 0 ? next : nullptr);
     next += aligned(layer->packedFloats());
   }
-  laneMemory = allocateFloats(lanes * layout.laneColumns);
+  if (spec.clipping.integers) {
+    integers = std::make_unique<IntegerSums>(graph, layers, layout, lanes, threads);
+  } else {
+    laneMemory = allocateFloats(lanes * layout.laneColumns);
+  }
   deferred = std::make_unique<DeferredSums>(layers, layout, sliceSize, threads);
   freshLanes.assign(static_cast<size_t>(lanes), true);
   unpackedMemory = allocateFloats(threads * unpackedFloats);
@@ -163,9 +188,9 @@ void Session::Impl::describe() {
     row.bytes = 4 * threads * programs[0]->nodeFloats(i);
     plan.layers.push_back(row);
   }
-  int64_t shared = parameterFloats * (1 + stateSlots()) + packedFloats + lanes * layout.laneColumns +
-                   deferred->floats() + threads * unpackedFloats;
-  plan.parameterBytes = 4 * shared + (mask ? mask->bytes() : 0) + (topK ? topK->bytes() : 0);
+  int64_t shared = parameterFloats * (1 + stateSlots()) + packedFloats + deferred->floats() + threads * unpackedFloats;
+  const int64_t laneBytes = integers ? integers->bytes() : 4 * lanes * layout.laneColumns;
+  plan.parameterBytes = 4 * shared + laneBytes + (mask ? mask->bytes() : 0) + (topK ? topK->bytes() : 0);
   plan.workerBytes = 4 * threads * programs[0]->floats();
   plan.totalBytes = plan.parameterBytes + plan.workerBytes;
 }
@@ -217,7 +242,7 @@ void Session::setOptimizerShared(const std::vector<double>& numbers) {
   impl->optimizerShared = numbers;
 }
 void Session::setNoiseKey(const NoiseKey& key) {
-  impl->noise.setKey(key);
+  impl->integers ? impl->integers->noise().setKey(key) : impl->noise.setKey(key);
 }
 void Session::setDropoutKey(uint64_t key) {
   impl->dropoutKey = key;

@@ -9,6 +9,7 @@
 #include "backend/parallel.h"
 #include "privatize/privatize.h"
 #include "session/deferred_sums.h"
+#include "session/integer_sums.h"
 #include "session/program.h"
 #include "session/session.h"
 #include "session/session_mask.h"
@@ -62,6 +63,7 @@ class Session::Impl {
   std::vector<std::vector<float*>> taskStates;      // by worker and slot
   std::vector<BatchStatistics> laneStatistics;
   std::unique_ptr<DeferredSums> deferred;
+  std::unique_ptr<IntegerSums> integers;  // null where sums are floats
   std::vector<double> carried;   // [columns]: the sums of earlier slices of this step; made at the first second slice
   bool carries = false;          // whether it holds anything
   std::vector<char> freshLanes;  // by lane: nothing was added since the last update, and memory holds old sums
@@ -104,6 +106,8 @@ class Session::Impl {
   void forEachTask(const std::function<void(const UpdateTask&, int worker)>& work);
   void privatizeAll(const UpdateSpec& update);
   PrivatizeRange targetOf(const UpdateTask& task, int worker);
+  bool hasNoiseKey() const { return integers ? integers->noise().hasKey() : noise.hasKey(); }
+  const float* integerTile(const UpdateTask& task, double noiseDeviation, int worker);
   PrivatizeRange noisySumOf(const UpdateTask& task, const UpdateSpec& update, int worker);
   const float* deferredTile(const UpdateTask& task, int worker);
   void mergeLanes(size_t parameter, float* values);

@@ -65,7 +65,7 @@ bool Session::Impl::accumulate(const BatchView& batch, const std::atomic<bool>* 
 
 bool Session::Impl::accumulateSlice(const BatchView& batch, const std::atomic<bool>* cancelled) {
   pack();
-  if (accumulated > 0) carrySums();
+  if (accumulated > 0 && !integers) carrySums();
   int64_t chunks = chunkCount(batch.examples);
   laneStatistics.assign(static_cast<size_t>(lanes), {});
   auto stopped = [&] { return cancelled && cancelled->load(std::memory_order_relaxed); };
@@ -73,8 +73,12 @@ bool Session::Impl::accumulateSlice(const BatchView& batch, const std::atomic<bo
     for (int lane = worker; lane < lanes; lane += threads)
       for (int64_t chunk = lane; chunk < chunks && !stopped(); chunk += lanes) {
         char& fresh = freshLanes[static_cast<size_t>(lane)];
-        programs[static_cast<size_t>(worker)]->accumulate(cut(batch, chunk, chunks), laneSums(lane), fresh,
-                                                          laneStatistics[static_cast<size_t>(lane)]);
+        Program& program = *programs[static_cast<size_t>(worker)];
+        BatchStatistics& counts = laneStatistics[static_cast<size_t>(lane)];
+        if (integers)
+          program.accumulateIntegers(cut(batch, chunk, chunks), integers->lane(lane), fresh, counts);
+        else
+          program.accumulate(cut(batch, chunk, chunks), laneSums(lane), fresh, counts);
         fresh = false;
       }
   });

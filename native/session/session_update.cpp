@@ -1,5 +1,6 @@
 // Noise and optimizer over all parameters, spread over the workers.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "session/session_impl.h"
@@ -8,6 +9,8 @@ namespace hushgrad {
 
 // Floats of one task: a few noise blocks, so that sums, noise, parameter and state meet in the nearest cache.
 static constexpr int64_t kTaskFloats = 16 * GaussianNoise::kBlock;
+static_assert(kTaskFloats <= IntegerSums::kTileFloats && GaussianNoise::kBlock % DiscreteGaussian::kBlock == 0,
+              "a task is one tile of integers, and starts where a block of their noise does");
 
 // FNV-1a over the parameter's words: tells whether an update moved it, without a copy.
 static uint64_t fingerprint(const float* values, int64_t count) {
@@ -37,7 +40,7 @@ void Session::Impl::planUpdate() {
     const GradientLayout::Place& place = layout.parameters[p];
     if (!place.trained) continue;
     int64_t count = elementCount(graph.parameters[p].shape);
-    bool whole = layers[static_cast<size_t>(place.node)]->hasOwnOrder(place.slot);
+    bool whole = !integers && layers[static_cast<size_t>(place.node)]->hasOwnOrder(place.slot);
     int64_t size = whole ? count : place.deferred ? DeferredSums::kTileFloats : kTaskFloats;
     for (int64_t first = 0; first < count; first += size)
       updateTasks.push_back({p, first, std::min(size, count - first), static_cast<uint64_t>(noiseFirst + first), whole,
@@ -70,6 +73,19 @@ const float* Session::Impl::deferredTile(const UpdateTask& task, int worker) {
   return room;
 }
 
+// σ·S in units of the grid, rounded up: a whole number, and never less noise than was accounted for. What is added to
+// it outweighs the rounding of the division.
+static uint64_t integerDeviation(double noiseDeviation, double grid) {
+  return noiseDeviation > 0 ? static_cast<uint64_t>(std::ceil(noiseDeviation / grid)) + 1 : 0;
+}
+
+const float* Session::Impl::integerTile(const UpdateTask& task, double noiseDeviation, int worker) {
+  const double grid = spec.clipping.grid();
+  return integers->tile({task.parameter, task.first, task.count, task.noiseFirst,
+                         integerDeviation(noiseDeviation, grid), noiseStream, grid},
+                        worker);
+}
+
 // What a task updates.
 PrivatizeRange Session::Impl::targetOf(const UpdateTask& task, int worker) {
   std::vector<float*>& state = taskStates[static_cast<size_t>(worker)];
@@ -89,16 +105,18 @@ PrivatizeRange Session::Impl::noisySumOf(const UpdateTask& task, const UpdateSpe
   const GradientLayout::Place& place = layout.parameters[task.parameter];
   std::vector<const float*>& sums = taskSums[static_cast<size_t>(worker)];
   float* unpacked = unpackedMemory.get() + worker * unpackedFloats;
-  const bool oneSum = task.whole || task.deferred;
+  const bool oneSum = task.whole || task.deferred || integers;
   if (task.whole) mergeLanes(task.parameter, unpacked);
-  if (oneSum) sums[0] = task.whole ? unpacked : deferredTile(task, worker);
+  if (task.whole) sums[0] = unpacked;
+  if (task.deferred) sums[0] = deferredTile(task, worker);
+  if (integers) sums[0] = integerTile(task, update.noiseDeviation, worker);
   for (int lane = 0; lane < lanes && !oneSum; ++lane)
     sums[static_cast<size_t>(lane)] = laneSums(lane) + place.offset + task.first;
 
   PrivatizeRange range = targetOf(task, worker);
   range.lanes = oneSum ? 1 : lanes;
   range.sums = sums.data();
-  range.noise = &noise;
+  range.noise = integers ? nullptr : &noise;  // integers have theirs already
   range.noiseDeviation = update.noiseDeviation;
   range.noiseStream = noiseStream;
   range.noiseFirst = task.noiseFirst;
@@ -134,7 +152,7 @@ OptimizerStep Session::Impl::optimizerStep(const UpdateSpec& update) {
 
 UpdateResult Session::Impl::update(const UpdateSpec& given) {
   UpdateSpec update = given;
-  if (update.noiseDeviation > 0 && !noise.hasKey()) throw std::logic_error("update: noise is asked for before its key");
+  if (update.noiseDeviation > 0 && !hasNoiseKey()) throw std::logic_error("update: noise is asked for before its key");
   auto fingerprintOf = [&](size_t p) { return fingerprint(parameters[p], elementCount(graph.parameters[p].shape)); };
   for (size_t p = 0; p < parameters.size() && !updated; ++p) fingerprints[p] = fingerprintOf(p);
 
@@ -160,15 +178,16 @@ void Session::Impl::takeClippedSums(float* const* values) {
   settleLanes();
   for (size_t p = 0; p < parameters.size(); ++p) {
     const GradientLayout::Place& place = layout.parameters[p];
-    if (!values[p] || place.deferred) continue;
+    if (!values[p] || place.deferred || (place.trained && integers)) continue;
     if (place.trained)
       mergeLanes(p, values[p]);
     else
       std::fill_n(values[p], elementCount(graph.parameters[p].shape), 0.0f);
   }
   forEachTask([&](const UpdateTask& task, int worker) {
-    if (!task.deferred || !values[task.parameter]) return;
-    std::copy_n(deferredTile(task, worker), task.count, values[task.parameter] + task.first);
+    if (!(task.deferred || integers) || !values[task.parameter]) return;
+    const float* tile = integers ? integerTile(task, 0, worker) : deferredTile(task, worker);
+    std::copy_n(tile, task.count, values[task.parameter] + task.first);
   });
   for (size_t p = 0; mask && p < parameters.size(); ++p)
     if (values[p]) mask->zeroDropped(p, values[p]);
@@ -210,7 +229,10 @@ void Session::Impl::settleLanes() {
   if (carries) carrySums();
   for (int lane = 0; lane < lanes; ++lane) {
     if (!freshLanes[static_cast<size_t>(lane)]) continue;
-    std::fill_n(laneSums(lane), layout.laneColumns, 0.0f);
+    if (integers)
+      std::fill_n(integers->lane(lane), layout.laneColumns, 0);
+    else
+      std::fill_n(laneSums(lane), layout.laneColumns, 0.0f);
     freshLanes[static_cast<size_t>(lane)] = false;
   }
   for (int64_t c = 0; c < layout.laneColumns && carries; ++c)

@@ -194,7 +194,7 @@ export function privatize(sum: DeviceBuffer, options: DevicePrivatizeOptions): {
   checkNumber("sensitivity", sensitivity, limits.positive);
   checkNumber("normalizer", normalizer, limits.positive);
   const keys = new RandomKeys(seed);
-  loadBinding().device.privatize({
+  const spec = {
     sum: nativeOf("sum", sum),
     mask: maskOf(options.mask),
     parameters: nativeOf("parameters", options.parameters),
@@ -204,8 +204,9 @@ export function privatize(sum: DeviceBuffer, options: DevicePrivatizeOptions): {
     step,
     normalizer,
     deviation: noiseMultiplier * sensitivity,
-    key: keys.key("noise"),
-  });
+  };
+  keys.withKey("noise", (key) => loadBinding().device.privatize({ ...spec, key }));
+  keys.wipe();
   return { private: !keys.seeded && noiseMultiplier > 0 };
 }
 

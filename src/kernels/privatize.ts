@@ -49,21 +49,24 @@ const REAL = { min: 1e-30, max: 1e30 };
 
 /** See `clipAndSum` for the rules on arrays and errors. */
 export async function privatize(sum: SumArray, options: PrivatizeOptions): Promise<Privatized> {
-  const { spec, result } = prepare(sum, options);
+  const { spec, keys, result } = prepare(sum, options);
   await whileHeld(
     [
       ["sum", spec.sum],
       ["mask", spec.kept],
       ["output", spec.output],
     ],
-    () => loadBinding().examples.privatize(spec),
+    // The key is copied before the call returns.
+    () => keys.withKey("noise", (key) => loadBinding().examples.privatize({ ...spec, key })),
   );
+  keys.wipe();
   return result;
 }
 
 export function privatizeSync(sum: SumArray, options: PrivatizeOptions): Privatized {
-  const { spec, result } = prepare(sum, options);
-  loadBinding().examples.privatizeSync(spec);
+  const { spec, keys, result } = prepare(sum, options);
+  keys.withKey("noise", (key) => loadBinding().examples.privatizeSync({ ...spec, key }));
+  keys.wipe();
   return result;
 }
 
@@ -90,8 +93,7 @@ function prepare(sum: SumArray, options: PrivatizeOptions) {
     output,
     deviation: noiseMultiplier * sensitivity,
     normalizer,
-    key: keys.key("noise"),
     threads: readThreads(threads),
   };
-  return { spec, result: { gradient: output, private: !keys.seeded && spec.deviation > 0 } };
+  return { spec, keys, result: { gradient: output, private: !keys.seeded && spec.deviation > 0 } };
 }

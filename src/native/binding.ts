@@ -46,6 +46,10 @@ export interface NativeSessionSpec {
     readonly groupOfParameter: readonly number[];
     /** C by group. */
     readonly thresholds: readonly number[];
+    /** Clipped gradients are rounded to a grid and summed as integers; their noise is the discrete Gaussian. */
+    readonly integers: boolean;
+    /** The largest weight that an example may have, > 0. */
+    readonly largestWeight: number;
   };
   readonly strategy: StrategyName;
   readonly optimizer: { readonly kind: string; readonly attributes: Attributes };

@@ -19,6 +19,8 @@ export interface CalibrationTarget extends MechanismKind {
   readonly steps: number;
   /** Where noise varies: steps by the factor of their noise multiplier, T in all; by default all have factor 1. */
   readonly pieces?: readonly NoisePiece[] | undefined;
+  /** Where the noise is the discrete Gaussian: how many coordinates have it. */
+  readonly discreteCoordinates?: number | undefined;
   /** Target ε > 0. */
   readonly epsilon: number;
   /** δ in (0, 1). */

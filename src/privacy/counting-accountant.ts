@@ -1,6 +1,7 @@
 /** What all accountants do alike: they count steps by mechanism. What the counts cost is each one's own answer. */
 import type { Accountant, EpsilonReport } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
+import { totalVariation } from "./discrete-gaussian.js";
 import { checkSteps, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
 
 export abstract class CountingAccountant implements Accountant {
@@ -8,7 +9,7 @@ export abstract class CountingAccountant implements Accountant {
   abstract readonly upperBound: boolean;
   private readonly counts = new StepCounts();
 
-  /** ε at `delta` of these steps, which are checked. */
+  /** ε at `delta` of these steps, which are checked, were their noise continuous. */
   protected abstract answer(rows: readonly MechanismSteps[], delta: number): EpsilonReport;
 
   step(mechanism: SampledGaussian, count = 1): void {
@@ -38,8 +39,8 @@ export abstract class CountingAccountant implements Accountant {
 
   private reportOf(rows: readonly MechanismSteps[], delta: number): EpsilonReport {
     checkNumber("delta", delta, ranges.delta);
-    const failure = rows.reduce((sum, row) => sum + row.steps * (row.failure ?? 0), 0);
-    return failure === 0 ? this.answer(rows, delta) : withFailure((left) => this.answer(rows, left), delta, failure);
+    const lost = rows.reduce((sum, row) => sum + row.steps * (row.failure ?? 0), totalVariation(rows));
+    return lost === 0 ? this.answer(rows, delta) : withFailure((left) => this.answer(rows, left), delta, lost);
   }
 }
 

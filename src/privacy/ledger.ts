@@ -36,6 +36,7 @@ const row = z.strictObject({
   relation: z.literal("replace-one").optional(),
   sample: z.literal("fixed-size").optional(),
   failure: z.number().min(0).max(1).optional(),
+  discreteCoordinates: z.int().min(1).optional(),
   steps: count,
 });
 const rows = z.array(row).min(1);

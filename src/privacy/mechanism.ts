@@ -20,6 +20,8 @@ export interface SampledGaussian {
   readonly sample?: "fixed-size" | undefined;
   /** Probability that the step was not this mechanism but some other; in [0, 1], 0 by default. δ pays for it. */
   readonly failure?: number | undefined;
+  /** Where the noise is the discrete Gaussian: how many coordinates have it. Absent: the continuous one. */
+  readonly discreteCoordinates?: number | undefined;
 }
 
 /** All but the numbers: how examples come into a batch, and how neighbours differ. */
@@ -30,6 +32,8 @@ export interface MechanismSteps extends SampledGaussian {
   readonly steps: number;
 }
 
+const coordinates = { min: 1, max: Number.MAX_SAFE_INTEGER, integer: true } as const;
+
 /** Throws a RangeError naming the field, what came and what is allowed. */
 export function checkMechanism(mechanism: SampledGaussian): void {
   checkNumber("samplingRate", mechanism.samplingRate, ranges.samplingRate);
@@ -37,6 +41,8 @@ export function checkMechanism(mechanism: SampledGaussian): void {
   if (mechanism.relation !== undefined) checkChoice("relation", mechanism.relation, ["replace-one"]);
   if (mechanism.sample !== undefined) checkChoice("sample", mechanism.sample, ["fixed-size"]);
   if (mechanism.failure !== undefined) checkNumber("failure", mechanism.failure, { min: 0, max: 1 });
+  const { discreteCoordinates } = mechanism;
+  if (discreteCoordinates !== undefined) checkNumber("discreteCoordinates", discreteCoordinates, coordinates);
 }
 
 /** Throws a RangeError naming the field, what came and what is allowed. */
@@ -51,7 +57,8 @@ export function sameMechanism(a: SampledGaussian, b: SampledGaussian): boolean {
     a.noiseMultiplier === b.noiseMultiplier &&
     a.relation === b.relation &&
     a.sample === b.sample &&
-    (a.failure ?? 0) === (b.failure ?? 0)
+    (a.failure ?? 0) === (b.failure ?? 0) &&
+    a.discreteCoordinates === b.discreteCoordinates
   );
 }
 
@@ -62,11 +69,12 @@ export function mechanismOf(row: SampledGaussian): SampledGaussian {
 }
 
 /** The kind alone of what may hold other keys, without those that say what holds anyway. */
-export function kindOf({ relation, sample, failure }: MechanismKind): MechanismKind {
+export function kindOf({ relation, sample, failure, discreteCoordinates }: MechanismKind): MechanismKind {
   return {
     ...(relation === undefined ? {} : { relation }),
     ...(sample === undefined ? {} : { sample }),
     ...(failure ? { failure } : {}),
+    ...(discreteCoordinates === undefined ? {} : { discreteCoordinates }),
   };
 }
 

@@ -42,7 +42,10 @@ export class PrvAccountant extends CountingAccountant {
 /** The same steps in one order, each mechanism once, so that the same steps have the same ε to the bit. */
 function merge(rows: readonly MechanismSteps[]): MechanismSteps[] {
   const counts = new StepCounts();
-  for (const row of rows) if (row.samplingRate > 0) counts.add(row, row.steps);
+  // Of δ, not of the distribution: they are paid for already.
+  for (const { steps, failure, discreteCoordinates, ...mechanism } of rows) {
+    if (mechanism.samplingRate > 0) counts.add(mechanism, steps);
+  }
   const kind = ({ relation, sample }: SampledGaussian) => `${relation ?? ""} ${sample ?? ""}`;
   return [...counts.list()].sort(
     (a, b) =>

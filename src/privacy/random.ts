@@ -32,24 +32,50 @@ const wholeNumber = { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true } as c
 export class RandomKeys {
   /** Whether a seed was given: reproducible, and not private. */
   readonly seeded: boolean;
-  private readonly master: Uint8Array;
+  // Hidden from console.log() and JSON too, as `private` is not.
+  readonly #master: Uint8Array;
+  #wiped = false;
 
   /** @param seed a whole number ≥ 0 that makes the run reproducible and not private; absent: keys from the system. */
   constructor(seed?: number) {
     this.seeded = seed !== undefined;
     if (seed !== undefined) checkNumber("seed", seed, wholeNumber);
-    this.master = seed === undefined ? randomBytes(KEY_BYTES) : Buffer.from(`hushgrad seed ${seed}`);
+    this.#master = seed === undefined ? randomBytes(KEY_BYTES) : Buffer.from(`hushgrad seed ${seed}`);
   }
 
   /** The key of a purpose: `bytes` long, at most 8,160. `index` tells keys of one purpose apart: a step, a worker. */
   key(purpose: RandomPurpose, index = 0, bytes = KEY_BYTES): Uint8Array {
     checkNumber("index", index, wholeNumber);
-    return new Uint8Array(hkdfSync("sha256", this.master, "hushgrad/1", `${purpose}/${index}`, bytes));
+    return new Uint8Array(hkdfSync("sha256", this.#requireMaster(), "hushgrad/1", `${purpose}/${index}`, bytes));
   }
 
   /** A stream of random numbers of a purpose; the same arguments give the same stream from its start. */
   stream(purpose: RandomPurpose, index = 0, keystream?: Keystream): RandomStream {
-    return new RandomStream(this.key(purpose, index), keystream);
+    const key = this.key(purpose, index);
+    const stream = new RandomStream(key, keystream);
+    if (!keystream) key.fill(0); // the cipher has its own copy
+    return stream;
+  }
+
+  /** Hands the key of a purpose to `use`, which must not keep it: it is overwritten afterwards. */
+  withKey<T>(purpose: RandomPurpose, use: (key: Uint8Array) => T, index = 0, bytes = KEY_BYTES): T {
+    const key = this.key(purpose, index, bytes);
+    try {
+      return use(key);
+    } finally {
+      key.fill(0);
+    }
+  }
+
+  /** Overwrites the master key; nothing can be drawn from it any more. Streams that were made go on. */
+  wipe(): void {
+    this.#master.fill(0);
+    this.#wiped = true;
+  }
+
+  #requireMaster(): Uint8Array {
+    if (this.#wiped) throw new Error("random keys were asked for after they had been wiped");
+    return this.#master;
   }
 }
 
@@ -63,9 +89,9 @@ export type Keystream = (key: Uint8Array, block: number, words: Uint32Array) => 
 /** Cryptographic random numbers: the keystream of AES-256-CTR under a key that nothing else may use. */
 export class RandomStream {
   private readonly next: () => Uint32Array;
-  private words: Uint32Array = new Uint32Array(0);
+  #words: Uint32Array = new Uint32Array(0);
   private position = 0;
-  private spareNormal: number | undefined;
+  #spareNormal: number | undefined;
 
   /**
    * @param key 32 bytes.
@@ -80,9 +106,9 @@ export class RandomStream {
   /** Overwrites every element with fresh uniform 32-bit words. */
   fill(words: Uint32Array): void {
     for (let done = 0; done < words.length; ) {
-      if (this.position === this.words.length) this.refill();
-      const count = Math.min(words.length - done, this.words.length - this.position);
-      words.set(this.words.subarray(this.position, this.position + count), done);
+      if (this.position === this.#words.length) this.refill();
+      const count = Math.min(words.length - done, this.#words.length - this.position);
+      words.set(this.#words.subarray(this.position, this.position + count), done);
       this.position += count;
       done += count;
     }
@@ -90,8 +116,8 @@ export class RandomStream {
 
   /** A uniform integer in [0, 2³²). */
   uint32(): number {
-    if (this.position === this.words.length) this.refill();
-    return this.words[this.position++] as number;
+    if (this.position === this.#words.length) this.refill();
+    return this.#words[this.position++] as number;
   }
 
   /** A uniform multiple of 2⁻⁵³ in [0, 1). */
@@ -122,19 +148,19 @@ export class RandomStream {
    * the gradients is native.
    */
   normal(): number {
-    const spare = this.spareNormal;
+    const spare = this.#spareNormal;
     if (spare !== undefined) {
-      this.spareNormal = undefined;
+      this.#spareNormal = undefined;
       return spare;
     }
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
     const angle = 2 * Math.PI * this.uniform();
-    this.spareNormal = radius * Math.sin(angle);
+    this.#spareNormal = radius * Math.sin(angle);
     return radius * Math.cos(angle);
   }
 
   private refill(): void {
-    this.words = this.next();
+    this.#words = this.next();
     this.position = 0;
   }
 }
@@ -168,14 +194,14 @@ export class SessionRandom {
     this.keys = new RandomKeys(seed);
   }
 
-  /** 32 bytes, used for noise alone. */
-  noiseKey(): Uint8Array {
-    return this.keys.key("noise");
+  /** Hands over 32 bytes, used for noise alone; they are overwritten when `use` returns. */
+  withNoiseKey(use: (key: Uint8Array) => void): void {
+    this.keys.withKey("noise", use);
   }
 
-  /** 8 bytes, another key for every step. */
-  dropoutKey(step: number): Uint8Array {
-    return this.keys.key("dropout", step, 8);
+  /** Hands over 8 bytes, another key for every step; they are overwritten when `use` returns. */
+  withDropoutKey(step: number, use: (key: Uint8Array) => void): void {
+    this.keys.withKey("dropout", use, step, 8);
   }
 
   initialisation(keystream: Keystream): RandomStream {
@@ -195,6 +221,12 @@ export class SessionRandom {
   /** Fresh keys, so that going back to an earlier step uses no value twice. A seeded session repeats by design. */
   renew(): void {
     if (this.keys.seeded) throw new Error("a seeded session cannot take fresh keys: it is to repeat what it drew");
+    this.keys.wipe();
     this.keys = new RandomKeys();
+  }
+
+  /** Overwrites the keys: nothing is drawn any more. */
+  wipe(): void {
+    this.keys.wipe();
   }
 }

@@ -91,6 +91,8 @@ export interface PrivacyStatement {
   };
   readonly steps: { readonly taken: number; readonly reserved: number };
   readonly mechanisms: readonly MechanismSteps[];
+  /** Where it is not the continuous Gaussian in floating point. */
+  readonly noise?: string;
   readonly sampling: PrivacyFacts["sampling"] & {
     readonly assumedByAccountant: "poisson";
     readonly randomBits: number;
@@ -145,6 +147,10 @@ const postProcessing =
   "post-processing: coordinates are chosen from the noisy gradients alone, which the mechanism has released, so that " +
   "accounting is unchanged";
 
+const discreteNoise =
+  "discrete Gaussian, drawn exactly, on sums of integers: clipped gradients are rounded to a grid of S/2^30 within S; " +
+  "epsilon includes what it costs beside a continuous Gaussian";
+
 const inside = ["the model after each step, all steps together"];
 
 /** Everything a run shows that ε says nothing about. */
@@ -191,6 +197,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     accountant: describeAccountant(facts.accountant, report),
     steps: { taken: facts.stepsTaken, reserved },
     mechanisms,
+    ...(mechanisms.some((row) => row.discreteCoordinates !== undefined) ? { noise: discreteNoise } : {}),
     sampling: { ...facts.sampling, assumedByAccountant: "poisson", randomBits: 64 },
     clipping: describeClipping(facts),
     schedules: facts.schedules ?? { threshold: null, noise: null },

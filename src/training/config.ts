@@ -28,6 +28,7 @@ import { compressionConflict } from "./compression.js";
 import { ConfigError, configObject, parseConfigValue } from "./config-errors.js";
 import { allowed, choice, flag, positive, text, whole } from "./config-values.js";
 import { dataSchema } from "./data-formats.js";
+import { discreteNoiseConflict, noiseKinds } from "./discrete-noise.js";
 import { whyUnreadable } from "./files.js";
 import { buildModel, modelConfig } from "./model-config.js";
 import { optionRanges } from "./session-options.js";
@@ -39,6 +40,8 @@ const privacy = configObject({
   epsilon: positive().optional(),
   delta: z.number(allowed(openUnit)).gt(0, allowed(openUnit)).lt(1, allowed(openUnit)),
   noiseMultiplier: positive().max(ranges.noiseMultiplier.max, allowed("a number above 0, at most 1e15")).optional(),
+  /** gaussian (default): floating point. discrete: whole numbers and an exact sampler; docs/privacy.md. */
+  noise: choice(noiseKinds).optional(),
   /** Multiplies σ from step to step; every step is accounted for with its own. */
   noiseSchedule: scheduleSchema.optional(),
   /** What accounts for the steps and calibrates σ. Default: prv; a run that is resumed keeps its own. */
@@ -264,7 +267,7 @@ type Checked = {
   readonly compression?: unknown;
   readonly seed?: number | undefined;
   readonly sparsification?: { readonly source?: z.output<typeof source> | undefined } | undefined;
-  readonly privacy?: { readonly datasetSize?: number | undefined } | undefined;
+  readonly privacy?: { readonly datasetSize?: number | undefined; readonly noise?: string | undefined } | undefined;
 };
 
 /** What single keys cannot see: exactly one of two, and no privacy without noise or noise without privacy. */
@@ -295,6 +298,11 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
         "of the training data tell about it, and epsilon does not cover that; source.public chooses by public data",
     );
   }
+  const { strategy, sparsification, clipping } = config;
+  const unfit =
+    config.privacy?.noise === "discrete" &&
+    discreteNoiseConflict({ strategy, sparsification, adaptive: clipping.adaptive });
+  if (unfit) refuse(unfit.key, unfit.allowed);
   const conflict = config.compression === undefined ? undefined : compressionConflict(config.optimizer.type);
   if (conflict !== undefined) refuse("compression", conflict);
   try {

@@ -25,6 +25,7 @@ import { largestReservation } from "./reservation-size.js";
 import { RunDirectory, type RunFacts, runPaths } from "./run-directory.js";
 import { RunFiles } from "./run-files.js";
 import { createSession, type Session } from "./session.js";
+import type { PrivacyOptions } from "./session-options.js";
 import { type SessionPlan, withProbe } from "./session-plan.js";
 import { refreshAt, type SparsificationRefresh } from "./sparsification.js";
 import type { TrainerOptions } from "./trainer.js";
@@ -67,7 +68,7 @@ export function makeSession(config: TrainingConfig, model: Model, plan?: Trainin
     threads,
     deterministic,
     ...(seed === undefined ? {} : { seed }),
-    ...(plan ? { privacy: { noiseMultiplier: plan.noiseMultiplier, expectedBatchSize: plan.expectedBatchSize } } : {}),
+    ...(plan ? { privacy: privacyOf(config, plan) } : {}),
   });
 }
 
@@ -82,6 +83,8 @@ export function planRun(config: TrainingConfig): SessionPlan {
   const whole = withProbe(plan, probe.plan(2 * probe.sliceSize), model.trainableParameterCount); // more than a slice
   probe.dispose();
   return whole;
+function privacyOf({ privacy }: TrainingConfig, { noiseMultiplier, expectedBatchSize }: TrainingPlan): PrivacyOptions {
+  return { noiseMultiplier, expectedBatchSize, noise: privacy?.noise };
 }
 
 /**
@@ -203,6 +206,7 @@ function drawFrom(
   const { ignoreIndex } = lossFromJSON(config.loss).attributes;
   const ignored = typeof ignoreIndex === "number" ? ignoreIndex : undefined;
   const augmented = augmentation && new AugmentedDataset(train, augmentation, keys.stream("augmentation"), ignored);
+  keys.wipe();
   if (config.seed !== undefined) {
     for (let step = 0; step < stepsTaken; step++) {
       const { length } = sampler.next();

@@ -11,6 +11,7 @@ import { clipAttributes } from "../privacy/clip-functions.js";
 import { type ClippingConfig, checkClipping, weightBound } from "../privacy/sensitivity.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { type CompressionOptions, checkCompression } from "./compression.js";
+import { checkDiscreteNoise, discreteNoiseConflict, type NoiseKind, noiseKinds } from "./discrete-noise.js";
 import { checkSparsification, type SparsificationOptions } from "./sparsification.js";
 
 /** The noise of a step: the gradient estimate is (clipped sum + N(0, σ²S²I)) / expectedBatchSize. */
@@ -19,6 +20,12 @@ export interface PrivacyOptions {
   readonly noiseMultiplier: number;
   /** q·N > 0: a public number from the configuration, never the size of the batch that was sampled. */
   readonly expectedBatchSize: number;
+  /**
+   * Default `gaussian`: floating point. `discrete`: clipped gradients are rounded to a grid of S/2³⁰ and summed as integers,
+   * and the noise is an exact discrete Gaussian; with the strategies fused, materialize and naive, σ from 2⁻²⁰ to 2²⁰, no
+   * adaptive thresholds and no sparsification.
+   */
+  readonly noise?: NoiseKind | undefined;
 }
 
 export interface SessionOptions {
@@ -98,6 +105,7 @@ export function checkOptions(model: Model, options: SessionOptions): CheckedOpti
   const clipping = { ...defaultClipping, ...options.clipping };
   checkClipping(clipping);
   checkPrivacy(options.privacy, strategy);
+  checkDiscrete(options, strategy, clipping);
   const groups = clippingGroups(model.spec, clipping);
   return {
     privacy: options.privacy,
@@ -112,6 +120,8 @@ export function checkOptions(model: Model, options: SessionOptions): CheckedOpti
         attributes: clipAttributes(clipping.function, clipping),
         groupOfParameter: groups.groupOfParameter,
         thresholds: groups.thresholds,
+        integers: options.privacy?.noise === "discrete",
+        largestWeight: weightBound(clipping),
       },
       strategy,
       optimizer: { kind: options.optimizer.kind, attributes: options.optimizer.attributes },
@@ -143,6 +153,17 @@ function checkPrivacy(privacy: PrivacyOptions | undefined, strategy: StrategyNam
   checkKeys("privacy", privacy, ["noiseMultiplier", "expectedBatchSize"]);
   checkNumber("privacy.expectedBatchSize", privacy.expectedBatchSize, optionRanges.expectedBatchSize);
   checkNoise(privacy.noiseMultiplier, strategy, "privacy.noiseMultiplier");
+}
+
+function checkDiscrete(
+  { privacy, sparsification }: SessionOptions,
+  strategy: StrategyName,
+  { adaptive }: ClippingConfig,
+): void {
+  if (privacy === undefined || oneOf("privacy.noise", privacy.noise ?? "gaussian", noiseKinds) === "gaussian") return;
+  checkDiscreteNoise(privacy.noiseMultiplier, "privacy.noiseMultiplier");
+  const conflict = discreteNoiseConflict({ strategy, adaptive, sparsification });
+  if (conflict) throw new RangeError(`${conflict.key}: expected ${conflict.allowed}`);
 }
 
 /** @throws RangeError that names the option; noise where nothing is clipped would feign privacy. */

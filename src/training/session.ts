@@ -38,6 +38,7 @@ import {
 } from "./batch.js";
 import { CallQueue } from "./call-queue.js";
 import { ClippingState, type StepThresholds } from "./clipping-state.js";
+import { checkDiscreteNoise } from "./discrete-noise.js";
 import { byParameter, checkGivenMask, type GivenMask } from "./given-mask.js";
 import { type OptimizerState, readOptimizerState, writeOptimizerState } from "./optimizer-state.js";
 import type {
@@ -104,7 +105,7 @@ export class Session {
     this.thresholdsInForce = thresholds;
     this.planned = this.native.plan;
     this.sliceSize = this.planned.sliceSize;
-    this.native.setNoiseKey(this.random.noiseKey());
+    this.takeNoiseKey();
     const { rate } = sparsification ?? {};
     if (rate !== undefined) {
       this.mask = new SessionMask(this.native, { key: this.random.maskKey(), refresh: 0, rate });
@@ -171,7 +172,7 @@ export class Session {
     writeOptimizerState(this.native, this.parameterSpecs, state);
     if (state.step < this.stepsTaken && !this.seeded) {
       this.random.renew();
-      this.native.setNoiseKey(this.random.noiseKey());
+      this.takeNoiseKey();
     }
     this.stepsTaken = state.step;
   }
@@ -224,11 +225,10 @@ export class Session {
       const inForce = this.clipping.at(options.thresholdFactor);
       const update = this.updateSpec(options, inForce);
       this.useThresholds(inForce.thresholds);
-      this.native.setDropoutKey(this.random.dropoutKey(update.step));
+      this.takeDropoutKey(update.step);
       const { moved, ...statistics } = await this.masked(() => this.run(batch, update, options.signal));
       this.stepsTaken = update.step;
-      const counts = this.random.countNoise(update.step);
-      this.clipping.learn(statistics, () => counts.normal());
+      if (!this.disposed) this.learn(statistics, update.step); // else the keys are gone, and no step follows
       checkMoved(moved, this.parameterSpecs, update, statistics);
       const meanLoss = statistics.lossSum / (statistics.examples - statistics.leftOut);
       return { ...statistics, ...inForce, step: update.step, meanLoss };
@@ -239,7 +239,7 @@ export class Session {
   clippedSum(batch: BatchSource, options: CallOptions = {}): Promise<ClippedSum> {
     return this.exclusive(options, async () => {
       this.useThresholds(this.clipping.thresholds);
-      this.native.setDropoutKey(this.random.dropoutKey(this.stepsTaken + 1));
+      this.takeDropoutKey(this.stepsTaken + 1);
       const statistics = await this.masked(() => this.accumulate(batch, options.signal));
       const sums = await this.native.takeClippedSums();
       return { sums: this.named((index) => sums[index] as Float32Array, true), statistics };
@@ -250,7 +250,7 @@ export class Session {
   perExampleGradients(batch: Batch, options: CallOptions = {}): Promise<PerExampleGradients> {
     return this.exclusive(options, async () => {
       checkBatch(batch, this.example, true);
-      this.native.setDropoutKey(this.random.dropoutKey(this.stepsTaken + 1));
+      this.takeDropoutKey(this.stepsTaken + 1);
       const found = await this.masked(() => this.native.perExampleGradients(batch.inputs, batch.targets, batch.size));
       const gradients = this.named((index) => found.gradients[index] as Float32Array, true, [batch.size]);
       return { ...found, gradients };
@@ -272,15 +272,29 @@ export class Session {
     });
   }
 
-  /** Frees the native memory once running work has ended; further calls throw. Safe to call twice. */
+  /** Frees the native memory once running work has ended, and wipes the keys; further calls throw. Safe to call twice. */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
     this.native.dispose();
+    this.random.wipe();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  private learn(statistics: BatchStatistics, step: number): void {
+    const counts = this.random.countNoise(step);
+    this.clipping.learn(statistics, () => counts.normal());
+  }
+
+  private takeNoiseKey(): void {
+    this.random.withNoiseKey((key) => this.native.setNoiseKey(key));
+  }
+
+  private takeDropoutKey(step: number): void {
+    this.random.withDropoutKey(step, (key) => this.native.setDropoutKey(key));
   }
 
   private useThresholds(thresholds: readonly number[]): void {
@@ -297,6 +311,7 @@ export class Session {
     const { learningRate = this.learningRate, noiseMultiplier = privacy.noiseMultiplier } = options;
     checkNumber("learningRate", learningRate, { min: 0, max: Number.MAX_VALUE });
     checkNoise(noiseMultiplier, this.options.spec.strategy);
+    if (privacy.noise === "discrete") checkDiscreteNoise(noiseMultiplier);
     const noiseDeviation = this.clipping.noiseDeviation(noiseMultiplier, inForce);
     return { noiseDeviation, normalizer: privacy.expectedBatchSize, learningRate, step: this.stepsTaken + 1 };
   }

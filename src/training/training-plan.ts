@@ -10,6 +10,7 @@ import { clippingGroups } from "./clipping-groups.js";
 import { thresholdFactorRange } from "./clipping-state.js";
 import { clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
+import { checkDiscreteNoise } from "./discrete-noise.js";
 import { buildModel } from "./model-config.js";
 import { noisePieces, positiveFactor } from "./noise-plan.js";
 
@@ -72,13 +73,17 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   if (!config.privacy) return { ...base, noiseMultiplier: 0, mechanisms: [] };
   const { epsilon, delta, accountant = defaultAccountant } = config.privacy;
   const pieces = plannedNoise(config, base);
-  const { relation = defaultRelation(base.datasetSizeIsPublic) } = config.privacy;
-  const kind = underRelation({ samplingRate, noiseMultiplier: 0 }, relation);
+  const { relation = defaultRelation(base.datasetSizeIsPublic), noise } = config.privacy;
+  const kind = {
+    ...underRelation({ samplingRate, noiseMultiplier: 0 }, relation),
+    ...(noise === "discrete" ? { discreteCoordinates: buildModel(config).trainableParameterCount } : {}),
+  };
   const noiseMultiplier =
     config.privacy.noiseMultiplier ??
     calibrateNoise({ ...kind, steps, epsilon: epsilon as number, delta, pieces }, accountant);
   const mechanisms = pieces.map(({ factor, steps: count }) => {
     checkScheduledNoise(noiseMultiplier, factor);
+    if (noise === "discrete") aboutKey("privacy.noise", () => checkDiscreteNoise(noiseMultiplier * factor));
     return { ...kind, noiseMultiplier: noiseMultiplier * factor, steps: count };
   });
   // Where one accountant proves something, every one does. Noise that proves nothing must not train under the name of privacy.

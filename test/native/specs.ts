@@ -18,6 +18,8 @@ export function mlpSpec(widths: readonly number[], changes: Partial<NativeSessio
       attributes: {},
       groupOfParameter: model.parameters.map(() => 0),
       thresholds: [1],
+      integers: false,
+      largestWeight: 1,
     },
     strategy: "auto",
     optimizer: { kind: "sgd", attributes: { momentum: 0, dampening: 0, weightDecay: 0, nesterov: 0 } },

@@ -125,22 +125,38 @@ describe("RandomStream", () => {
   });
 });
 
+/** As hex. */
+const keysOf = (random: SessionRandom) => {
+  let noise = "";
+  random.withNoiseKey((key) => {
+    noise = hex(key);
+  });
+  const dropout = [1, 2, 3].map((step) => {
+    let own = "";
+    random.withDropoutKey(step, (key) => {
+      own = hex(key);
+    });
+    return own;
+  });
+  return { noise, dropout };
+};
+
 describe("SessionRandom", () => {
   it("has keys of its own for noise, for dropout at every step and for initialisation", () => {
     const random = new SessionRandom(3);
-    expect(random.noiseKey()).toHaveLength(32);
-    expect(random.dropoutKey(1)).toHaveLength(8);
-    const keys = [hex(random.noiseKey()).slice(0, 16), ...[1, 2, 3].map((step) => hex(random.dropoutKey(step)))];
-    expect(new Set(keys).size).toBe(4);
+    const { noise, dropout } = keysOf(random);
+    expect(noise).toHaveLength(64);
+    expect(dropout[0]).toHaveLength(16);
+    expect(new Set([noise.slice(0, 16), ...dropout]).size).toBe(4);
     expect(random.initialisation(keystream).uniform()).toBe(new SessionRandom(3).initialisation(keystream).uniform());
   });
 
   it("renews its keys unless seeded", () => {
     const random = new SessionRandom();
-    const before = hex(random.noiseKey());
-    expect(hex(random.noiseKey())).toBe(before);
+    const before = keysOf(random).noise;
+    expect(keysOf(random).noise).toBe(before);
     random.renew();
-    expect(hex(random.noiseKey())).not.toBe(before);
+    expect(keysOf(random).noise).not.toBe(before);
     expect(() => new SessionRandom(1).renew()).toThrow(/seeded/);
   });
 });
