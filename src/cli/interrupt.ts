@@ -7,12 +7,13 @@ export interface Interrupt {
 }
 
 const signals = ["SIGINT", "SIGTERM"] as const;
-const EXIT_CODE = 130;
+/** Exit code of what Ctrl-C stopped. */
+export const INTERRUPTED = 130;
 
 export function interruptSignal(stream: NodeJS.WritableStream = process.stderr): Interrupt {
   const controller = new AbortController();
   const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(EXIT_CODE);
+    if (controller.signal.aborted) process.exit(INTERRUPTED);
     stream.write("\nStopping after this step; Ctrl-C again ends at once.\n");
     controller.abort();
   };

@@ -12,6 +12,7 @@ interface CommandModule {
 
 const commands: Readonly<Record<string, () => Promise<CommandModule>>> = {
   train: () => import("./train.js"),
+  sweep: () => import("./sweep.js"),
   plan: () => import("./plan.js"),
   ledger: () => import("./ledger.js"),
   audit: () => import("./audit.js"),

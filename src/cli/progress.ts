@@ -16,7 +16,30 @@ export interface Progress {
   stop(): void;
 }
 
-export function showProgress(trainer: Trainer, stream: NodeJS.WriteStream = process.stderr): Progress {
+/** What a run draws on a terminal. */
+export interface Bar {
+  start(total: number, value: number, payload: object): void;
+  update(value: number, payload: object): void;
+  stop(): void;
+}
+
+/** Of all bars. */
+export const barStyle = {
+  barCompleteChar: "█",
+  barIncompleteChar: "·",
+  barsize: 20,
+  hideCursor: true,
+  fps: 1000 / REDRAW_MS,
+  gracefulExit: false,
+  linewrap: false,
+} as const;
+
+/** `makeBar`: of the run, in a format of cli-progress; by default a bar of its own. */
+export function showProgress(
+  trainer: Trainer,
+  stream: NodeJS.WriteStream = process.stderr,
+  makeBar: (format: string) => Bar = (format) => new cliProgress.SingleBar({ ...barStyle, stream, format }),
+): Progress {
   trainer.on("start", ({ step, lostSteps, damagedCheckpoint }) => {
     if (damagedCheckpoint) stream.write(`${damagedCheckpoint}; going on from the checkpoint before it\n`);
     if (lostSteps === 0) return;
@@ -24,7 +47,7 @@ export function showProgress(trainer: Trainer, stream: NodeJS.WriteStream = proc
       `${lostSteps} steps after step ${step} were reserved by a process that ended: they are in no model, but count as spent\n`,
     );
   });
-  return stream.isTTY ? new ProgressBar(trainer, stream) : new ProgressLines(trainer, stream);
+  return stream.isTTY ? new ProgressBar(trainer, makeBar) : new ProgressLines(trainer, stream);
 }
 
 /** Examples a second and mean loss, both as moving averages. */
@@ -67,24 +90,15 @@ function blend(old: number | undefined, now: number): number {
 
 class ProgressBar implements Progress {
   private readonly pace = new Pace();
-  private readonly bar: cliProgress.SingleBar;
+  private readonly bar: Bar;
   private privacy = "";
   private isPrivate = false;
   private started = false;
 
-  constructor(trainer: Trainer, stream: NodeJS.WriteStream) {
-    this.bar = new cliProgress.SingleBar({
-      stream,
-      format:
-        "epoch {epoch} │{bar}│ {percentage}% │ {speed} │ loss {loss}{scores} (outside ε) │ {epsilon} │ {left} left",
-      barCompleteChar: "█",
-      barIncompleteChar: "·",
-      barsize: 20,
-      hideCursor: true,
-      fps: 1000 / REDRAW_MS,
-      gracefulExit: false,
-      linewrap: false,
-    });
+  constructor(trainer: Trainer, makeBar: (format: string) => Bar) {
+    this.bar = makeBar(
+      "epoch {epoch} │{bar}│ {percentage}% │ {speed} │ loss {loss}{scores} (outside ε) │ {epsilon} │ {left} left",
+    );
     let scores = "";
     let epochs = "";
     trainer.on("start", ({ plan, step, seeded }) => {

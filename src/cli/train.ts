@@ -1,52 +1,31 @@
 /** `hushgrad train CONFIG.json`: trains and leaves a folder with everything about the run. */
-import { basename, dirname, join, resolve } from "node:path";
-import { type Command, Option } from "commander";
-import { applyOverrides, parseConfig, readConfigJson } from "../training/config.js";
-import { loadData, loadPublicData } from "../training/data-config.js";
+import { basename, dirname, join } from "node:path";
+import type { Command } from "commander";
+import { applyOverrides, type ConfigOverrides, parseConfig, readConfigJson } from "../training/config.js";
 import type { TrainingResult } from "../training/events.js";
 import { freshRunPath, runPaths } from "../training/run-directory.js";
-import { optionRanges } from "../training/session-options.js";
 import { Trainer } from "../training/trainer.js";
-import { printable } from "./failure.js";
 import { bytes, duration, short } from "./format.js";
-import { interruptSignal } from "./interrupt.js";
-import { numberFlag } from "./number-flag.js";
+import { INTERRUPTED, interruptSignal } from "./interrupt.js";
+import { loadExamples } from "./load-data.js";
+import { addOverrides } from "./overrides.js";
 import { showProgress } from "./progress.js";
 import { scoresOf } from "./scores.js";
 
-interface TrainOptions {
+interface TrainOptions extends ConfigOverrides {
   readonly out?: string;
   readonly resume?: boolean;
-  readonly epochs?: number;
-  readonly steps?: number;
-  readonly seed?: number;
-  readonly threads?: number;
-  readonly data?: string;
   readonly json?: boolean;
 }
 
-const INTERRUPTED = 130;
-
-const whole = { max: Number.MAX_SAFE_INTEGER, integer: true };
-const epochsFlag = numberFlag({ min: 0, max: Number.MAX_VALUE, openMin: true });
-const stepsFlag = numberFlag({ min: 1, ...whole });
-const seedFlag = numberFlag({ min: 0, ...whole });
-const threadsFlag = numberFlag(optionRanges.threads);
-
 export function register(program: Command): void {
-  program
+  const command = program
     .command("train")
     .description("train a model as a configuration file says, e.g. examples/mnist.json")
     .argument("<config>", "configuration, JSON")
     .option("-o, --out <dir>", "folder of the run (default: runs/NAME-001, -002, …)")
-    .option("--resume", "go on with the run in --out: its spent privacy counts on")
-    .addOption(new Option("--epochs <n>", "instead of the configuration's").argParser(epochsFlag).conflicts("steps"))
-    .addOption(new Option("--steps <n>", "instead of the configuration's").argParser(stepsFlag))
-    .addOption(new Option("--seed <n>", "make the run reproducible, and not private").argParser(seedFlag))
-    .addOption(new Option("--threads <n>", "0: one a core").argParser(threadsFlag))
-    .option("--data <dir>", "folder with the data, instead of the configuration's", (path) => resolve(path))
-    .option("--json", "print the outcome as JSON on stdout")
-    .action(train);
+    .option("--resume", "go on with the run in --out: its spent privacy counts on");
+  addOverrides(command).option("--json", "print the outcome as JSON on stdout").action(train);
 }
 
 async function train(file: string, options: TrainOptions, command: Command): Promise<void> {
@@ -55,19 +34,8 @@ async function train(file: string, options: TrainOptions, command: Command): Pro
   const config = parseConfig(applyOverrides(readConfigJson(file), options), file);
   const name = config.name ?? basename(file).replace(/\.json$/, "");
   const out = options.out ?? freshRunPath("runs", name);
-  const { train, test, skipped = [] } = await loadData(config.data, dirname(file));
-  const shown = await loadPublicData(config, dirname(file));
-  for (const reason of [...skipped, ...(shown?.skipped ?? [])])
-    process.stderr.write(`left out: ${printable(reason)}\n`);
-  const trainer = new Trainer({
-    config,
-    train,
-    test,
-    public: shown?.train,
-    out,
-    resume: options.resume,
-    title: name,
-  });
+  const examples = await loadExamples(config, dirname(file));
+  const trainer = new Trainer({ ...examples, config, out, resume: options.resume, title: name });
   const interrupt = interruptSignal();
   const progress = showProgress(trainer);
   try {

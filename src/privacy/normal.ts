@@ -16,3 +16,17 @@ export function normalBelow(z: number): number {
 export function normalReach(mass: number): number {
   return Math.sqrt(Math.max(0, -2 * Math.log(2 * mass)));
 }
+
+/** log(Φ(to) − Φ(from)), from < to, relative accuracy in both tails. */
+export function logNormalBetween(from: number, to: number): number {
+  if (from > 0) return logNormalBetween(-to, -from);
+  const [low, high] = [logNormalBelow(from), logNormalBelow(to)];
+  return high + Math.log(-Math.expm1(low - high));
+}
+
+function logNormalBelow(z: number): number {
+  if (z === Number.NEGATIVE_INFINITY) return z;
+  const x = z / Math.SQRT2;
+  if (x > 0) return Math.log1p(-(erfcx(x) * Math.exp(-x * x)) / 2);
+  return Math.log(erfcx(-x) / 2) - x * x;
+}

@@ -14,6 +14,7 @@ import {
   gradientNoiseMultiplier,
 } from "./adaptive-threshold.js";
 import { clipAttributes } from "./clip-functions.js";
+import { groupEpsilon } from "./group.js";
 import type { MechanismSteps } from "./mechanism.js";
 import { defaultRelation, type Relation, relationMeanings } from "./relation.js";
 import { type ClippingConfig, sensitivity } from "./sensitivity.js";
@@ -46,6 +47,8 @@ export interface PrivacyFacts {
   readonly unit: "example" | "user";
   /** That the accountant's steps are of; by default what the data set's size allows. */
   readonly relation?: Relation | undefined;
+  /** Somebody to whom up to `size` examples belong, as the owner declares. */
+  readonly group?: { readonly name: string; readonly size: number } | undefined;
   readonly sampling: {
     /** `own`: the caller's batches, of which the accountant knows nothing. */
     readonly sampler: "poisson" | "own";
@@ -77,6 +80,8 @@ export interface PrivacyStatement {
   readonly epsilonIfNotSeeded?: number;
   readonly unit: PrivacyFacts["unit"];
   readonly unitMeaning: string;
+  /** What the same steps cost somebody with several examples. */
+  readonly group?: GroupStatement;
   readonly relation: Relation;
   readonly relationMeaning: string;
   readonly accountant: {
@@ -111,6 +116,15 @@ export interface PrivacyStatement {
   readonly publicData: readonly string[];
   readonly insideEpsilon: readonly string[];
   readonly outsideEpsilon: readonly string[];
+}
+
+/** At the run's δ. */
+export interface GroupStatement {
+  readonly name: string;
+  readonly size: number;
+  readonly sizeMeaning: string;
+  /** null where nothing is guaranteed. */
+  readonly epsilon: number | null;
 }
 
 /** How the threshold follows a private quantile, and what that leaves for the gradients. */
@@ -192,6 +206,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     ...(facts.seeded && Number.isFinite(epsilon) ? { epsilonIfNotSeeded: epsilon } : {}),
     unit: facts.unit,
     unitMeaning: unitMeanings[facts.unit],
+    ...(facts.group ? { group: describeGroup(facts.group, facts, isPrivate) } : {}),
     relation,
     relationMeaning: relationMeanings[relation],
     accountant: describeAccountant(facts.accountant, report),
@@ -250,6 +265,20 @@ function describeClipping(facts: PrivacyFacts): PrivacyStatement["clipping"] {
     sensitivity: sensitivity(facts.clipping),
     ...(facts.groups ? { thresholdByGroup: facts.groups } : {}),
     ...(adaptive ? { adaptive: describeAdaptive(adaptive, facts) } : {}),
+  };
+}
+
+function describeGroup(
+  { name, size }: NonNullable<PrivacyFacts["group"]>,
+  { accountant, delta }: PrivacyFacts,
+  isPrivate: boolean,
+): GroupStatement {
+  const epsilon = groupEpsilon(accountant.steps(), size, delta);
+  return {
+    name,
+    size,
+    sizeMeaning: `no ${name} has more than ${size} examples in the training data, as its owner declares`,
+    epsilon: isPrivate && Number.isFinite(epsilon) ? epsilon : null,
   };
 }
 

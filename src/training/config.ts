@@ -21,6 +21,7 @@ import { scheduleSchema } from "../optimizers/schedules/index.js";
 import { provenAccountants } from "../privacy/accountant.js";
 import { ranges } from "../privacy/check.js";
 import { clipFunctions, clipParameterNames } from "../privacy/clip-functions.js";
+import { groupSizeRange } from "../privacy/group.js";
 import { relations } from "../privacy/relation.js";
 import { type ClippingConfig, clippingConflict, clippingStyles } from "../privacy/sensitivity.js";
 import { clippingGroups } from "./clipping-groups.js";
@@ -51,6 +52,13 @@ const privacy = configObject({
   /** How neighbouring data sets differ. Default: add/remove with datasetSize, zero-out without. */
   relation: choice(relations).optional(),
   unit: choice(["example", "user"]).default("example"),
+  /** Somebody with several examples, whose ε is stated beside that of one. Public: `size` must not be counted in the data. */
+  group: configObject({
+    /** What it is called: patient. */
+    name: text.default("group"),
+    /** The most examples that one has. */
+    size: whole(groupSizeRange.min, groupSizeRange.max),
+  }).optional(),
 })
   .refine((value) => value.epsilon !== undefined || value.noiseMultiplier !== undefined, {
     path: ["epsilon"],
@@ -61,6 +69,10 @@ const privacy = configObject({
     error: allowed(
       "zero-out, replace-one; add/remove only with datasetSize, which declares the number of examples public: counted in the data, it tells whether an example is there",
     ),
+  })
+  .refine(({ relation, group }) => relation !== "replace-one" || group === undefined, {
+    path: ["group"],
+    error: allowed("no group under replace-one, for which nothing is proved"),
   });
 
 const thresholdText = allowed("a number from 1e-20 to 1e20");

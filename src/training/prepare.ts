@@ -83,6 +83,8 @@ export function planRun(config: TrainingConfig): SessionPlan {
   const whole = withProbe(plan, probe.plan(2 * probe.sliceSize), model.trainableParameterCount); // more than a slice
   probe.dispose();
   return whole;
+}
+
 function privacyOf({ privacy }: TrainingConfig, { noiseMultiplier, expectedBatchSize }: TrainingPlan): PrivacyOptions {
   return { noiseMultiplier, expectedBatchSize, noise: privacy?.noise };
 }

@@ -67,6 +67,7 @@ function guaranteeOf(facts: StatementFacts): PrivacyStatement | NoPrivacy {
     seeded,
     unit: config.privacy.unit,
     relation: plan.privacy?.relation,
+    group: config.privacy.group,
     sampling: { sampler: "poisson", datasetSize, datasetSizeIsPublic, expectedBatchSize },
   });
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { makeAccountant } from "../../src/privacy/accountant.js";
+import { groupEpsilon } from "../../src/privacy/group.js";
 import { type PrivacyFacts, privacyStatement } from "../../src/privacy/statement.js";
 
 const mechanism = { samplingRate: 0.01, noiseMultiplier: 1 };
@@ -79,6 +80,19 @@ describe("the privacy statement", () => {
     expect(statement.epsilon).toBeNull();
     expect(statement.notPrivateBecause).toEqual([reason]);
     expect(statement.guarantee).toBe(reason);
+  });
+
+  it("states what a group of examples loses beside one, and nothing where nothing is private", () => {
+    const group = { name: "patient", size: 11 };
+    const statement = privacyStatement(facts({ group }));
+    expect(statement.group).toEqual({
+      ...group,
+      sizeMeaning: "no patient has more than 11 examples in the training data, as its owner declares",
+      epsilon: groupEpsilon([{ ...mechanism, steps: 100 }], 11, 1e-5),
+    });
+    expect(statement.group?.epsilon).toBeGreaterThan(statement.epsilon as number);
+    expect(privacyStatement(facts({ group, seeded: true })).group?.epsilon).toBeNull();
+    expect(privacyStatement(facts())).not.toHaveProperty("group");
   });
 
   it("says what a seeded run's ε would be", () => {

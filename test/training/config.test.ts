@@ -186,6 +186,12 @@ describe("parseConfig", () => {
       },
       /layer '0' \(conv2d\): it makes 8000208001352 elements of shape \[2, 2000026, 2000026\]/,
     ],
+    [
+      "privacy",
+      { epsilon: 1, delta: 1e-5, relation: "replace-one", group: { size: 3 } },
+      /privacy\.group: got .*; allowed: no group under replace-one/,
+    ],
+    ["privacy.group", { size: 1 }, /privacy\.group\.size: got 1; allowed: a whole number from 2 to 10,000/],
     ["model", { name: "unet", feature: 16 }, /model: got .*; unet: .*feature/],
     ["model", { name: "unet", features: 0 }, /model: got .*; unet\.features: /],
     ["model", { name: "u-net" }, /model\.name: got "u-net"; did you mean 'unet'\? allowed: mlp, /],

@@ -1,0 +1,110 @@
+/** `hushgrad sweep GRID.json --out DIR`: trains every cell of a grid; said again, it goes on where it stopped. */
+import type { Command } from "commander";
+import { roundUp } from "../privacy/rounding.js";
+import { type Grid, readGrid } from "../sweep/grid.js";
+import { type CellData, type CellOutcome, runSweep } from "../sweep/run-sweep.js";
+import { type CellRun, readRuns } from "../sweep/runs.js";
+import { spentTogether } from "../sweep/spent.js";
+import type { ConfigOverrides, TrainingConfig } from "../training/config.js";
+import { printable } from "./failure.js";
+import { duration, short, table } from "./format.js";
+import { INTERRUPTED, interruptSignal } from "./interrupt.js";
+import { loadExamples } from "./load-data.js";
+import { addOverrides } from "./overrides.js";
+import { SweepProgress } from "./sweep-progress.js";
+
+interface SweepOptions extends ConfigOverrides {
+  readonly out: string;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command("sweep")
+    .description("train every cell of a grid, each into a folder of its own; said again, it goes on where it stopped")
+    .argument("<grid>", "base configuration, variants and lists of values, JSON (docs/sweeps.md)")
+    .requiredOption("-o, --out <dir>", "folder of the sweep");
+  addOverrides(command).action(sweep);
+}
+
+async function sweep(file: string, { out, ...overrides }: SweepOptions): Promise<void> {
+  const grid = readGrid(file, overrides);
+  const progress = new SweepProgress(grid.cells.length);
+  const interrupt = interruptSignal();
+  try {
+    const outcomes = await runSweep(grid, {
+      out,
+      load: keepLast((config) => loadExamples(config, grid.base)),
+      onTrain: (trainer, cell) => progress.begin(trainer, cell),
+      onOutcome: (outcome) => progress.end(outcome),
+      signal: interrupt.signal,
+    });
+    progress.stop();
+    process.stdout.write(summary(grid, outcomes, out));
+    process.exitCode = exitCode(grid, outcomes);
+  } finally {
+    progress.stop();
+    interrupt.release();
+  }
+}
+
+/** Cells next to each other mostly share their data, which takes long to read and much memory to keep. */
+function keepLast(load: (config: TrainingConfig) => Promise<CellData>): (config: TrainingConfig) => Promise<CellData> {
+  let last: { readonly key: string; readonly data: CellData } | undefined;
+  return async (config) => {
+    const key = JSON.stringify([config.data, config.sparsification?.source]);
+    if (last?.key !== key) {
+      last = undefined;
+      last = { key, data: await load(config) };
+    }
+    return last.data;
+  };
+}
+
+function exitCode({ cells }: Grid, outcomes: readonly CellOutcome[]): number {
+  if (outcomes.length < cells.length || outcomes.some(({ state }) => state === "interrupted")) return INTERRUPTED;
+  return outcomes.some(({ state }) => state === "failed") ? 1 : 0;
+}
+
+const columns = [
+  { title: "cell" },
+  { title: "status" },
+  { title: "steps", right: true },
+  { title: "ε", right: true },
+  { title: "time", right: true },
+] as const;
+
+function summary({ cells }: Grid, outcomes: readonly CellOutcome[], out: string): string {
+  const { runs, damaged } = readRuns([out]);
+  const rows = outcomes.map(({ cell, state }) => {
+    const run = runs.find(({ name }) => name === cell.name);
+    if (!run) return [cell.name, state, "–", "–", "–"];
+    const status = state === "failed" ? `failed (${run.status})` : run.status;
+    return [cell.name, status, String(run.steps), epsilonText(run), duration(run.seconds)];
+  });
+  const left = cells.length - outcomes.length;
+  const unreached = left > 0 ? [`${left} of the cells were not reached; the same command goes on.`] : [];
+  const lines = [
+    table(columns, rows),
+    "",
+    ...unreached,
+    ...spentLines(runs, damaged),
+    `Report: npx hushgrad report ${out}`,
+  ];
+  return `\n${lines.join("\n")}\n`;
+}
+
+function epsilonText({ privacy, epsilon }: CellRun): string {
+  if (privacy === "none") return "not private";
+  return privacy === "seeded" ? "seeded: not private" : short(roundUp(epsilon, 4));
+}
+
+function spentLines(runs: readonly CellRun[], damaged: readonly string[]): string[] {
+  if (damaged.length > 0) return damaged.map((reason) => `What a cell has spent cannot be told: ${printable(reason)}`);
+  const spent = spentTogether(runs);
+  if (!spent) return [];
+  const epsilon = short(roundUp(spent.epsilon, 4));
+  return [
+    `All ${spent.runs} private cells together: ε = ${epsilon} at δ = ${short(spent.delta)}. Choosing the best of them is outside`,
+    "the ε of that one: whoever chooses has spent what all have spent together.",
+  ];
+}

@@ -1,0 +1,48 @@
+/** sweep.json: which runs lie in a sweep's folder, what tells them apart, and where their data's paths start. */
+import { join } from "node:path";
+import { z } from "zod";
+import { DataError } from "../data/dataset.js";
+import { readJson, writeAtomically } from "../training/files.js";
+import type { Grid } from "./grid.js";
+
+const cellSchema = z.strictObject({
+  /** Its folder, within the sweep's. */
+  name: z.string().regex(/^\w[\w.-]*$/),
+  variant: z.string().optional(),
+  values: z.record(z.string(), z.string()),
+});
+
+const manifestSchema = z.strictObject({
+  format: z.literal(1),
+  name: z.string(),
+  /** An absolute path. */
+  base: z.string(),
+  cells: z.array(cellSchema),
+});
+
+export type SweepManifest = Readonly<z.output<typeof manifestSchema>>;
+export type SweepCell = Readonly<z.output<typeof cellSchema>>;
+
+/** Undefined where the folder is no sweep's. Throws a DataError naming the file where it is damaged. */
+export function readManifest(folder: string): SweepManifest | undefined {
+  const path = manifestPath(folder);
+  const content = readJson(path);
+  if (content === undefined) return undefined;
+  const parsed = manifestSchema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new DataError(`${path}: ${issue?.path.join(".")}: ${issue?.message}`);
+}
+
+/** Writes what the grid holds, and keeps cells of an earlier grid: what they spent is spent. */
+export function writeManifest(folder: string, { name, base, cells }: Grid): void {
+  const now = cells.map((cell): SweepCell => ({ name: cell.name, variant: cell.variant, values: { ...cell.values } }));
+  const names = new Set(now.map((cell) => cell.name));
+  const before = (readManifest(folder)?.cells ?? []).filter((cell) => !names.has(cell.name));
+  const manifest: SweepManifest = { format: 1, name, base, cells: [...before, ...now] };
+  writeAtomically(manifestPath(folder), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+function manifestPath(folder: string): string {
+  return join(folder, "sweep.json");
+}
