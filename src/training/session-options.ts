@@ -150,7 +150,7 @@ function checkShape(model: Model, options: SessionOptions): void {
 
 function checkPrivacy(privacy: PrivacyOptions | undefined, strategy: StrategyName): void {
   if (privacy === undefined) return;
-  checkKeys("privacy", privacy, ["noiseMultiplier", "expectedBatchSize"]);
+  checkKeys("privacy", privacy, ["noiseMultiplier", "expectedBatchSize", "noise"]);
   checkNumber("privacy.expectedBatchSize", privacy.expectedBatchSize, optionRanges.expectedBatchSize);
   checkNoise(privacy.noiseMultiplier, strategy, "privacy.noiseMultiplier");
 }
@@ -160,7 +160,9 @@ function checkDiscrete(
   strategy: StrategyName,
   { adaptive }: ClippingConfig,
 ): void {
-  if (privacy === undefined || oneOf("privacy.noise", privacy.noise ?? "gaussian", noiseKinds) === "gaussian") return;
+  const { noise = "gaussian" } = privacy ?? {};
+  checkChoice("privacy.noise", noise, noiseKinds);
+  if (privacy === undefined || noise === "gaussian") return;
   checkDiscreteNoise(privacy.noiseMultiplier, "privacy.noiseMultiplier");
   const conflict = discreteNoiseConflict({ strategy, adaptive, sparsification });
   if (conflict) throw new RangeError(`${conflict.key}: expected ${conflict.allowed}`);
