@@ -34,7 +34,8 @@ const ROUNDING = 2 ** -40;
 
 /**
  * ε at `delta` of these steps for a group of up to `size` examples: an upper bound, some per cent to a fifth above the
- * exact value. Infinity where nothing is proved: without noise, under replace-one, for samples of a fixed size. Throws a RangeError naming the argument that cannot be.
+ * exact value. Infinity where nothing is proved: without noise, with discrete noise, under replace-one, for samples of a fixed size.
+ * Throws a RangeError naming the argument that cannot be.
  */
 export function groupEpsilon(rows: readonly MechanismSteps[], size: number, delta: number): number {
   checkNumber("size", size, groupSizeRange);
@@ -43,7 +44,7 @@ export function groupEpsilon(rows: readonly MechanismSteps[], size: number, delt
   const total = new Float64Array(groupOrders.length);
   for (const row of rows) {
     if (row.steps === 0 || row.samplingRate === 0) continue;
-    if (row.relation || row.sample || row.failure) return Number.POSITIVE_INFINITY;
+    if (row.relation || row.sample || row.failure || row.discreteCoordinates) return Number.POSITIVE_INFINITY;
     const curve = groupRdp(row, size);
     for (let i = 0; i < total.length; i++) total[i] = (total[i] ?? 0) + row.steps * (curve[i] ?? 0);
   }

@@ -54,8 +54,10 @@ export interface PreparedRun {
   readonly damagedCheckpoint: string | undefined;
 }
 
+type StepNumbers = Pick<TrainingPlan, "noiseMultiplier" | "expectedBatchSize">;
+
 /** A session as the configuration says; with a plan, ready for `step()`. Without one nothing is adapted: no steps come. */
-export function makeSession(config: TrainingConfig, model: Model, plan?: TrainingPlan): Session {
+export function makeSession(config: TrainingConfig, model: Model, plan?: StepNumbers): Session {
   const { strategy, chunkSize, threads, deterministic, seed, sparsification, compression } = config;
   return createSession(model, {
     loss: lossFromJSON(config.loss),
@@ -75,8 +77,10 @@ export function makeSession(config: TrainingConfig, model: Model, plan?: Trainin
 /** What a run will take, and by which methods; trains nothing. */
 export function planRun(config: TrainingConfig): SessionPlan {
   const model = buildModel(config);
-  const session = makeSession(config, model);
-  const plan = session.plan(config.batchSize);
+  // Discrete noise decides how sums are kept; its numbers do not matter where no steps are taken.
+  const numbers = config.privacy?.noise === "discrete" ? { noiseMultiplier: 1, expectedBatchSize: 1 } : undefined;
+  const session = makeSession(config, model, numbers);
+  const plan = session.plan(config.batchSize ?? session.sliceSize);
   session.dispose();
   if (config.sparsification?.source === undefined) return plan;
   const probe = makeProbe(config, model);
@@ -85,7 +89,7 @@ export function planRun(config: TrainingConfig): SessionPlan {
   return whole;
 }
 
-function privacyOf({ privacy }: TrainingConfig, { noiseMultiplier, expectedBatchSize }: TrainingPlan): PrivacyOptions {
+function privacyOf({ privacy }: TrainingConfig, { noiseMultiplier, expectedBatchSize }: StepNumbers): PrivacyOptions {
   return { noiseMultiplier, expectedBatchSize, noise: privacy?.noise };
 }
 

@@ -50,7 +50,12 @@ describe("groupEpsilon", () => {
   });
 
   it("proves nothing without noise, with next to none, or for steps of another kind", () => {
-    for (const kind of [{ relation: "replace-one" }, { sample: "fixed-size" }, { failure: 1e-9 }] as const)
+    for (const kind of [
+      { relation: "replace-one" },
+      { sample: "fixed-size" },
+      { failure: 1e-9 },
+      { discreteCoordinates: 9 },
+    ] as const)
       expect(groupEpsilon([{ ...row, ...kind }], 11, 1e-5)).toBe(Number.POSITIVE_INFINITY);
     for (const noiseMultiplier of [0, 1e-9, 1e-4])
       expect(groupEpsilon([{ ...row, noiseMultiplier }], 11, 1e-5)).toBe(Number.POSITIVE_INFINITY);

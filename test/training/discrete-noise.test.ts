@@ -9,6 +9,7 @@ import { makeAccountant } from "../../src/privacy/accountant.js";
 import { spentOf } from "../../src/privacy/ledger-compose.js";
 import { type ClippingConfig, sensitivity } from "../../src/privacy/sensitivity.js";
 import type { Batch } from "../../src/training/batch.js";
+import { planRun } from "../../src/training/prepare.js";
 import { readRunLedger } from "../../src/training/run-directory.js";
 import { createSession } from "../../src/training/session.js";
 import type { SessionOptions } from "../../src/training/session-options.js";
@@ -179,6 +180,11 @@ test("a step's own noise multiplier is checked too", async () => {
 describe("a run", () => {
   const privacy = { epsilon: 20, delta: 1e-5, datasetSize: 200, noise: "discrete" };
 
+  it("is planned as it is trained: example by example", () => {
+    const config = tinyConfig({ strategy: "fused", privacy: { ...privacy } });
+    expect(planRun(config).chunkSize).toBe(1);
+    expect(planRun(tinyConfig({ strategy: "fused" })).chunkSize).toBeGreaterThan(1);
+  });
   it("learns within its budget, says so in its files, goes on, and is no cheaper than with continuous noise", async () => {
     const out = join(temporaryFolder(), "run");
     const config = tinyConfig({ steps: 60, strategy: "fused", privacy });

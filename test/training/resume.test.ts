@@ -58,7 +58,7 @@ describe("two copies of a run, resumed", () => {
   it("draw noise and samples from keys of their own, and of no earlier process", async () => {
     const { a, b, lives } = await branched(unseeded);
     for (const purpose of ["noise", "sampling"]) {
-      const drawn = lives.map(({ keys }) => keys.get(purpose === "noise" ? "noise" : "sampling/0"));
+      const drawn = lives.map(({ keys }) => keys.get(`${purpose}/0`));
       expect(drawn.every((key) => key?.length === 64)).toBe(true);
       expect(new Set(drawn).size).toBe(3);
     }
