@@ -105,7 +105,7 @@ function head({ mode, claim, runs, canaries, records, confidence, seconds }: Aud
     mode === "white-box"
       ? `${runs} runs, ${runs / 2} with a canary and ${runs / 2} without, beside ${records} records`
       : `one run, ${canaries} ${mode === "one-run" ? "canaries" : "records"} in the data with probability ½, beside ${records} records`;
-  const part = steps === configuredSteps ? `${steps} steps` : `${steps} of ${configuredSteps} steps`;
+  const part = `${steps} steps${steps === configuredSteps ? "" : ` (the configuration has ${configuredSteps})`}`;
   return [
     `${mode}: ${what} (${duration(seconds)})`,
     `q = ${short(samplingRate)}, σ = ${short(noiseMultiplier)}, ${part}, confidence ${short(confidence)}`,

@@ -50,7 +50,7 @@ describe("hushgrad audit", () => {
     ]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain("white-box: 40 runs, 20 with a canary and 20 without, beside 8 records");
-    expect(stdout).toContain("q = 1, σ = 2, 4 of 12 steps, confidence 0.999");
+    expect(stdout).toContain("q = 1, σ = 2, 4 steps (the configuration has 12), confidence 0.999");
     expect(stdout).toMatch(/ε at δ = 1e-5 of +shown, at least +most it could show/);
     expect(stdout).toMatch(/claimed ε = \d\.\d+ ≥ [\d.]+ shown: consistent\n$/);
   });
