@@ -57,12 +57,14 @@ export interface PreparedRun {
 /** A session as the configuration says; with a plan, ready for `step()`. Without one nothing is adapted: no steps come. */
 export function makeSession(config: TrainingConfig, model: Model, plan?: TrainingPlan): Session {
   const { strategy, chunkSize, threads, deterministic, seed, sparsification, compression } = config;
+  const { multiplicity } = config.data.augmentation ?? {};
   return createSession(model, {
     loss: lossFromJSON(config.loss),
     optimizer: optimizerFromJSON(config.optimizer),
     clipping: plan ? clippingOf(config) : { ...clippingOf(config), adaptive: undefined },
     ...(sparsification ? { sparsification: { rate: sparsification.rate, structured: sparsification.structured } } : {}),
     ...(compression ? { compression } : {}),
+    ...(multiplicity === undefined ? {} : { augmentationMultiplicity: multiplicity }),
     strategy,
     chunkSize,
     threads,
