@@ -112,17 +112,18 @@ UpdateSpec SessionWrap::updateSpec(const Napi::Value& value) {
 StagedBatch SessionWrap::stage(const Napi::CallbackInfo& info, bool needsTargets, const Napi::Value& givenWeights) {
   SessionCore& shared = live(info.Env());
   const int64_t examples = wholeNumber(info[2], "examples", 0, kMostExamples);
-  const void* inputs = typedArray(info[0], "inputs", napi_float32_array, examples * shared.inputElements);
+  const int64_t views = needsTargets ? shared.spec.model.views : 1;  // evaluated, each is an example of its own
+  const int64_t inputElements = views * shared.inputElements, targetElements = views * shared.targetElements;
+  const void* inputs = typedArray(info[0], "inputs", napi_float32_array, examples * inputElements);
   const void* targets = nullptr;
   if (needsTargets || !info[1].IsNull()) {
     auto type = shared.targetKind == TargetKind::classes ? napi_int32_array : napi_float32_array;
-    targets = typedArray(info[1], "targets", type, examples * shared.targetElements);
+    targets = typedArray(info[1], "targets", type, examples * targetElements);
   }
   const void* weights = nullptr;
   if (!givenWeights.IsEmpty() && !givenWeights.IsUndefined() && !givenWeights.IsNull())
     weights = typedArray(givenWeights, "weights", napi_float32_array, examples);
-  return shared.staging.copy(info.Env(), examples, inputs, shared.inputElements, targets, shared.targetElements,
-                             weights);
+  return shared.staging.copy(info.Env(), examples, inputs, inputElements, targets, targetElements, weights);
 }
 
 template <class Kind, class... Arguments>

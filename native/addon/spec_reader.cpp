@@ -143,6 +143,7 @@ SessionSpec readSessionSpec(const Napi::Value& value) {
   spec.optimizer.attributes = readAttributes(optimizer.Get("attributes"), "optimizer.attributes");
   spec.sparsification = readSparsification(source.Get("sparsification"));
   spec.topK = readTopK(source.Get("topK"));
+  spec.model.views = wholeNumber(source.Get("views"), "views", 1, 1024);
   spec.chunkSize = wholeNumber(source.Get("chunkSize"), "chunkSize", 0, 1 << 24);
   spec.threads = static_cast<int>(wholeNumber(source.Get("threads"), "threads", 0, 4096));
   spec.deterministic = flag(source.Get("deterministic"), "deterministic");

@@ -17,6 +17,7 @@ class Lowering {
  public:
   Lowering(const ModelSpec& model, Backend& backend) : model(model), backend(backend) {
     graph.parameters = model.parameters;
+    graph.views = model.views;
     addValue(model.inputShape, Layout::plain, false);
     translated.push_back(0);
   }
@@ -112,7 +113,7 @@ std::unique_ptr<Layer> makeNodeLayer(const Graph& graph, size_t node, int64_t ca
     inputs.push_back(graph.shapes[static_cast<size_t>(value)]);
     needsInputGradient = needsInputGradient || graph.needsGradient[static_cast<size_t>(value)];
   }
-  return makeLayer({spec, inputs, spec.outputShape, capacity, needsInputGradient, backend, masked});
+  return makeLayer({spec, inputs, spec.outputShape, capacity, needsInputGradient, backend, masked, graph.views});
 }
 
 }  // namespace hushgrad

@@ -17,10 +17,12 @@ struct Graph {
   std::vector<bool> needsGradient;          // by value: some trainable parameter lies upstream
   std::vector<std::vector<int>> consumers;  // by value: nodes that read it
   std::vector<ParameterSpec> parameters;
+  int64_t views = 1;  // of each example; shapes are those of one view
 
   int output() const { return static_cast<int>(nodes.size()); }
-  bool trains(size_t node) const;  // has a trainable parameter
-  int64_t elements(int value) const { return elementCount(shapes[static_cast<size_t>(value)]); }
+  bool trains(size_t node) const;                                            // has a trainable parameter
+  int64_t elements(int value) const { return views * viewElements(value); }  // of an example
+  int64_t viewElements(int value) const { return elementCount(shapes[static_cast<size_t>(value)]); }
 };
 
 // Throws std::invalid_argument, naming the layer's path, when a layer refuses its settings.

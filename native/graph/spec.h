@@ -58,6 +58,7 @@ struct ModelSpec {
   Shape inputShape;
   std::vector<ParameterSpec> parameters;
   std::vector<NodeSpec> nodes;  // the last node's output goes to the loss
+  int64_t views = 1;            // augmented copies that are one example in training: its loss is the mean of theirs
 };
 
 }  // namespace hushgrad

@@ -6,11 +6,12 @@
 
 namespace hushgrad {
 
-AdaptedLayer::AdaptedLayer(const LayerSetup& setup, std::unique_ptr<Layer> layer)
+AdaptedLayer::AdaptedLayer(const LayerSetup& setup, std::unique_ptr<Layer> layer, int64_t rowsPerExample)
     : Layer(setup),
       inner(std::move(layer)),
       slots(setup.node),
       slotCount(setup.node.parameters.size()),
+      rowsPerExample(rowsPerExample),
       rowElements(elementCount(setup.outputShape)),
       targets(slotCount),
       written(slotCount) {
@@ -31,7 +32,7 @@ Tape& AdaptedLayer::rowsOf(const Tape& tape, int64_t first, int64_t count, float
   rows.examples = count;
   rows.training = tape.training;
   rows.dropoutKey = tape.dropoutKey;
-  rows.firstExample = tape.firstExample + static_cast<uint64_t>(first);
+  rows.firstExample = tape.firstExample * static_cast<uint64_t>(rowsPerExample) + static_cast<uint64_t>(first);
   for (size_t k = 0; k < inputElements.size(); ++k) {
     rows.inputs[k] = tape.inputs[k] + first * inputElements[k];
     float* gradient = k < tape.inputGradients.size() ? tape.inputGradients[k] : nullptr;

@@ -15,7 +15,8 @@ namespace hushgrad {
 
 class AdaptedLayer : public Layer {
  public:
-  AdaptedLayer(const LayerSetup& setup, std::unique_ptr<Layer> inner);
+  // rowsPerExample: how many of the inner layer's rows are one example.
+  AdaptedLayer(const LayerSetup& setup, std::unique_ptr<Layer> inner, int64_t rowsPerExample = 1);
 
   Layout layout() const override { return inner->layout(); }
   Layout outputLayout() const override { return inner->outputLayout(); }
@@ -56,6 +57,7 @@ class AdaptedLayer : public Layer {
  private:
   const Slots slots;
   const size_t slotCount;
+  const int64_t rowsPerExample;
   std::vector<int64_t> inputElements;  // of one row, by input
   const int64_t rowElements;           // of its output
   Tape rows;
@@ -64,5 +66,8 @@ class AdaptedLayer : public Layer {
 
 // The layer with the weight that it sees standardised by output channel: see weight_standardization.cpp.
 std::unique_ptr<Layer> standardizeWeight(const LayerSetup& setup, std::unique_ptr<Layer> inner);
+
+// The layer for setup.views > 1 views an example: see every_view.cpp.
+std::unique_ptr<Layer> makeForViews(const LayerSetup& setup);
 
 }  // namespace hushgrad

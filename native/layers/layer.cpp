@@ -23,6 +23,7 @@ bool registerLayer(const std::string& kind, LayerFactory factory) {
 }
 
 std::unique_ptr<Layer> makeLayer(const LayerSetup& setup) {
+  if (setup.views > 1) return makeForViews(setup);
   auto found = registry().find(setup.node.kind);
   if (found == registry().end()) {
     std::string known;

@@ -38,6 +38,7 @@ struct LayerSetup {
   bool needsInputGradient;  // false for a layer fed by the model's input alone
   Backend& backend;
   bool masked = false;  // whether a tape may hold masks
+  int64_t views = 1;    // of each example: inputs are [examples, views, …inputShapes], and so on
 };
 
 // Everything of one layer for one chunk. Pointers are fixed when memory is planned; only the first block changes.
@@ -93,6 +94,8 @@ class Layer {
   // The output is the input's memory under another shape: the engine aliases the buffers of value and gradient, and
   // calls neither forward nor inputGradient.
   virtual bool isView() const { return false; }
+  // Whether the layer, made for [views, …shape] instead of [shape], does for every view what it does for one.
+  virtual bool viewsArePositions() const { return false; }
   virtual int64_t savedFloats() const { return 0; }    // an example
   virtual int64_t scratchFloats() const { return 0; }  // in all, for `capacity` examples
   virtual int64_t packedFloats() const { return 0; }

@@ -27,6 +27,7 @@ class Linear : public Layer {
 
   Layout layout() const override { return Layout::plain; }
   bool backwardReadsInput() const override { return true; }
+  bool viewsArePositions() const override { return true; }
   int64_t scratchFloats() const override { return std::max(sumScratch(), normScratch()); }
 
   void forward(Tape& tape) override {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 #include "session/program_node.h"
 
@@ -82,11 +83,10 @@ void Program::computeNorms(const Chunk& chunk) {
 void Program::evaluate(const Chunk& chunk, float* outputs, double* losses) {
   forward(chunk, false);
   const float* values = nodes.back().tape.output;
-  size_t floats = static_cast<size_t>(chunk.examples * setup.graph.elements(setup.graph.output()));
+  size_t floats = static_cast<size_t>(chunk.rows * setup.graph.viewElements(setup.graph.output()));
   if (outputs) std::memcpy(outputs, values, floats * sizeof(float));
   if (losses)
-    loss->evaluate(chunk.examples, values, chunk.targets, losses, nullptr,
-                   memory.get() + memoryPlan.offset(lossScratch));
+    loss->evaluate(chunk.rows, values, chunk.targets, losses, nullptr, memory.get() + memoryPlan.offset(lossScratch));
 }
 
 const float* Program::writtenGradient(size_t parameter, int64_t example) const {
@@ -97,7 +97,7 @@ const float* Program::writtenGradient(size_t parameter, int64_t example) const {
 
 void Program::forward(const Chunk& chunk, bool training) {
   float* input = memory.get() + memoryPlan.offset(valueBuffers[0]);
-  std::memcpy(input, chunk.inputs, static_cast<size_t>(chunk.examples * setup.graph.elements(0)) * sizeof(float));
+  std::memcpy(input, chunk.inputs, static_cast<size_t>(chunk.rows * setup.graph.viewElements(0)) * sizeof(float));
   for (size_t i = 0; i < nodes.size(); ++i) {
     Tape& tape = nodes[i].tape;
     tape.examples = chunk.examples;
@@ -110,14 +110,28 @@ void Program::forward(const Chunk& chunk, bool training) {
 
 void Program::computeLosses(const Chunk& chunk) {
   float* gradient = memory.get() + memoryPlan.offset(gradientBuffers[0][static_cast<size_t>(setup.graph.output())]);
-  loss->evaluate(chunk.examples, nodes.back().tape.output, chunk.targets, lossValues.data(), gradient,
+  loss->evaluate(chunk.rows, nodes.back().tape.output, chunk.targets, viewLosses.data(), gradient,
                  memory.get() + memoryPlan.offset(lossScratch));
+  averageViews(chunk.examples, gradient);
   std::fill(squaredNorms.begin(), squaredNorms.end(), 0.0);
   std::fill(leftOut.begin(), leftOut.end(), 0);
   // Without norms there is no later moment to notice a bad example.
   if (setup.strategy.norm != NormBy::nothing) return;
   leaveOutBadExamples(0, chunk.examples, lossTime());
   useWeightsAsFactors(chunk.examples);
+}
+
+// From a loss for each view to one for the example, the mean of them, and its gradient.
+void Program::averageViews(int64_t examples, float* outputGradients) {
+  const int64_t views = setup.graph.views;
+  for (int64_t b = 0; b < examples; ++b) {
+    const auto first = viewLosses.begin() + b * views;
+    lossValues[static_cast<size_t>(b)] = std::accumulate(first, first + views, 0.0) / static_cast<double>(views);
+  }
+  if (views == 1) return;
+  const float share = 1 / static_cast<float>(views);
+  const int64_t floats = examples * setup.graph.elements(setup.graph.output());
+  for (int64_t i = 0; i < floats; ++i) outputGradients[i] *= share;
 }
 
 void Program::backward(int pass) {
@@ -165,7 +179,7 @@ void Program::propagate(Node& node, int pass) {
     node.layer->inputGradient(node.tape);
   } else if (bound.targets[0] != bound.outputGradient) {
     std::memcpy(bound.targets[0], bound.outputGradient,
-                static_cast<size_t>(node.tape.examples * elementCount(node.spec->outputShape)) * sizeof(float));
+                static_cast<size_t>(node.tape.examples * setup.graph.elements(node.spec->inputs[0])) * sizeof(float));
   }
   for (size_t k = 0; k < bound.targets.size(); ++k) {
     if (!bound.addTo[k] || !bound.targets[k]) continue;

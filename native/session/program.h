@@ -34,6 +34,7 @@ struct ProgramSetup {
 
 struct Chunk {
   int64_t examples = 0;
+  int64_t rows = 0;  // views of them all; in evaluation each is an example of its own, and the last may lack some
   const float* inputs = nullptr;
   const void* targets = nullptr;   // null: no loss (evaluation)
   const float* weights = nullptr;  // null: ones
@@ -65,7 +66,7 @@ class Program {
   void accumulateIntegers(const Chunk& chunk, int64_t* sums, bool fresh, BatchStatistics& statistics);
   // The first half of it: losses, squared norms and, where the strategy keeps them, written-out gradients.
   void computeNorms(const Chunk& chunk);
-  // Forward in evaluation mode; losses where there are targets.
+  // Forward in evaluation mode; losses where there are targets. By row: outputs and losses of each view.
   void evaluate(const Chunk& chunk, float* outputs, double* losses);
 
   // After computeNorms():
@@ -95,6 +96,7 @@ class Program {
   void forwardAndBackward(const Chunk& chunk);
   void forward(const Chunk& chunk, bool training);
   void computeLosses(const Chunk& chunk);
+  void averageViews(int64_t examples, float* outputGradients);
   void backward(int pass);
   void answer(Node& node, int pass);
   void addSum(Node& node, const float* const* factors);
@@ -141,6 +143,7 @@ class Program {
   float* rows = nullptr;  // written-out gradients [capacity, columns] of strategies that keep whole rows
 
   std::vector<double> lossValues;    // [capacity]
+  std::vector<double> viewLosses;    // [capacity, views]
   std::vector<double> squaredNorms;  // [groups, capacity]
   std::vector<float> factors;        // [groups, capacity]
   std::vector<char> leftOut;         // [capacity]

@@ -45,6 +45,7 @@ Program::Program(const ProgramSetup& given)
 
   size_t groups = static_cast<size_t>(setup.session.clipping.groups());
   lossValues.resize(static_cast<size_t>(capacity));
+  viewLosses.resize(static_cast<size_t>(capacity * graph.views));
   leftOut.resize(static_cast<size_t>(capacity));
   squaredNorms.resize(groups * static_cast<size_t>(capacity));
   factors.resize(groups * static_cast<size_t>(capacity));
@@ -190,7 +191,7 @@ void Program::planAnswers(MemoryPlan& plan) {
     node.stash = plan.addRows(capacity, node.stride, backwardTime(0, i), until);
   }
   layerScratch = plan.addBlock(scratch, 0, endTime());
-  lossScratch = plan.addBlock(loss->scratchFloats(capacity), lossTime(), lossTime());
+  lossScratch = plan.addBlock(loss->scratchFloats(capacity * setup.graph.views), lossTime(), lossTime());
   // Alone in its place, so that the padding between parameters stays zero.
   if (wholeRows()) rowBuffer = plan.addRows(capacity, gradientLayout.columns, 0, endTime());
 }

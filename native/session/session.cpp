@@ -285,10 +285,10 @@ void Session::evaluate(const BatchView& batch, float* outputs, double* losses) {
 }
 
 int64_t Session::inputElements() const {
-  return impl->graph.elements(0);
+  return impl->graph.viewElements(0);
 }
 int64_t Session::outputElements() const {
-  return impl->graph.elements(impl->graph.output());
+  return impl->graph.viewElements(impl->graph.output());
 }
 int64_t Session::targetElements() const {
   return impl->programs[0]->lossFunction().targetElements();

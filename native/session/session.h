@@ -51,7 +51,7 @@ struct SessionSpec {
 // A view of the caller's memory, valid during the call.
 struct BatchView {
   int64_t examples = 0;
-  const float* inputs = nullptr;   // [examples, input elements], PyTorch's order
+  const float* inputs = nullptr;   // [examples, views, input elements], PyTorch's order; targets alike
   const void* targets = nullptr;   // int32 or float32, as Loss::targetKind() says
   const float* weights = nullptr;  // [examples], finite, ≥ 0: factors of the clipped gradients; null: ones
 };
@@ -143,9 +143,11 @@ class Session {
   // Per-example gradients (not clipped, not private): gradients[p] is [examples, elements of p] or null.
   // squaredNorms: [groups, examples] or null. losses [examples] or null.
   void perExampleGradients(const BatchView& batch, float* const* gradients, double* squaredNorms, double* losses);
-  // Model outputs [examples, output elements] (or null) and per-example losses [examples] (or null), in eval mode.
+  // Model outputs [examples, output elements] (or null) and per-example losses [examples] (or null), in eval mode: here
+  // every example is one view.
   void evaluate(const BatchView& batch, float* outputs, double* losses);
 
+  // Of one view of an example.
   int64_t inputElements() const;
   int64_t outputElements() const;
   int64_t targetElements() const;

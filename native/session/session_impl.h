@@ -95,6 +95,7 @@ class Session::Impl {
   void perExampleGradients(const BatchView& batch, float* const* gradients, double* squaredNorms, double* losses);
   Chunk cut(const BatchView& batch, int64_t chunk, int64_t chunks) const;
   int64_t chunkCount(int64_t examples) const;
+  int64_t targetFloats() const { return graph.views * programs[0]->lossFunction().targetElements(); }  // an example
 
   // session_update.cpp
   UpdateResult update(const UpdateSpec& given);

@@ -30,10 +30,10 @@ Chunk Session::Impl::cut(const BatchView& batch, int64_t index, int64_t chunks) 
   int64_t first = batch.examples * index / chunks;
   Chunk chunk;
   chunk.examples = batch.examples * (index + 1) / chunks - first;
+  chunk.rows = chunk.examples * graph.views;
   chunk.inputs = batch.inputs + first * graph.elements(0);
   // int32 and float32 targets are equally wide.
-  if (batch.targets)
-    chunk.targets = static_cast<const float*>(batch.targets) + first * programs[0]->lossFunction().targetElements();
+  if (batch.targets) chunk.targets = static_cast<const float*>(batch.targets) + first * targetFloats();
   if (batch.weights) chunk.weights = batch.weights + first;
   chunk.firstExample = accumulated + static_cast<uint64_t>(first);
   chunk.firstRow = first;
@@ -52,7 +52,7 @@ void BatchStatistics::add(const BatchStatistics& part) {
 }
 
 bool Session::Impl::accumulate(const BatchView& batch, const std::atomic<bool>* cancelled) {
-  const int64_t inputs = graph.elements(0), targets = programs[0]->lossFunction().targetElements();
+  const int64_t inputs = graph.elements(0), targets = targetFloats();
   for (int64_t first = 0; first < batch.examples; first += sliceSize) {
     // int32 and float32 targets are equally wide.
     const BatchView slice{std::min(sliceSize, batch.examples - first), batch.inputs + first * inputs,
@@ -95,13 +95,17 @@ bool Session::Impl::accumulateSlice(const BatchView& batch, const std::atomic<bo
 void Session::Impl::evaluate(const BatchView& batch, float* outputs, double* losses) {
   if (batch.examples == 0) return;
   pack();
-  int64_t chunks = chunkCount(batch.examples);
-  int64_t width = graph.elements(graph.output());
+  BatchView grouped = batch;  // as many rows as training would take for one example
+  grouped.examples = (batch.examples + graph.views - 1) / graph.views;
+  int64_t chunks = chunkCount(grouped.examples);
+  int64_t width = graph.viewElements(graph.output());
   inParallel(threads, [&](int worker) {
     for (int64_t index = worker; index < chunks; index += threads) {
-      int64_t first = batch.examples * index / chunks;
-      programs[static_cast<size_t>(worker)]->evaluate(
-          cut(batch, index, chunks), outputs ? outputs + first * width : nullptr, losses ? losses + first : nullptr);
+      int64_t first = grouped.examples * index / chunks * graph.views;
+      Chunk chunk = cut(grouped, index, chunks);
+      chunk.rows = std::min(chunk.rows, batch.examples - first);
+      programs[static_cast<size_t>(worker)]->evaluate(chunk, outputs ? outputs + first * width : nullptr,
+                                                      losses ? losses + first : nullptr);
     }
   });
 }

@@ -65,9 +65,9 @@ export function chooseRecords(random: RandomStream, size: number, count: number)
   return all.subarray(0, count).sort();
 }
 
-/** A session like those of the runs, to compute with. */
+/** A session like those of the runs, to compute with; without augmentation, as they are. */
 export function makeObserver(config: TrainingConfig): Session {
-  return makeSession(config, buildModel(config));
+  return makeSession({ ...config, data: { ...config.data, augmentation: undefined } }, buildModel(config));
 }
 
 export async function canariesFor(

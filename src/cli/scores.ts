@@ -3,6 +3,14 @@ import type { EvaluationResult } from "../training/evaluate.js";
 
 /** Names and values: `accuracy` of classes; `Dice` and `pixel accuracy` of pictures with one class a pixel. */
 export function scoresOf(test: EvaluationResult | undefined): [string, string][] {
+  const ofAverage = ownScores(test?.average).map(([name, score]): [string, string] => [
+    `${name} of the average`,
+    score,
+  ]);
+  return [...ownScores(test), ...ofAverage];
+}
+
+function ownScores(test: EvaluationResult | undefined): [string, string][] {
   if (test?.accuracy !== undefined) return [["accuracy", percent(test.accuracy)]];
   if (test?.segmentation === undefined) return [];
   const { meanDice, pixelAccuracy } = test.segmentation;

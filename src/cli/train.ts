@@ -107,6 +107,7 @@ function outcome(result: TrainingResult, out: string): Record<string, unknown> {
       pixelAccuracy: segmentation.pixelAccuracy,
       dice: segmentation.dice,
     }),
+    ...(result.test?.average ? { averageAccuracy: result.test.average.accuracy ?? null } : {}),
     epsilon: result.seeded ? null : (result.epsilon ?? null),
     ...(result.seeded && result.epsilon !== undefined ? { epsilonIfNotSeeded: result.epsilon } : {}),
     delta: plan.privacy?.delta ?? null,

@@ -1,7 +1,8 @@
 /**
  * Random changes to training pictures, drawn anew whenever a picture is read: parts of it resized, random crops of the
  * padded picture, mirroring, as torchvision's RandomResizedCrop, RandomCrop(H, padding) and RandomHorizontalFlip, in this
- * order. Targets that lie on pixels take the same way as their picture.
+ * order. Targets that lie on pixels take the same way as their picture. With a multiplicity, several
+ * changed copies at once, which are one example to a session (De et al. 2022).
  *
  * **Privacy.** A changed picture is a function of its own record and of public randomness alone, under a key that
  * nothing else uses: one record still moves a clipped sum by at most the sensitivity.
@@ -9,7 +10,7 @@
 import { elementCount, showShape } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
 import { checkNumber } from "../privacy/check.js";
-import { DataError, type Dataset } from "./dataset.js";
+import { checkRoom, DataError, type Dataset } from "./dataset.js";
 import { movePlane } from "./move-plane.js";
 import { resizeBilinear, resizeNearest } from "./resize.js";
 
@@ -29,8 +30,11 @@ export interface Augmentation {
   readonly crop?: { readonly padding: number } | undefined;
   /** Mirrors left and right with probability 1/2. */
   readonly flip?: boolean | undefined;
+  /** K: changed copies of a picture, from 1 to 1024; default 1. */
+  readonly multiplicity?: number | undefined;
 }
 
+export const multiplicityRange = { min: 1, max: 1024, integer: true };
 const paddingRange = { min: 0, max: 1024, integer: true };
 const WHOLE: Range = [1, 1];
 const SQUARISH: Range = [3 / 4, 4 / 3];
@@ -57,8 +61,9 @@ interface Rectangle {
 }
 
 /**
- * A dataset whose pictures are changed as `augmentation` says. Every picture takes the same number of draws, in the order
- * of reading. Throws a DataError unless examples are `[C, H, W]`.
+ * A dataset whose pictures are changed as `augmentation` says: `[C, H, W]`, or with a multiplicity K > 1 `[K, C, H, W]` and
+ * each view's targets. Every view takes the same number of draws, in the order of reading. Throws a DataError unless
+ * examples are `[C, H, W]`.
  */
 export class AugmentedDataset implements Dataset {
   readonly size: number;
@@ -68,6 +73,7 @@ export class AugmentedDataset implements Dataset {
   readonly targetShape: Dataset["targetShape"];
   readonly weights: Dataset["weights"];
   readonly blank: Dataset["blank"];
+  private readonly views: number;
   private readonly padding: number;
   private readonly mirrors: boolean;
   private readonly scale: Range;
@@ -81,7 +87,7 @@ export class AugmentedDataset implements Dataset {
   /** @param ignoredClass what targets on pixels are outside their picture: the class that the loss ignores. */
   constructor(
     private readonly dataset: Dataset,
-    { resize, crop, flip = false }: Augmentation,
+    { resize, crop, flip = false, multiplicity = 1 }: Augmentation,
     private readonly random: UniformNumbers,
     ignoredClass = -100,
   ) {
@@ -89,6 +95,7 @@ export class AugmentedDataset implements Dataset {
     if (inputShape.length !== 3) {
       throw new DataError(`augmentation: examples of ${showShape(inputShape)} given, pictures [C, H, W] allowed`);
     }
+    checkNumber("augmentation.multiplicity", multiplicity, multiplicityRange);
     checkNumber("augmentation.crop.padding", crop === undefined ? 0 : crop?.padding, paddingRange);
     if (typeof flip !== "boolean") {
       throw new TypeError(`augmentation.flip: got ${JSON.stringify(flip)}, expected true or false`);
@@ -96,12 +103,13 @@ export class AugmentedDataset implements Dataset {
     this.scale = resize === undefined ? WHOLE : checkRange("scale", resize?.scale, 1);
     this.ratio = checkRange("ratio", resize?.ratio ?? SQUARISH, Number.MAX_VALUE);
     this.size = size;
-    this.inputShape = inputShape;
+    this.inputShape = multiplicity === 1 ? inputShape : [multiplicity, ...inputShape];
     this.targetKind = targetKind;
-    this.targetElements = targetElements;
-    this.targetShape = targetShape;
+    this.targetElements = multiplicity * targetElements;
+    this.targetShape = multiplicity === 1 ? targetShape : [multiplicity, ...targetShape];
     this.weights = weights;
     this.blank = blank;
+    this.views = multiplicity;
     this.padding = crop?.padding ?? 0;
     this.mirrors = flip;
     const [, height, width] = inputShape as readonly [number, number, number];
@@ -115,20 +123,31 @@ export class AugmentedDataset implements Dataset {
   }
 
   read(indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): void | Promise<void> {
-    const changes = Array.from({ length: indices.length }, () => this.draw());
+    checkRoom(this, indices.length, inputs, targets);
+    const changes = Array.from({ length: indices.length * this.views }, () => this.draw());
     const reading = this.dataset.read(indices, inputs, targets);
-    const apply = () => {
-      for (const [row, change] of changes.entries()) {
-        this.changePicture(change, inputs, row * this.picture.length);
-        this.changeMask(change, targets, row * this.mask.length);
-      }
+    const spread = () => {
+      // Backwards: what was read lies at the front, and its views are never before it.
+      for (let row = indices.length - 1; row >= 0; row--) this.spread(row, changes, inputs, targets);
     };
-    return reading instanceof Promise ? reading.then(apply) : apply();
+    return reading instanceof Promise ? reading.then(spread) : spread();
   }
 
   /** Draws what reading `examples` pictures would, and reads none. */
   skip(examples: number): void {
-    for (let i = 0; i < examples; i++) this.draw();
+    for (let i = 0; i < examples * this.views; i++) this.draw();
+  }
+
+  /** From picture `row` to its views, changed. Backwards too: the first view of picture 0 lies where that was read. */
+  private spread(row: number, changes: readonly Change[], inputs: Float32Array, targets: Targets): void {
+    const { picture, mask, views } = this;
+    const { targetElements } = this.dataset;
+    for (let view = (row + 1) * views - 1; view >= row * views; view--) {
+      inputs.copyWithin(view * picture.length, row * picture.length, (row + 1) * picture.length);
+      targets.copyWithin(view * targetElements, row * targetElements, (row + 1) * targetElements);
+      this.changePicture(changes[view] as Change, inputs, view * picture.length);
+      this.changeMask(changes[view] as Change, targets, view * mask.length);
+    }
   }
 
   private draw(): Change {

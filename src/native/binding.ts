@@ -57,6 +57,8 @@ export interface NativeSessionSpec {
   readonly sparsification: "none" | "elements" | "rows" | "columns" | "channels";
   /** The optimizer sees the largest coordinates of the noisy gradient alone; keep in (0, 1]. */
   readonly topK: { readonly keep: number; readonly errorFeedback: boolean } | null;
+  /** Augmented copies that are one example in training. */
+  readonly views: number;
   /** 0: chosen from cache and memory sizes. */
   readonly chunkSize: number;
   /** 0: one a core. */

@@ -5,7 +5,10 @@ import type { Targets } from "../native/binding.js";
 
 /** Examples in the caller's arrays. They are copied before a call returns its promise's first turn: see `Session`. */
 export interface Batch {
-  /** [size, input elements], each example in PyTorch's order ([C, H, W] for pictures). */
+  /**
+   * [size, input elements], each example in PyTorch's order ([C, H, W] for pictures); with augmentation multiplicity K
+   * [size, K, input elements], and the targets alike.
+   */
   readonly inputs: Float32Array;
   /** [size, target elements]: Int32Array of class indices, or Float32Array of values, as the loss wants them. */
   readonly targets: Targets;
@@ -18,7 +21,7 @@ export interface Batch {
   readonly size: number;
 }
 
-/** A batch to be looked at, not learned from: its targets may be left out. */
+/** A batch to be looked at, not learned from: its targets may be left out, and each example is one view. */
 export interface EvaluationBatch extends Omit<Batch, "targets"> {
   readonly targets?: Targets | null;
 }

@@ -1,9 +1,10 @@
 /**
  * A run on disk. `state.safetensors` holds everything that resuming needs (parameters under `model.`, the optimizer's
  * buffers under `optimizer.SLOT.`, counters and thresholds as metadata) in one file, so that it is never half of one step and half of
- * another; the one before it is kept. `checkpoint.safetensors` holds the model alone, under PyTorch's names. Both name
- * their format and hold a SHA-256 of all else in them; the state, and the model of a run without a seed, name the ledger's
- * last entry when they were written.
+ * another; the one before it is kept. `checkpoint.safetensors` holds the model alone, under PyTorch's names, and
+ * `average.safetensors` the averaged parameters of a run that keeps them (in the state under `average.`, float64). All
+ * name their format and hold a SHA-256 of all else in them; the state, and the models of a run without a seed, name the
+ * ledger's last entry when they were written.
  */
 import { existsSync } from "node:fs";
 import { z } from "zod";
@@ -14,6 +15,7 @@ import { readCheckpoint, seal } from "./checkpoint-seal.js";
 import { writeAtomically } from "./files.js";
 import type { GivenMask } from "./given-mask.js";
 import type { OptimizerState } from "./optimizer-state.js";
+import type { AverageState, ParameterAverage } from "./parameter-average.js";
 import type { Session } from "./session.js";
 import type { SparsificationState } from "./sparsification.js";
 import type { Tensors } from "./tensors.js";
@@ -30,6 +32,7 @@ export interface RunState {
 export type CheckpointNotes = Readonly<Record<string, string>>;
 
 const STATE_FORMAT = "hushgrad-state-2";
+const AVERAGE = "average.";
 const MODEL_FORMAT = "hushgrad-model-1";
 
 /** Metadata are strings: of a number, in digits; of a list, as JSON. */
@@ -72,10 +75,10 @@ const metadataSchema = z.object({
   maskFrom: z.enum(["public", "private"]).optional(),
 });
 
-/** Writes both files, each whole or not at all. `notes` become the model file's metadata. */
+/** Writes the files, each whole or not at all. `notes` become the model files' metadata. */
 export function saveCheckpoint(
   paths: CheckpointPaths,
-  session: Session,
+  { session, average }: { readonly session: Session; readonly average?: ParameterAverage | undefined },
   state: RunState,
   mark: LedgerMark,
   notes: CheckpointNotes,
@@ -83,12 +86,16 @@ export function saveCheckpoint(
   const parameters = session.parameters();
   const optimizer = session.optimizerState();
   const mask = session.givenMask;
-  const tensors = new Map([...stored(parameters, "model."), ...storedMask(mask)]);
+  const tensors = new Map([...stored(parameters, "model."), ...storedMask(mask), ...storedAverage(average)]);
   optimizer.slots.forEach((slot, i) => {
     for (const [name, tensor] of stored(slot, `optimizer.${i}.`)) tensors.set(name, tensor);
   });
   const step = String(state.step);
   write(paths.checkpoint, new Map(stored(parameters, "")), { ...notes, format: MODEL_FORMAT, step });
+  if (average) {
+    const described = { ...notes, format: MODEL_FORMAT, step, averageDecay: String(average.decay) };
+    write(paths.average, new Map(stored(average.tensors(), "")), described);
+  }
   const counters = {
     format: STATE_FORMAT,
     step,
@@ -123,12 +130,26 @@ function maskMetadata(state: SparsificationState | undefined): Record<string, st
   return { maskKey: Buffer.from(key).toString("hex"), maskRefresh: String(refresh), maskRate: String(rate) };
 }
 
+function storedAverage(average: ParameterAverage | undefined): [string, StoredTensor][] {
+  return Object.entries(average?.state ?? {}).map(([name, tensor]) => [AVERAGE + name, tensor]);
+}
+
+function averageOf(tensors: ReadonlyMap<string, StoredTensor>): AverageState {
+  const entries = [...tensors].flatMap(([name, { shape, values }]) =>
+    name.startsWith(AVERAGE) && values instanceof Float64Array
+      ? [[name.slice(AVERAGE.length), { shape, values }] as const]
+      : [],
+  );
+  return Object.fromEntries(entries);
+}
+
 function storedMask(mask: GivenMask | undefined): [string, StoredTensor][] {
   return Object.entries(mask?.kept ?? {}).map(([name, values]) => [`mask.${name}`, { shape: [values.length], values }]);
 }
 
 export interface CheckpointPaths {
   readonly checkpoint: string;
+  readonly average: string;
   readonly state: string;
   /** The state before that. */
   readonly previousState: string;
@@ -173,10 +194,11 @@ function readState(file: string): Omit<LoadedState, "damaged"> {
   return { file, step, seconds, mark: { sequence, hash }, tensors: read.tensors, metadata };
 }
 
-/** Puts a state's tensors into the session. Throws a DataError naming the file and what is of another model. */
-export function restoreState(loaded: LoadedState, session: Session): void {
+/** Puts a state's tensors into the session and the average. Throws a DataError naming the file and what is of another model. */
+export function restoreState(loaded: LoadedState, session: Session, average?: ParameterAverage): void {
   try {
     putState(loaded, session);
+    average?.load(averageOf(loaded.tensors));
   } catch (error) {
     if (error instanceof DataError) throw error;
     throw new DataError(`${loaded.file}: ${(error as Error).message}`);

@@ -158,6 +158,11 @@ const sparsification = configObject({
   error: allowed("single coordinates alone beside source"),
 });
 
+/** Exponential moving average of the parameters, evaluated and written beside the model. */
+const ema = configObject({
+  decay: z.number(allowed(belowOne)).min(0, allowed(belowOne)).lt(1, allowed(belowOne)).default(0.9999),
+});
+
 const strategies = ["auto", "none", "naive", "materialize", "fused", "reweight", "ghost"] as const;
 
 export const configSchema = configObject({
@@ -177,6 +182,7 @@ export const configSchema = configObject({
   sparsification: sparsification.optional(),
   /** The optimizer sees the largest coordinates of the noisy gradient alone. */
   compression: compression.optional(),
+  ema: ema.optional(),
   /** Expected size q·N of a Poisson sample. */
   batchSize: positive().optional(),
   samplingRate: z.number(allowed(unitInterval)).gt(0, allowed(unitInterval)).max(1, allowed(unitInterval)).optional(),

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { multiplicityRange } from "../data/augment.js";
 import { cifarLabels, loadCifar10, loadCifar100 } from "../data/cifar.js";
 import { loadCsvPictures } from "../data/csv-pictures.js";
 import type { Dataset } from "../data/dataset.js";
@@ -75,6 +76,8 @@ const augmentation = configObject({
   crop: configObject({ padding }).optional(),
   /** Mirrors left and right, half of the time. */
   flip: flag.optional(),
+  /** Changed copies of each picture in a step, which are one example. */
+  multiplicity: whole(1, multiplicityRange.max).optional(),
 }).optional();
 /** A JSON file: a list of public weights, one a training example. */
 const weights = text.optional();

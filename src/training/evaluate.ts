@@ -12,6 +12,8 @@ export interface EvaluationResult {
   readonly accuracy?: number;
   /** Of pictures with one class a pixel, all pixels together but those that the loss ignores. Undefined otherwise. */
   readonly segmentation?: SegmentationScores;
+  /** The same of the averaged parameters, where the run keeps an average. */
+  readonly average?: EvaluationResult;
 }
 
 type EvaluatingSession = Pick<Session, "evaluate" | "loss">;

@@ -29,6 +29,9 @@ export interface MetricsRow {
   /** Of models with one class a pixel; see `SegmentationScores`. */
   readonly testMeanDice?: number | undefined;
   readonly testPixelAccuracy?: number | undefined;
+  /** Of the averaged parameters. */
+  readonly averageTestLoss?: number | undefined;
+  readonly averageTestAccuracy?: number | undefined;
 }
 
 const OUTSIDE = "outside_epsilon.";
@@ -57,6 +60,8 @@ function columns(seeded: boolean): readonly Column[] {
     { key: "testAccuracy", header: `${OUTSIDE}test_accuracy` },
     { key: "testMeanDice", header: `${OUTSIDE}test_mean_dice` },
     { key: "testPixelAccuracy", header: `${OUTSIDE}test_pixel_accuracy` },
+    { key: "averageTestLoss", header: `${OUTSIDE}average_test_loss` },
+    { key: "averageTestAccuracy", header: `${OUTSIDE}average_test_accuracy` },
   ];
 }
 

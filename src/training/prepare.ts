@@ -20,6 +20,7 @@ import { ConfigError } from "./config-errors.js";
 import { fingerprint } from "./fingerprint.js";
 import { InformedMask, makeProbe } from "./informed-mask.js";
 import { buildModel } from "./model-config.js";
+import { ParameterAverage } from "./parameter-average.js";
 import { PrivacyMeter } from "./privacy-meter.js";
 import { largestReservation } from "./reservation-size.js";
 import { RunDirectory, type RunFacts, runPaths } from "./run-directory.js";
@@ -48,6 +49,8 @@ export interface PreparedRun {
   refresh(stepsTaken: number): SparsificationRefresh | undefined;
   /** Where coordinates are not dropped at random. */
   readonly informed: InformedMask | undefined;
+  /** Of the parameters, where the configuration asks for it. */
+  readonly average: ParameterAverage | undefined;
   /** Where the model stands. */
   readonly start: RunState;
   /** Names the last checkpoint and what is wrong with it, where the run goes on from the one before. */
@@ -59,12 +62,14 @@ type StepNumbers = Pick<TrainingPlan, "noiseMultiplier" | "expectedBatchSize">;
 /** A session as the configuration says; with a plan, ready for `step()`. Without one nothing is adapted: no steps come. */
 export function makeSession(config: TrainingConfig, model: Model, plan?: StepNumbers): Session {
   const { strategy, chunkSize, threads, deterministic, seed, sparsification, compression } = config;
+  const { multiplicity } = config.data.augmentation ?? {};
   return createSession(model, {
     loss: lossFromJSON(config.loss),
     optimizer: optimizerFromJSON(config.optimizer),
     clipping: plan ? clippingOf(config) : { ...clippingOf(config), adaptive: undefined },
     ...(sparsification ? { sparsification: { rate: sparsification.rate, structured: sparsification.structured } } : {}),
     ...(compression ? { compression } : {}),
+    ...(multiplicity === undefined ? {} : { augmentationMultiplicity: multiplicity }),
     strategy,
     chunkSize,
     threads,
@@ -112,12 +117,14 @@ export function prepareRun(given: TrainerOptions): PreparedRun {
   try {
     session = makeSession(config, model, plan);
     informed = makeInformedMask(options, model);
-    if (state) restoreState(state, session);
+    const average = config.ema && new ParameterAverage(config.ema.decay, session.parameters());
+    if (state) restoreState(state, session, average);
     // A run that died before its first checkpoint starts again, its steps counted.
     const start: RunState = { step: state?.step ?? 0, seconds: state?.seconds ?? 0 };
     if (state?.damaged) setAside(runPaths(options.out as string).state);
     const meter = new PrivacyMeter(plan, directory?.spent ?? [], start.step);
-    const files = directory && new RunFiles({ ...options, directory, plan, groups, seeded: session.seeded, start });
+    const files =
+      directory && new RunFiles({ ...options, directory, plan, groups, seeded: session.seeded, start, average });
     const base = optimizerFromJSON(config.optimizer).learningRate;
     const learningRate = factorOf(config.schedule, plan);
     return {
@@ -126,6 +133,7 @@ export function prepareRun(given: TrainerOptions): PreparedRun {
       meter,
       files,
       informed,
+      average,
       start,
       damagedCheckpoint: state?.damaged,
       ...drawFrom(options, plan, start.step),

@@ -40,6 +40,8 @@ export interface RunPaths {
   readonly privacy: string;
   /** The model alone, PyTorch's names. */
   readonly checkpoint: string;
+  /** The averaged parameters, of a run that keeps them. */
+  readonly average: string;
   /** Everything that resuming needs: one file, so that it is never half of one step and half of another. */
   readonly state: string;
   /** The state before that, for the case that the last one is damaged. */
@@ -56,6 +58,7 @@ export function runPaths(path: string): RunPaths {
     metrics: join(path, "metrics.csv"),
     privacy: join(path, "privacy.json"),
     checkpoint: join(path, "checkpoint.safetensors"),
+    average: join(path, "average.safetensors"),
     state: join(path, "state.safetensors"),
     previousState: join(path, "state.previous.safetensors"),
     report: join(path, "report.html"),

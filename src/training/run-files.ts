@@ -8,6 +8,7 @@ import type { EvaluationResult } from "./evaluate.js";
 import type { StepEvent, TrainingResult } from "./events.js";
 import { writeAtomically } from "./files.js";
 import { MetricsFile, readMetrics } from "./metrics.js";
+import type { ParameterAverage } from "./parameter-average.js";
 import { statementOf } from "./privacy-file.js";
 import { ReservationSize } from "./reservation-size.js";
 import type { RunDirectory, RunStatus } from "./run-directory.js";
@@ -23,6 +24,7 @@ export interface RunFilesOptions {
   readonly seeded: boolean;
   /** Where the model stood when this part of the run began. */
   readonly start: RunState;
+  readonly average?: ParameterAverage | undefined;
 }
 
 export class RunFiles {
@@ -82,13 +84,15 @@ export class RunFiles {
       testAccuracy: test?.accuracy,
       testMeanDice: test?.segmentation?.meanDice,
       testPixelAccuracy: test?.segmentation?.pixelAccuracy,
+      averageTestLoss: test?.average?.loss,
+      averageTestAccuracy: test?.average?.accuracy,
     });
   }
 
   checkpoint(session: Session, state: RunState): void {
     this.metrics.flush();
-    const { directory } = this.options;
-    saveCheckpoint(directory.files, session, state, directory.mark, this.notes());
+    const { directory, average } = this.options;
+    saveCheckpoint(directory.files, { session, average }, state, directory.mark, this.notes());
   }
 
   /** Writes everything one last time and lets go of the folder. */

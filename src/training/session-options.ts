@@ -41,6 +41,11 @@ export interface SessionOptions {
   readonly compression?: CompressionOptions;
   /** How the clipped sum is computed; never changes the result (but `none`, which does not clip). Default `auto`. */
   readonly strategy?: StrategyName;
+  /**
+   * K, from 1 to 1024: every example of a step is K views, augmented copies of one record, and its loss the mean of
+   * theirs (De et al. 2022). Clipped once, so that the sensitivity is what it is without. Default 1.
+   */
+  readonly augmentationMultiplicity?: number;
   /** Examples executed together; 0 (default): chosen from cache and memory sizes. */
   readonly chunkSize?: number;
   /** Whole number ≥ 0: makes initialisation, dropout and noise reproducible, and the session not private. */
@@ -71,6 +76,7 @@ const known = [
   "sparsification",
   "compression",
   "strategy",
+  "augmentationMultiplicity",
   "chunkSize",
   "seed",
   "device",
@@ -80,6 +86,7 @@ const known = [
 
 /** Of the options that are numbers. */
 export const optionRanges = {
+  augmentationMultiplicity: { min: 1, max: 1024, integer: true },
   chunkSize: { min: 0, max: 2 ** 24, integer: true },
   threads: { min: 0, max: 4096, integer: true },
   noiseMultiplier: { min: 0, max: 1e15 },
@@ -127,6 +134,7 @@ export function checkOptions(model: Model, options: SessionOptions): CheckedOpti
       optimizer: { kind: options.optimizer.kind, attributes: options.optimizer.attributes },
       sparsification: checkSparsification(options.sparsification),
       topK: checkCompression(options.compression, options.optimizer),
+      views: count("augmentationMultiplicity", options.augmentationMultiplicity ?? 1),
       chunkSize: count("chunkSize", options.chunkSize ?? 0),
       threads: count("threads", options.threads ?? 0),
       deterministic: flag("deterministic", options.deterministic ?? false),
@@ -194,7 +202,7 @@ function adaptiveOf(
   return rule;
 }
 
-function count(name: "chunkSize" | "threads", value: number): number {
+function count(name: "augmentationMultiplicity" | "chunkSize" | "threads", value: number): number {
   checkNumber(name, value, optionRanges[name]);
   return value;
 }

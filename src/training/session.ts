@@ -76,6 +76,8 @@ export class Session {
   private readonly trainableParameters: number;
   private readonly planned: NativeSession["plan"];
   private readonly example: ExampleShape;
+  /** One view of an example: what evaluation takes. */
+  private readonly view: ExampleShape;
   private readonly learningRate: number;
   private readonly clipping: ClippingState;
   private thresholdsInForce: readonly number[];
@@ -99,7 +101,9 @@ export class Session {
     this.native = new binding.Session(options.spec);
     this.trainableParameters = model.trainableParameterCount;
     const { inputElements, targetElements, targetKind } = this.native;
-    this.example = { inputElements, targetElements, targetKind, maxWeight: options.maxWeight };
+    const { views } = options.spec;
+    this.view = { inputElements, targetElements, targetKind, maxWeight: options.maxWeight };
+    this.example = { ...this.view, inputElements: views * inputElements, targetElements: views * targetElements };
     const { thresholds } = options.spec.clipping;
     this.clipping = new ClippingState(options.clipping, thresholds, options.adaptive);
     this.thresholdsInForce = thresholds;
@@ -262,7 +266,7 @@ export class Session {
     return this.exclusive(options, async () => {
       const outputs: Float32Array[] = [];
       const losses: Float64Array[] = [];
-      for await (const slice of slices(batch, this.example, this.sliceSize, false)) {
+      for await (const slice of slices(batch, this.view, this.sliceSize, false)) {
         options.signal?.throwIfAborted();
         const part = await this.native.evaluate(slice.inputs, slice.targets ?? null, slice.size);
         outputs.push(part.outputs);

@@ -157,6 +157,7 @@ class TrainingLoop {
     const statistics = await this.session.step(batch.source, { learningRate, thresholdFactor, noiseMultiplier });
     const milliseconds = performance.now() - began;
     this.step++;
+    this.prepared.average?.add(this.session.parameters(), this.step);
     this.epochLoss.sum += statistics.lossSum;
     this.epochLoss.examples += statistics.examples - statistics.leftOut;
     const epoch = Math.ceil(this.step / this.plan.stepsPerEpoch);
@@ -219,8 +220,24 @@ class TrainingLoop {
 
   private async evaluate(): Promise<void> {
     if (!this.options.test || this.lastEvaluated === this.step) return;
-    this.test = await evaluateDataset(this.session, this.options.test, undefined, this.onWait);
+    const { test } = this.options;
+    const result = await evaluateDataset(this.session, test, undefined, this.onWait);
+    const average = await this.evaluateAverage(test);
+    this.test = average ? { ...result, average } : result;
     this.lastEvaluated = this.step;
+  }
+
+  /** With the averaged parameters in the session, and the trained ones back in it afterwards. */
+  private async evaluateAverage(test: Dataset): Promise<EvaluationResult | undefined> {
+    const { average } = this.prepared;
+    if (!average) return undefined;
+    const trained = this.session.parameters();
+    this.session.loadParameters(average.tensors());
+    try {
+      return await evaluateDataset(this.session, test, undefined, this.onWait);
+    } finally {
+      this.session.loadParameters(trained);
+    }
   }
 
   /** Counts from now on anew. */

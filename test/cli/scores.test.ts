@@ -8,6 +8,11 @@ it("scores on the terminal: accuracy of classes, Dice and accuracy of pixels, or
   expect(scoresOf({ ...result, accuracy: 0.971 })).toEqual([["accuracy", "97.10 %"]]);
   expect(scoresInLine({ ...result, accuracy: 0.971 })).toBe(", test accuracy 97.10 %");
   expect(scoresInLine({ ...result, segmentation })).toBe(", test Dice 0.7135, test pixel accuracy 95.12 %");
+  const average = { ...result, accuracy: 0.98 };
+  expect(scoresOf({ ...result, accuracy: 0.971, average })).toEqual([
+    ["accuracy", "97.10 %"],
+    ["accuracy of the average", "98.00 %"],
+  ]);
   expect(scoresInLine(result)).toBe("");
   expect(scoresInLine(undefined)).toBe("");
 });

@@ -130,6 +130,27 @@ describe("AugmentedDataset", () => {
     expect(original).toHaveLength(stride);
   });
 
+  it("gives each picture several views, each with draws and targets of its own", async () => {
+    const options = { crop: { padding: 2 }, flip: true };
+    const augmented = new AugmentedDataset(
+      plain,
+      { ...options, multiplicity: 3 },
+      new RandomKeys(7).stream("augmentation"),
+    );
+    expect(augmented.inputShape).toEqual([3, channels, height, width]);
+    expect(augmented.targetElements).toBe(3);
+    const inputs = new Float32Array(2 * 3 * stride + 1).fill(9);
+    const targets = new Int32Array(6);
+    augmented.read([4, 1], inputs, targets);
+    const single = new AugmentedDataset(plain, options, new RandomKeys(7).stream("augmentation"));
+    expect([...inputs]).toEqual([...rows(single, [4, 4, 4, 1, 1, 1]).flatMap((row) => [...row]), 9]);
+    expect([...targets]).toEqual([4, 4, 4, 1, 1, 1]);
+    augmented.skip(2);
+    single.skip(6);
+    augmented.read([0], inputs, targets);
+    expect([...inputs.subarray(0, 3 * stride)]).toEqual(rows(single, [0, 0, 0]).flatMap((row) => [...row]));
+  });
+
   it("waits for datasets that read asynchronously, and keeps weights", async () => {
     const weights = Float32Array.from({ length: size }, (_, i) => i / size);
     const slow: Dataset = {
@@ -180,6 +201,9 @@ it("refuses changes that are none", () => {
   const make = (change: object) => () => new AugmentedDataset(dataset, change, random);
   for (const padding of [-1, 1.5, Number.NaN, 1e9]) {
     expect(make({ crop: { padding } })).toThrow(/^augmentation\.crop\.padding must be an integer in \[0, 1024\]/);
+  }
+  for (const multiplicity of [0, 1.5, 2000]) {
+    expect(make({ multiplicity })).toThrow(/^augmentation\.multiplicity must be an integer in \[1, 1024\]/);
   }
   expect(make({ crop: 4 })).toThrow(/^augmentation\.crop\.padding/);
   expect(make({ flip: "yes" })).toThrow(/^augmentation\.flip: got "yes"/);

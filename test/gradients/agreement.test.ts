@@ -133,10 +133,11 @@ function unlessRefused<T>(make: () => T): T | undefined {
   }
 }
 
-function randomBatch({ model, loss }: Network, size: number, stream: Stream): Batch {
-  const inputs = stream.centered(size * model.inputShape.reduce((a, b) => a * b, 1), 0, 1.5);
-  if (loss.targetKind === "values") return { inputs, targets: stream.centered(size * 3, 0, 1), size };
-  return { inputs, targets: Int32Array.from({ length: size }, () => Math.floor(stream.uniform() * 3)), size };
+function randomBatch({ model, loss }: Network, size: number, views: number, stream: Stream): Batch {
+  const rows = size * views;
+  const inputs = stream.centered(rows * model.inputShape.reduce((a, b) => a * b, 1), 0, 1.5);
+  if (loss.targetKind === "values") return { inputs, targets: stream.centered(rows * 3, 0, 1), size };
+  return { inputs, targets: Int32Array.from({ length: rows }, () => Math.floor(stream.uniform() * 3)), size };
 }
 
 function randomParameters(model: Model, stream: Stream): Tensors {
@@ -163,6 +164,7 @@ const settings = fc.record({
   network: networks,
   seed: fc.nat(),
   size: fc.integer({ min: 1, max: 9 }),
+  augmentationMultiplicity: fc.constantFrom(1, 1, 2, 3),
   chunkSize: fc.integer({ min: 0, max: 9 }),
   threads: fc.integer({ min: 1, max: 2 }),
   clipFunction: fc.constantFrom(...clipFunctions),
@@ -172,12 +174,14 @@ const settings = fc.record({
 
 it("every strategy agrees with naive on random networks", async () => {
   await fc.assert(
-    fc.asyncProperty(settings, async ({ network, seed, size, chunkSize, threads, clipFunction, style, threshold }) => {
+    fc.asyncProperty(settings, async (setting) => {
+      const { network, seed, size, chunkSize, threads, clipFunction, style, threshold } = setting;
+      const { augmentationMultiplicity } = setting;
       const stream = new Stream(seed);
       const fixture = { ...network, threshold, parameters: randomParameters(network.model, stream) };
-      const batch = randomBatch(network, size, stream);
+      const batch = randomBatch(network, size, augmentationMultiplicity, stream);
       const clipping = { function: clipFunction, style };
-      const naive = await withSession(fixture, "naive", clipping, {}, async (session) => ({
+      const naive = await withSession(fixture, "naive", clipping, { augmentationMultiplicity }, async (session) => ({
         ...(await session.clippedSum(batch)),
         ...(await session.perExampleGradients(batch)),
       }));
@@ -191,9 +195,8 @@ it("every strategy agrees with naive on random networks", async () => {
         return factors.reduce((sum, factor, b) => sum + factor * (largestOf[b] ?? 0), 0);
       };
       for (const strategy of strategies) {
-        const got = await withSession(fixture, strategy, clipping, { chunkSize, threads }, (session) =>
-          session.clippedSum(batch),
-        );
+        const extras = { chunkSize, threads, augmentationMultiplicity };
+        const got = await withSession(fixture, strategy, clipping, extras, (session) => session.clippedSum(batch));
         expect(got.statistics.leftOut).toBe(naive.statistics.leftOut);
         expect(got.statistics.examples).toBe(size);
         for (const [name, { data }] of Object.entries(naive.sums)) {

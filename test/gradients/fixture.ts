@@ -18,6 +18,8 @@ export interface Row {
   readonly layers: readonly { readonly type: string }[];
   readonly loss: { readonly type: string };
   readonly batch: number;
+  /** Augmentation multiplicity: an example is so many rows of the inputs. */
+  readonly views?: number;
   /** What errors are measured against: the tensor's largest magnitude, or (`example`) the whole gradient's. */
   readonly scale?: "tensor" | "example";
 }
@@ -27,6 +29,8 @@ export interface Fixture {
   readonly model: Model;
   readonly loss: Loss;
   readonly batch: Batch;
+  /** Its views, each an example of its own: what evaluation takes. */
+  readonly rows: Batch;
   readonly parameters: Tensors;
   /** C. */
   readonly threshold: number;
@@ -51,13 +55,15 @@ export function loadFixture(row: Row): Fixture {
   const model = modelFromJSON({ inputShape: row.inputShape, layers: row.layers });
   const loss = lossFromJSON(row.loss);
   const stream = new Stream(Number(metadata.seed));
-  const inputs = stream.centered(row.batch * elementCount(row.inputShape), 0, 1.5);
-  const targets = drawTargets(stream, loss, row.batch, model.outputShape);
+  const size = row.batch * (row.views ?? 1);
+  const inputs = stream.centered(size * elementCount(row.inputShape), 0, 1.5);
+  const targets = drawTargets(stream, loss, size, model.outputShape);
   return {
     row,
     model,
     loss,
     batch: { inputs, targets, size: row.batch },
+    rows: { inputs, targets, size },
     parameters: Object.fromEntries(
       model.spec.parameters.map((spec) => [spec.name, drawParameter(stream, spec, model)]),
     ),

@@ -22,11 +22,13 @@ export const styles = [
 
 export type ClipFunction = (typeof clipFunctions)[number];
 export type Style = (typeof styles)[number][0];
-export type Extras = Partial<Pick<SessionOptions, "chunkSize" | "threads" | "deterministic" | "sparsification">>;
+export type Extras = Partial<
+  Pick<SessionOptions, "chunkSize" | "threads" | "deterministic" | "sparsification" | "augmentationMultiplicity">
+>;
 
 /** Runs `use` on a session with the fixture's parameters, and disposes it. */
 export async function withSession<T>(
-  fixture: Pick<Fixture, "model" | "loss" | "threshold" | "parameters">,
+  fixture: Pick<Fixture, "model" | "loss" | "threshold" | "parameters"> & Partial<Pick<Fixture, "row">>,
   strategy: StrategyName,
   clipping: { readonly function: ClipFunction; readonly style: Style | "per-parameter" },
   extras: Extras,
@@ -39,6 +41,7 @@ export async function withSession<T>(
     strategy,
     seed: 1,
     threads: 1,
+    augmentationMultiplicity: fixture.row?.views ?? 1,
     ...extras,
   });
   try {

@@ -149,6 +149,7 @@ describe("parseConfig", () => {
       /data\.normalization\.mean: got \[0,"x"\]; allowed: a number, or/,
     ],
     ["data.augmentation", { crop: 4 }, /data\.augmentation\.crop: got 4; allowed: an object/],
+    ["data.augmentation", { multiplicity: 0 }, /multiplicity: got 0; allowed: a whole number from 1 to 1,024/],
     ["data.augmentation", { flop: true }, /data\.augmentation: unknown key 'flop', did you mean 'flip'\?/],
     ["data.augmentation", { crop: { padding: 0.5 } }, /padding: got 0\.5; allowed: a whole number from 0 to 1,024/],
     ["data", { format: "cifar10" }, /data\.folder: got nothing; allowed: a string/],

@@ -285,6 +285,10 @@ describe("Trainer, stopped and resumed", () => {
 
   it.each([
     ["as they are", {}],
+    [
+      "in several views",
+      { data: { ...seeded.data, augmentation: { crop: { padding: 1 }, flip: true, multiplicity: 3 } } },
+    ],
     ["cropped and mirrored", { data: { ...seeded.data, augmentation: { crop: { padding: 1 }, flip: true } } }],
   ])("goes on to the bits of a run that was never stopped, pictures %s", async (_, changes) => {
     const folder = temporaryFolder();
