@@ -73,8 +73,10 @@ export { type Charge, type Ledger, type LedgerEntry, LedgerError } from "./priva
 export { type Composition, composeLedgers, type LedgerShare } from "./privacy/ledger-compose.js";
 export type { MechanismSteps, SampledGaussian } from "./privacy/mechanism.js";
 export { RandomKeys, type RandomPurpose, RandomStream } from "./privacy/random.js";
+export { type Relation, relations } from "./privacy/relation.js";
 export { type ClippingConfig, clippingStyles, type GroupConfig, sensitivity } from "./privacy/sensitivity.js";
 export { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "./privacy/statement.js";
+export { makeSampling, type Sampling, type SamplingConfig, type SamplingSetting } from "./sampling/index.js";
 // ---- Training
 export type { Batch, BatchSource, EvaluationBatch, EvaluationSource } from "./training/batch.js";
 export { readCheckpoint } from "./training/checkpoint-seal.js";
