@@ -41,7 +41,8 @@ const file = configObject({
 export function rowsOf(options: RowOptions): MechanismSteps[] | undefined {
   const { samplingRate, noiseMultiplier, steps, compose, relation } = options;
   const given = [samplingRate, noiseMultiplier, steps].filter((value) => value !== undefined).length;
-  if (compose !== undefined) return given > 0 ? undefined : readRows(compose).map((row) => underRelation(row, relation));
+  if (compose !== undefined)
+    return given > 0 ? undefined : readRows(compose).map((row) => underRelation(row, relation));
   if (samplingRate === undefined || noiseMultiplier === undefined || steps === undefined) return undefined;
   return [underRelation({ samplingRate, noiseMultiplier, steps }, relation)];
 }
