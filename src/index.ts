@@ -69,12 +69,16 @@ export {
   type NoisePiece,
 } from "./privacy/calibrate.js";
 export { type ClipFunctionName, clipFunctions } from "./privacy/clip-functions.js";
+export { PrivacyFilter, type PrivacyFilterOptions } from "./privacy/filter.js";
 export { type Charge, type Ledger, type LedgerEntry, LedgerError } from "./privacy/ledger.js";
 export { type Composition, composeLedgers, type LedgerShare } from "./privacy/ledger-compose.js";
 export type { MechanismSteps, SampledGaussian } from "./privacy/mechanism.js";
 export { RandomKeys, type RandomPurpose, RandomStream } from "./privacy/random.js";
+export { type Relation, relations } from "./privacy/relation.js";
+export { drawRuns, type RunLaw, runLaws, selectionEpsilon } from "./privacy/selection.js";
 export { type ClippingConfig, clippingStyles, type GroupConfig, sensitivity } from "./privacy/sensitivity.js";
 export { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "./privacy/statement.js";
+export { makeSampling, type Sampling, type SamplingConfig, type SamplingSetting } from "./sampling/index.js";
 // ---- Training
 export type { Batch, BatchSource, EvaluationBatch, EvaluationSource } from "./training/batch.js";
 export { readCheckpoint } from "./training/checkpoint-seal.js";

@@ -1,27 +1,24 @@
-/** `hushgrad account`: ε of Poisson-sampled Gaussian steps, without training anything. */
+/** `hushgrad account`: ε of sampled Gaussian steps, of several runs together, or of the best of several, without training anything. */
 import type { Command } from "commander";
-import {
-  type Accountant,
-  accountantNames,
-  defaultAccountant,
-  type EpsilonReport,
-  makeAccountant,
-} from "../privacy/accountant.js";
+import { Option } from "commander";
+import { accountantNames, defaultAccountant, type EpsilonReport } from "../privacy/accountant.js";
 import { ranges } from "../privacy/check.js";
-import { type Relation, underRelation } from "../privacy/relation.js";
+import { countSteps } from "../privacy/ledger-rows.js";
+import type { MechanismSteps } from "../privacy/mechanism.js";
 import { roundDown, roundUp } from "../privacy/rounding.js";
+import { runLaws } from "../privacy/selection.js";
+import { type TradeOffPoint, tradeOff } from "../privacy/trade-off.js";
+import { writeAtomically } from "../training/files.js";
+import { type RowOptions, rowsOf } from "./account-rows.js";
+import { type Answerer, answererOf, type SelectOptions } from "./account-select.js";
 import { short, table } from "./format.js";
 import { numberFlag } from "./number-flag.js";
 import { relationOption } from "./relation-option.js";
 
-interface AccountOptions {
-  readonly samplingRate: number;
-  readonly noiseMultiplier: number;
-  readonly steps: number;
+interface AccountOptions extends RowOptions, SelectOptions {
   readonly delta: number;
-  readonly relation: Relation;
-  readonly accountant: string;
   readonly curve?: boolean;
+  readonly tradeOff?: string;
   readonly json?: boolean;
 }
 
@@ -31,40 +28,64 @@ const proofs: Readonly<Record<NonNullable<EpsilonReport["proof"]>, string>> = {
   gaussian: "by the Gaussian mechanism's exact curve",
 };
 
+const INCOMPLETE = "error: give --sampling-rate, --noise-multiplier and --steps, or --compose FILE instead of them";
+
 export function register(program: Command): void {
   program
     .command("account")
-    .description("ε at δ after a number of Poisson-sampled Gaussian steps")
-    .requiredOption(
-      "--sampling-rate <q>",
-      "probability of each example to be in a batch",
-      numberFlag(ranges.samplingRate),
-    )
-    .requiredOption("--noise-multiplier <sigma>", "noise over sensitivity", numberFlag(ranges.noiseMultiplier))
-    .requiredOption("--steps <n>", "number of steps", numberFlag(ranges.steps))
+    .description("ε at δ after a number of sampled Gaussian steps")
+    .option("--sampling-rate <q>", "probability of each example to be in a batch", numberFlag(ranges.samplingRate))
+    .option("--noise-multiplier <sigma>", "noise over sensitivity", numberFlag(ranges.noiseMultiplier))
+    .option("--steps <n>", "number of steps", numberFlag(ranges.steps))
+    .option("--compose <file>", "instead: JSON of several runs' mechanisms on the same data (docs/accounting.md)")
     .requiredOption("--delta <delta>", "δ", numberFlag(ranges.delta))
     .addOption(relationOption())
     .option("--accountant <name>", accountantNames.join(" | "), defaultAccountant)
+    .addOption(
+      new Option("--select <law>", "of the best of several such runs: all of a fixed number, or by a law").choices([
+        "all",
+        ...runLaws,
+      ]),
+    )
+    .option("--runs <mean>", "how many runs, on average", numberFlag({ min: 0, max: 1e6, openMin: true }))
+    .option("--shape <eta>", "of the law negativeBinomial", numberFlag({ min: -1, max: 50, openMin: true }))
     .option("--curve", "ε at δ = 1e-3 … 1e-12 as well")
+    .option("--trade-off <file.svg>", "draw the trade-off function: errors of a test for one example")
     .option("--json", "print JSON: ε is null where there is no guarantee")
-    .action((options: AccountOptions) => {
-      const { samplingRate, noiseMultiplier, steps, delta, relation } = options;
-      const accountant = makeAccountant(options.accountant);
-      accountant.step(underRelation({ samplingRate, noiseMultiplier }, relation), steps);
-      const report = accountant.report(delta);
-      const curve = options.curve ? curveOf(accountant) : [];
-      const answer = options.json ? json(options, accountant, report, curve) : text(options, accountant, report);
-      process.stdout.write(answer);
-      if (options.curve && !options.json) process.stdout.write(`\n${curveTable(curve)}\n`);
+    .action((options: AccountOptions, command: Command) => {
+      const rows = rowsOf(options) ?? command.error(INCOMPLETE);
+      const answer = answerOf(options, rows);
+      process.stdout.write(options.json ? json(options, answer) : text(options, answer));
+      if (options.curve && !options.json) process.stdout.write(`\n${curveTable(answer.curve)}\n`);
+      return options.tradeOff === undefined ? undefined : draw(options.tradeOff, answer);
     });
+}
+
+function answerOf(options: AccountOptions, rows: readonly MechanismSteps[]): Answer {
+  const answerer = answererOf(options, rows);
+  return {
+    rows,
+    answerer,
+    report: answerer.report(options.delta),
+    curve: options.curve ? curveOf(answerer) : [],
+    tradeOff: options.tradeOff === undefined ? [] : tradeOff(answerer.quick),
+  };
+}
+
+interface Answer {
+  readonly rows: readonly MechanismSteps[];
+  readonly answerer: Answerer;
+  readonly report: EpsilonReport;
+  readonly curve: readonly CurvePoint[];
+  readonly tradeOff: readonly TradeOffPoint[];
 }
 
 type CurvePoint = EpsilonReport & { readonly delta: number };
 
 const curveDeltas = [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12];
 
-function curveOf(accountant: Accountant): CurvePoint[] {
-  return curveDeltas.map((delta) => ({ delta, ...accountant.report(delta) }));
+function curveOf(answerer: Answerer): CurvePoint[] {
+  return curveDeltas.map((delta) => ({ delta, ...answerer.report(delta) }));
 }
 
 function curveTable(curve: readonly CurvePoint[]): string {
@@ -76,29 +97,31 @@ function curveTable(curve: readonly CurvePoint[]): string {
   return table([{ title: "δ" }, { title: "ε", right: true }, { title: "not below", right: true }], rows);
 }
 
-function json(
-  options: AccountOptions,
-  accountant: Accountant,
-  report: EpsilonReport,
-  curve: readonly CurvePoint[],
-): string {
+async function draw(path: string, { tradeOff, rows }: Answer): Promise<void> {
+  // The plots take half a second to load, and other answers none of it.
+  const { tradeOffSvg } = await import("../report/trade-off-chart.js");
+  writeAtomically(path, await tradeOffSvg(tradeOff, `trade-off function of ${countSteps(rows)} steps`));
+}
+
+function json(options: AccountOptions, answer: Answer): string {
+  const { rows, answerer, report, curve } = answer;
   const { samplingRate, noiseMultiplier, steps, delta, relation } = options;
   const { epsilon, lower, proof, order } = report;
-  const answer = {
+  const content = {
     epsilon: Number.isFinite(epsilon) ? epsilon : null,
-    accountant: accountant.name,
-    upperBound: accountant.upperBound,
+    accountant: answerer.name,
+    upperBound: answerer.upperBound,
     ...(lower === undefined ? {} : { epsilonLower: lower }),
     ...(proof === undefined ? {} : { proof }),
     ...(order === undefined ? {} : { order }),
-    samplingRate,
-    noiseMultiplier,
-    steps,
+    ...(options.compose === undefined ? { samplingRate, noiseMultiplier, steps } : { mechanisms: rows }),
     delta,
     relation,
+    ...(answerer.selection ? { selection: answerer.selection } : {}),
     ...(options.curve ? { curve: curve.map(curveJson) } : {}),
+    ...(options.tradeOff === undefined ? {} : { tradeOff: answer.tradeOff }),
   };
-  return `${JSON.stringify(answer)}\n`;
+  return `${JSON.stringify(content)}\n`;
 }
 
 function curveJson({ delta, epsilon, lower }: CurvePoint): Record<string, number | null> {
@@ -109,15 +132,20 @@ function curveJson({ delta, epsilon, lower }: CurvePoint): Record<string, number
   };
 }
 
-function text(options: AccountOptions, accountant: Accountant, report: EpsilonReport): string {
+function text(options: AccountOptions, { rows, answerer, report }: Answer): string {
   const { epsilon, lower, proof, order } = report;
   const { samplingRate, noiseMultiplier, steps, delta, relation } = options;
-  const setting = `q = ${short(samplingRate)}, σ = ${short(noiseMultiplier)}, ${steps} steps, ${relation}`;
+  const one = `q = ${short(samplingRate ?? 1)}, σ = ${short(noiseMultiplier ?? 0)}, ${steps} steps`;
+  const what = options.compose === undefined ? one : `${rows.length} mechanisms, ${countSteps(rows)} steps`;
+  const best = answerer.selection
+    ? `, the best of ${answerer.selection.mean} such runs (${answerer.selection.law})`
+    : "";
+  const setting = `${what}, ${relation}${best}`;
   if (!Number.isFinite(epsilon)) return `no guarantee: ε is infinite at δ = ${short(delta)} (${setting})\n`;
-  const kind = accountant.upperBound
-    ? `${accountant.name}, an upper bound${proof === undefined ? "" : ` ${proofs[proof]}`}`
-    : `${accountant.name}: an approximation, may under-report`;
-  const best = order === undefined ? "" : `, order ${order}`;
+  const kind = answerer.upperBound
+    ? `${answerer.name}, an upper bound${proof === undefined ? "" : ` ${proofs[proof]}`}`
+    : `${answerer.name}: an approximation, may under-report`;
+  const by = order === undefined ? "" : `, order ${order}`;
   const exact = lower === undefined ? "" : `, none below ${roundDown(lower, 6)} holds`;
-  return `ε = ${roundUp(epsilon, 6)} at δ = ${short(delta)} (${kind}${best}${exact}; ${setting})\n`;
+  return `ε = ${roundUp(epsilon, 6)} at δ = ${short(delta)} (${kind}${by}${exact}; ${setting})\n`;
 }

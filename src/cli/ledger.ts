@@ -3,7 +3,6 @@ import type { Command } from "commander";
 import { accountantNames, defaultAccountant, makeAccountant } from "../privacy/accountant.js";
 import { ranges } from "../privacy/check.js";
 import { type Composition, composeLedgers, type LedgerShare } from "../privacy/ledger-compose.js";
-import type { MechanismSteps } from "../privacy/mechanism.js";
 import { roundUp } from "../privacy/rounding.js";
 import { readRunLedger } from "../training/run-directory.js";
 import { short, table } from "./format.js";
@@ -11,7 +10,7 @@ import { numberFlag } from "./number-flag.js";
 
 interface LedgerOptions {
   readonly delta?: number;
-  readonly accountant: string;
+  readonly accountant?: string;
   readonly json?: boolean;
 }
 
@@ -26,21 +25,28 @@ export function register(program: Command): void {
     )
     .argument("<dirs...>", "folders of runs on the same data")
     .option("--delta <delta>", "δ (default: the smallest of the runs')", numberFlag(ranges.delta))
-    .option("--accountant <name>", accountantNames.join(" | "), defaultAccountant)
+    .option(
+      "--accountant <name>",
+      `${accountantNames.join(" | ")} (default: the runs' own, prv for all where they differ)`,
+    )
     .option("--json", "print JSON: ε is null where there is no guarantee")
     .action((directories: readonly string[], options: LedgerOptions) => {
       const composition = composeLedgers(directories.map((path) => ({ ...readRunLedger(path), name: path })));
       const delta = options.delta ?? smallestDelta(composition);
-      const answer = { composition, delta, epsilonOf: epsilonAt(delta, options.accountant) };
-      process.stdout.write(options.json ? json(answer, options) : text(answer, options));
+      const answer = { composition, delta, ...accountants(composition, options.accountant, delta) };
+      process.stdout.write(options.json ? json(answer) : text(answer));
     });
 }
 
 interface Answer {
   readonly composition: Composition;
   readonly delta: number;
-  /** Infinity where nothing is guaranteed. */
-  epsilonOf(mechanisms: readonly MechanismSteps[]): number;
+  /** Of all together. */
+  readonly accountant: string;
+  /** Of all together; Infinity where nothing is guaranteed. */
+  readonly epsilon: number;
+  /** Of one run alone. */
+  alone(share: LedgerShare): number;
 }
 
 function smallestDelta({ ledgers }: Composition): number {
@@ -49,18 +55,25 @@ function smallestDelta({ ledgers }: Composition): number {
   throw new RangeError("--delta must be given: no run among these has privacy, and so a δ of its own");
 }
 
-function epsilonAt(delta: number, name: string): Answer["epsilonOf"] {
-  return (mechanisms) => {
-    const accountant = makeAccountant(name);
-    for (const row of mechanisms) accountant.step(row, row.steps);
-    return accountant.epsilon(delta);
+/** By the accountant that is asked for, or else each run by its own and all by the one that they share. */
+function accountants(
+  { ledgers, mechanisms }: Composition,
+  asked: string | undefined,
+  delta: number,
+): Pick<Answer, "accountant" | "epsilon" | "alone"> {
+  const own = new Set(ledgers.map((share) => share.accountant ?? defaultAccountant));
+  const accountant = asked ?? (own.size === 1 ? ([...own][0] as string) : defaultAccountant);
+  return {
+    accountant,
+    epsilon: makeAccountant(accountant).epsilonWith(mechanisms, delta),
+    alone: (share) => makeAccountant(asked ?? share.accountant).epsilonWith(share.mechanisms, delta),
   };
 }
 
-function json({ composition, delta, epsilonOf }: Answer, { accountant }: LedgerOptions): string {
+function json({ composition, delta, accountant, epsilon: together, alone }: Answer): string {
   const { ledgers, mechanisms, steps, relation, unit, notPrivateBecause } = composition;
   const { name, upperBound } = makeAccountant(accountant);
-  const epsilon = finite(epsilonOf(mechanisms));
+  const epsilon = finite(together);
   const isPrivate = notPrivateBecause.length === 0 && epsilon !== null;
   const answer = {
     epsilon: isPrivate ? epsilon : null,
@@ -79,7 +92,7 @@ function json({ composition, delta, epsilonOf }: Answer, { accountant }: LedgerO
     ledgers: ledgers.map(({ name, ...share }) => ({
       directory: name,
       ...share,
-      epsilon: share.seeded ? null : finite(epsilonOf(share.mechanisms)),
+      epsilon: share.seeded ? null : finite(alone({ name, ...share })),
     })),
   };
   return `${JSON.stringify(answer, null, 2)}\n`;
@@ -99,8 +112,8 @@ const columns = [
   { title: "ε alone", right: true },
 ] as const;
 
-function text({ composition, delta, epsilonOf }: Answer, { accountant }: LedgerOptions): string {
-  const { ledgers, mechanisms, steps, relation, unit, notPrivateBecause } = composition;
+function text({ composition, delta, accountant, epsilon, alone }: Answer): string {
+  const { ledgers, steps, relation, unit, notPrivateBecause } = composition;
   const rows = ledgers.map((share) => [
     share.name,
     share.run.slice(0, 8),
@@ -108,12 +121,11 @@ function text({ composition, delta, epsilonOf }: Answer, { accountant }: LedgerO
     String(share.steps),
     String(share.shared),
     String(share.unsettled),
-    share.seeded ? "seeded" : shown(epsilonOf(share.mechanisms)),
+    share.seeded ? "seeded" : shown(alone(share)),
   ]);
   const { name, upperBound } = makeAccountant(accountant);
   const kind = upperBound ? `${name}, an upper bound` : `${name}: an approximation, may under-report`;
   const setting = `${kind}; ${steps} steps, ${relation} of one ${unit}`;
-  const epsilon = epsilonOf(mechanisms);
   const bound = Number.isFinite(epsilon) ? `ε = ${shown(epsilon)} at δ = ${short(delta)}` : "ε is infinite";
   const total = notPrivateBecause.length > 0 ? `Not private: ${notPrivateBecause.join("; ")}` : `Together: ${bound}`;
   const notes = ledgers.filter(({ damaged }) => damaged).map(damageNote);

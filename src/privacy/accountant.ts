@@ -6,6 +6,7 @@
  * accountant.step({ samplingRate: 0.004, noiseMultiplier: 1.1 }, 3750);
  * accountant.epsilon(1e-5); // 1.09…
  */
+import type { CyclicSteps } from "./cycle.js";
 import { GdpAccountant } from "./gdp.js";
 import type { MechanismSteps, SampledGaussian } from "./mechanism.js";
 import { coarseGap, PrvAccountant } from "./prv.js";
@@ -37,8 +38,8 @@ export interface Accountant {
   report(delta: number): EpsilonReport;
   /** ε at δ as if `count` more steps of `mechanism` were taken; records nothing. */
   epsilonAfter(mechanism: SampledGaussian, count: number, delta: number): number;
-  /** The same for steps of several mechanisms. */
-  epsilonWith(more: readonly MechanismSteps[], delta: number): number;
+  /** The same for steps of several mechanisms, of samplers with cycles too. */
+  epsilonWith(more: readonly CyclicSteps[], delta: number): number;
 }
 
 const accountants: Readonly<Record<string, { readonly exact: () => Accountant; readonly quick: () => Accountant }>> = {

@@ -6,7 +6,8 @@
  */
 import { type Accountant, makeAccountant } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
-import { type MechanismSteps, type SampledGaussian, sameMechanism } from "./mechanism.js";
+import type { CyclicSteps } from "./cycle.js";
+import { type SampledGaussian, sameMechanism } from "./mechanism.js";
 
 export class BudgetExceededError extends Error {
   override readonly name = "BudgetExceededError";
@@ -69,10 +70,10 @@ export class PrivacyBudget {
   }
 
   /** How many of the steps that are to come, in their order, stay within the target. */
-  remainingOf(upcoming: readonly MechanismSteps[]): number {
+  remainingOf(upcoming: readonly CyclicSteps[]): number {
     const planned = upcoming.reduce((sum, row) => sum + row.steps, 0);
     if (this.accountant.epsilonWith(upcoming, this.delta) <= this.epsilon) return planned;
-    const before: MechanismSteps[] = [];
+    const before: CyclicSteps[] = [];
     let steps = 0;
     for (const row of upcoming) {
       const within = (count: number): boolean =>

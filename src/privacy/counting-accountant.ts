@@ -1,6 +1,7 @@
 /** What all accountants do alike: they count steps by mechanism. What the counts cost is each one's own answer. */
 import type { Accountant, EpsilonReport } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
+import { type CyclicSteps, charged } from "./cycle.js";
 import { totalVariation } from "./discrete-gaussian.js";
 import { checkSteps, type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
 
@@ -32,9 +33,9 @@ export abstract class CountingAccountant implements Accountant {
     return this.epsilonWith([{ ...mechanism, steps: count }], delta);
   }
 
-  epsilonWith(more: readonly MechanismSteps[], delta: number): number {
+  epsilonWith(more: readonly CyclicSteps[], delta: number): number {
     more.forEach(checkSteps);
-    return this.reportOf([...this.counts.list(), ...more], delta).epsilon;
+    return this.reportOf([...this.counts.list(), ...more.flatMap(charged)], delta).epsilon;
   }
 
   private reportOf(rows: readonly MechanismSteps[], delta: number): EpsilonReport {

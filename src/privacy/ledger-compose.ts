@@ -6,8 +6,8 @@
  * That the ledgers are about the same data is the caller's word: nothing in a ledger tells.
  */
 import { type Charge, charges, type Ledger, type runEnds } from "./ledger.js";
-import { countSteps, stepsBetween } from "./ledger-rows.js";
-import { type MechanismSteps, StepCounts } from "./mechanism.js";
+import { costOf, countSteps, stepsBetween } from "./ledger-rows.js";
+import type { MechanismSteps } from "./mechanism.js";
 import { type Relation, underRelation, weakest } from "./relation.js";
 
 export interface LedgerShare {
@@ -17,6 +17,9 @@ export interface LedgerShare {
   readonly status: "running" | (typeof runEnds)[number];
   readonly seeded: boolean;
   readonly delta: number | null;
+  /** Undefined where the run has no privacy, or is of a version that did not say. */
+  readonly accountant: string | undefined;
+  readonly sampler: string;
   /** All that this ledger counts, merged by mechanism. */
   readonly mechanisms: readonly MechanismSteps[];
   readonly steps: number;
@@ -61,8 +64,19 @@ export function composeLedgers(ledgers: readonly Ledger[]): Composition {
     steps: countSteps(mechanisms),
     relation,
     unit: starts.every(({ unit }) => unit === "user") ? "user" : "example",
-    notPrivateBecause: ledgers.filter(({ start }) => start.seeded).map(({ name }) => `${name} is seeded: not private`),
+    notPrivateBecause: ledgers.flatMap(({ name, start }) => reasonsAgainst(name, start, relation)),
   };
+}
+
+/** Samplers whose rows cost what they say under other relations alone. */
+const neverReplaced: readonly string[] = ["bMinSep"];
+
+function reasonsAgainst(name: string, { seeded, sampler }: Ledger["start"], relation: Relation): string[] {
+  const reasons = seeded ? [`${name} is seeded: not private`] : [];
+  if (relation === "replace-one" && neverReplaced.includes(sampler)) {
+    reasons.push(`${name} was sampled by ${sampler}, which is not accounted for under replace-one: not proven private`);
+  }
+  return reasons;
 }
 
 /** What one ledger counts as spent, merged by mechanism. */
@@ -77,7 +91,7 @@ export function statusOf({ entries, torn }: Ledger): LedgerShare["status"] {
 }
 
 function shareOf(ledger: Ledger, all: readonly Charge[], isShared: (charge: Charge) => boolean): LedgerShare {
-  const { run, seeded, delta } = ledger.start;
+  const { run, seeded, delta, accountant, sampler } = ledger.start;
   const mechanisms = merged(all);
   return {
     name: ledger.name,
@@ -85,6 +99,8 @@ function shareOf(ledger: Ledger, all: readonly Charge[], isShared: (charge: Char
     status: statusOf(ledger),
     seeded,
     delta,
+    accountant,
+    sampler,
     mechanisms,
     steps: countSteps(mechanisms),
     shared: keptSteps(all.filter(isShared)),
@@ -99,9 +115,6 @@ function keptSteps(some: readonly Charge[]): number {
 
 /** `relation`: that all are to be counted under, if not each under its run's. */
 function merged(some: readonly Charge[], relation?: Relation): readonly MechanismSteps[] {
-  const counts = new StepCounts();
-  for (const { rows, kept } of some) {
-    for (const row of stepsBetween(rows, 0, kept)) counts.add(relation ? underRelation(row, relation) : row, row.steps);
-  }
-  return counts.list();
+  const rows = some.flatMap(({ rows, kept }) => stepsBetween(rows, 0, kept));
+  return costOf(relation ? rows.map((row) => underRelation(row, relation)) : rows);
 }

@@ -11,9 +11,10 @@
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { provenAccountants } from "./accountant.js";
 import { ranges } from "./check.js";
+import { type CyclicSteps, cut } from "./cycle.js";
 import { countSteps } from "./ledger-rows.js";
-import type { MechanismSteps } from "./mechanism.js";
 import { relations } from "./relation.js";
 
 /** A ledger is damaged, cut short, of a newer version, or none. */
@@ -37,6 +38,9 @@ const row = z.strictObject({
   sample: z.literal("fixed-size").optional(),
   failure: z.number().min(0).max(1).optional(),
   discreteCoordinates: z.int().min(1).optional(),
+  /** Of samplers with cycles, of which one step is charged: src/privacy/cycle.ts. */
+  cycle: z.int().min(1).optional(),
+  phase: count.optional(),
   steps: count,
 });
 const rows = z.array(row).min(1);
@@ -53,9 +57,12 @@ const startSchema = z.strictObject({
   fingerprint: hash,
   /** Everyone who knows the seed knows the noise: nothing is private. */
   seeded: z.boolean(),
-  sampler: z.literal("poisson"),
+  /** As the configuration names it; what it costs is in the rows. */
+  sampler: z.string().min(1),
   relation: z.enum(relations),
   unit: z.enum(["example", "user"]),
+  /** Absent in runs without privacy, and of versions that did not say. */
+  accountant: z.enum(provenAccountants).optional(),
   /** null in a run without privacy. */
   delta: z.number().gt(0).lt(1).nullable(),
   clipping: z.strictObject({
@@ -119,7 +126,7 @@ export interface Ledger {
 /** A line that cannot be read: a SHA-256 that tells it from others, and what it is counted as. */
 export interface DamagedLine {
   readonly line: string;
-  readonly mechanisms: MechanismSteps[];
+  readonly mechanisms: CyclicSteps[];
 }
 
 const NOTHING_BEFORE = "0".repeat(64);
@@ -164,7 +171,7 @@ export function parseLedger(text: string, name: string): Ledger {
 export interface Charge {
   /** The same for the same entry in the ledgers of two branches. */
   readonly key: string;
-  readonly rows: readonly MechanismSteps[];
+  readonly rows: readonly CyclicSteps[];
   readonly kept: number;
   /** The process that reserved them said how many it took. */
   readonly settled: boolean;
@@ -193,9 +200,12 @@ export function damagedLine({ start, entries, torn }: Ledger): DamagedLine | nul
   if (torn === undefined) return null;
   const most = Math.max(1, Math.floor(Buffer.byteLength(torn) / SHORTEST_RESERVATION));
   const worst = start.mechanisms.reduce((least, next) => (next.noiseMultiplier < least.noiseMultiplier ? next : least));
+  // Whole cycles: each reservation may have begun one, and left one behind.
+  const { cycle = 1 } = worst;
+  const steps = most * Math.ceil(start.largestReservation / cycle) * cycle;
   return {
     line: sha256(lastMark({ entries }).hash + torn),
-    mechanisms: [{ ...worst, steps: most * start.largestReservation }],
+    mechanisms: [{ ...cut(worst, 0, steps), ...(cycle > 1 ? { phase: 0 } : {}) }],
   };
 }
 
@@ -230,7 +240,7 @@ function damageCharge({ line, mechanisms }: DamagedLine): Charge {
   return wholeCharge(line, mechanisms);
 }
 
-function wholeCharge(key: string, of: readonly MechanismSteps[]): Charge {
+function wholeCharge(key: string, of: readonly CyclicSteps[]): Charge {
   return { key, rows: of, kept: countSteps(of), settled: false };
 }
 

@@ -50,6 +50,11 @@ export class RdpAccountant extends CountingAccountant {
     return epsilonOfRdp(this.orders, this.total(rows), delta);
   }
 
+  /** RDP of all steps, by order. */
+  divergences(): Float64Array {
+    return this.total(this.steps());
+  }
+
   private total(rows: readonly MechanismSteps[]): Float64Array {
     const total = new Float64Array(this.orders.length);
     for (const row of rows) {
@@ -91,6 +96,28 @@ export function epsilonOfRdp(orders: readonly number[], rdp: ArrayLike<number>, 
   }
   if (bestOrder === undefined) return { epsilon: best };
   return { epsilon: Math.max(0, best), order: bestOrder };
+}
+
+/**
+ * The smallest δ at `epsilon` that the RDP values prove: the same conversion the other way round,
+ * δ = e^((α − 1)(RDP − ε))/α·(1 − 1/α)^(α − 1).
+ */
+export function deltaOfRdp(orders: readonly number[], rdp: ArrayLike<number>, epsilon: number): number {
+  let best = 0;
+  for (const [index, order] of orders.entries()) {
+    if (order <= SMALLEST_CONVERTED_ORDER) continue;
+    const divergence = rdp[index] ?? Number.POSITIVE_INFINITY;
+    best = Math.min(best, (order - 1) * (divergence - epsilon + Math.log1p(-1 / order)) - Math.log(order));
+  }
+  return Math.min(1, Math.exp(best) * (1 + 2 ** -30));
+}
+
+/** The largest RDP at `order` that proves ε at δ by that conversion, rounded down; below 0 where none does. */
+export function rdpBudget(order: number, epsilon: number, delta: number): number {
+  if (order <= SMALLEST_CONVERTED_ORDER) return -1;
+  const shrink = Math.log1p(-1 / order);
+  const tail = (Math.log(delta) + Math.log(order)) / (order - 1);
+  return epsilon - shrink + tail - ROUNDING * (epsilon - shrink + Math.abs(tail));
 }
 
 function epsilonAtOrder(order: number, rdp: number, delta: number): number {

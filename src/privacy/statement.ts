@@ -50,8 +50,10 @@ export interface PrivacyFacts {
   /** Somebody to whom up to `size` examples belong, as the owner declares. */
   readonly group?: { readonly name: string; readonly size: number } | undefined;
   readonly sampling: {
-    /** `own`: the caller's batches, of which the accountant knows nothing. */
-    readonly sampler: "poisson" | "own";
+    /** As the configuration names it; `own`: the caller's batches, of which the accountant knows nothing. */
+    readonly sampler: string;
+    /** What its steps are to the accountant, in words. */
+    readonly accountedAs?: string | undefined;
     readonly datasetSize: number;
     /** N was declared public in the configuration; otherwise it was counted in the private data. */
     readonly datasetSizeIsPublic: boolean;
@@ -99,7 +101,7 @@ export interface PrivacyStatement {
   /** Where it is not the continuous Gaussian in floating point. */
   readonly noise?: string;
   readonly sampling: PrivacyFacts["sampling"] & {
-    readonly assumedByAccountant: "poisson";
+    readonly assumedByAccountant: string;
     readonly randomBits: number;
   };
   readonly clipping: Omit<ClippingConfig, "adaptive"> & {
@@ -192,6 +194,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
   const reasons = reasonsAgainst(facts, epsilon);
   const isPrivate = reasons.length === 0;
   const relation = relationOf(facts);
+  const { sampler } = facts.sampling;
   return {
     format: 1,
     software: facts.software,
@@ -213,7 +216,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     steps: { taken: facts.stepsTaken, reserved },
     mechanisms,
     ...(mechanisms.some((row) => row.discreteCoordinates !== undefined) ? { noise: discreteNoise } : {}),
-    sampling: { ...facts.sampling, assumedByAccountant: "poisson", randomBits: 64 },
+    sampling: { ...facts.sampling, assumedByAccountant: sampler === "own" ? "poisson" : sampler, randomBits: 64 },
     clipping: describeClipping(facts),
     schedules: facts.schedules ?? { threshold: null, noise: null },
     ...(facts.sparsification ? { sparsification: { ...facts.sparsification, mask: maskText(facts) } } : {}),

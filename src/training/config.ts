@@ -24,6 +24,7 @@ import { clipFunctions, clipParameterNames } from "../privacy/clip-functions.js"
 import { groupSizeRange } from "../privacy/group.js";
 import { relations } from "../privacy/relation.js";
 import { type ClippingConfig, clippingConflict, clippingStyles } from "../privacy/sensitivity.js";
+import { samplingSchema } from "../sampling/index.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { compressionConflict } from "./compression.js";
 import { ConfigError, configObject, parseConfigValue } from "./config-errors.js";
@@ -183,7 +184,9 @@ export const configSchema = configObject({
   /** The optimizer sees the largest coordinates of the noisy gradient alone. */
   compression: compression.optional(),
   ema: ema.optional(),
-  /** Expected size q·N of a Poisson sample. */
+  /** How examples come into batches; Poisson by default. What each is accounted as: docs/accounting.md. */
+  sampling: samplingSchema.optional(),
+  /** Expected size q·N of a batch. */
   batchSize: positive().optional(),
   samplingRate: z.number(allowed(unitInterval)).gt(0, allowed(unitInterval)).max(1, allowed(unitInterval)).optional(),
   epochs: positive().optional(),

@@ -10,12 +10,12 @@ const free: ReadonlySet<string> = new Set(["name", "threads", "chunkSize", "chec
 export function fingerprint(config: TrainingConfig, plan: TrainingPlan): string {
   const kept = Object.fromEntries(Object.entries(config).filter(([key]) => !free.has(key)));
   return createHash("sha256")
-    .update(JSON.stringify(sorted([withoutFirst(kept), withoutFirst(withoutRelation(plan))])))
+    .update(JSON.stringify(sorted([withoutFirst(kept), withoutFirst(withoutChoices(plan))])))
     .digest("hex");
 }
 
-/** The relation follows from the configuration, and runs from before there was a choice have none in their print. */
-function withoutRelation(plan: TrainingPlan): object {
+/** Relation and sampling follow from the configuration, and runs from before there was a choice have none in their print. */
+function withoutChoices({ sampling, ...plan }: TrainingPlan): object {
   if (!plan.privacy) return plan;
   const { relation, ...privacy } = plan.privacy;
   return { ...plan, privacy };

@@ -2,13 +2,13 @@
 import { renameSync } from "node:fs";
 import { AugmentedDataset } from "../data/augment.js";
 import type { Dataset } from "../data/dataset.js";
-import { PoissonSampler } from "../data/poisson.js";
 import type { Model } from "../graph/model.js";
 import { elementCount, showShape } from "../graph/shape.js";
 import { lossFromJSON } from "../losses/index.js";
 import { optimizerFromJSON } from "../optimizers/index.js";
 import { scheduleFromJSON } from "../optimizers/schedules/index.js";
 import { adaptiveRule } from "../privacy/adaptive-threshold.js";
+import { cycleFrom } from "../privacy/cycle.js";
 import { RandomKeys } from "../privacy/random.js";
 import { defaultRelation } from "../privacy/relation.js";
 import { sensitivity, weightBound } from "../privacy/sensitivity.js";
@@ -122,9 +122,11 @@ export function prepareRun(given: TrainerOptions): PreparedRun {
     // A run that died before its first checkpoint starts again, its steps counted.
     const start: RunState = { step: state?.step ?? 0, seconds: state?.seconds ?? 0 };
     if (state?.damaged) setAside(runPaths(options.out as string).state);
-    const meter = new PrivacyMeter(plan, directory?.spent ?? [], start.step);
+    // Every process draws cycles of its own.
+    const rest: TrainingPlan = { ...plan, mechanisms: cycleFrom(plan.mechanisms, start.step) };
+    const meter = new PrivacyMeter(rest, directory?.spent ?? [], start.step);
     const files =
-      directory && new RunFiles({ ...options, directory, plan, groups, seeded: session.seeded, start, average });
+      directory && new RunFiles({ ...options, directory, plan: rest, groups, seeded: session.seeded, start, average });
     const base = optimizerFromJSON(config.optimizer).learningRate;
     const learningRate = factorOf(config.schedule, plan);
     return {
@@ -186,9 +188,10 @@ function factsOf(config: TrainingConfig, plan: TrainingPlan, groups: ClippingGro
   return {
     fingerprint: fingerprint(config, plan),
     seeded: config.seed !== undefined,
-    sampler: "poisson",
+    sampler: plan.sampling.type,
     relation: plan.privacy?.relation ?? defaultRelation(plan.datasetSizeIsPublic),
     unit: config.privacy?.unit ?? "example",
+    ...(plan.privacy ? { accountant: plan.privacy.accountant } : {}),
     delta: plan.privacy?.delta ?? null,
     clipping: {
       function: clipping.function,
@@ -214,8 +217,7 @@ function drawFrom(
   stepsTaken: number,
 ): Pick<PreparedRun, "train" | "sampler"> {
   const keys = new RandomKeys(config.seed);
-  const { samplingRate } = plan;
-  const sampler = new PoissonSampler({ datasetSize: train.size, samplingRate, random: keys.stream("sampling") });
+  const batches = plan.sampling.draw(keys.stream("sampling"));
   const { augmentation } = config.data;
   const { ignoreIndex } = lossFromJSON(config.loss).attributes;
   const ignored = typeof ignoreIndex === "number" ? ignoreIndex : undefined;
@@ -223,11 +225,11 @@ function drawFrom(
   keys.wipe();
   if (config.seed !== undefined) {
     for (let step = 0; step < stepsTaken; step++) {
-      const { length } = sampler.next();
+      const { length } = batches.next().value;
       augmented?.skip(length);
     }
   }
-  return { train: augmented ?? train, sampler };
+  return { train: augmented ?? train, sampler: { [Symbol.iterator]: () => batches } };
 }
 
 /** Weights are public: better refused now than in the step that happens to draw one. */

@@ -68,7 +68,13 @@ function guaranteeOf(facts: StatementFacts): PrivacyStatement | NoPrivacy {
     unit: config.privacy.unit,
     relation: plan.privacy?.relation,
     group: config.privacy.group,
-    sampling: { sampler: "poisson", datasetSize, datasetSizeIsPublic, expectedBatchSize },
+    sampling: {
+      sampler: plan.sampling.type,
+      accountedAs: plan.sampling.accountedAs,
+      datasetSize,
+      datasetSizeIsPublic,
+      expectedBatchSize,
+    },
   });
 }
 

@@ -1,8 +1,9 @@
 /** What a run has spent and may still spend: accountant and budget behind the few questions that the loop asks. */
 import { type Accountant, makeAccountant, makeQuickAccountant } from "../privacy/accountant.js";
 import { BudgetExceededError, PrivacyBudget } from "../privacy/budget.js";
+import { charged } from "../privacy/cycle.js";
 import { countSteps, stepsBetween } from "../privacy/ledger-rows.js";
-import { type MechanismSteps, mechanismOf, type SampledGaussian } from "../privacy/mechanism.js";
+import type { MechanismSteps, SampledGaussian } from "../privacy/mechanism.js";
 import type { TrainingPlan } from "./training-plan.js";
 
 /** ε is shown by stages of the run, of which there are at most so many: an exact ε takes longer than many a step. */
@@ -106,6 +107,6 @@ export class PrivacyMeter {
 
   private next(): SampledGaussian | undefined {
     const row = stepsBetween(this.plan.mechanisms, this.step, this.step + 1)[0];
-    return row && mechanismOf(row);
+    return row && charged(row)[0];
   }
 }

@@ -9,6 +9,7 @@ import { existsSync, readdirSync, readFileSync, statSync, unlinkSync } from "nod
 import { join } from "node:path";
 import { z } from "zod";
 import { checkNumber } from "../privacy/check.js";
+import type { CyclicSteps } from "../privacy/cycle.js";
 import {
   checkHolds,
   damagedLine,
@@ -19,8 +20,8 @@ import {
   type RunEnd,
 } from "../privacy/ledger.js";
 import { spentOf, statusOf } from "../privacy/ledger-compose.js";
-import { countSteps, stepsBetween } from "../privacy/ledger-rows.js";
-import { type MechanismSteps, StepCounts } from "../privacy/mechanism.js";
+import { costOf, countSteps, stepsBetween } from "../privacy/ledger-rows.js";
+import type { MechanismSteps } from "../privacy/mechanism.js";
 import { makeFolder } from "./files.js";
 import { packageVersion } from "./package-version.js";
 import { RunDirectoryError } from "./run-errors.js";
@@ -78,7 +79,7 @@ export interface ResumePoint {
 
 export class RunDirectory {
   readonly files: RunPaths;
-  private outstanding: MechanismSteps[] = [];
+  private outstanding: CyclicSteps[] = [];
 
   private constructor(
     readonly path: string,
@@ -94,9 +95,7 @@ export class RunDirectory {
 
   /** All that is counted: spent, lost or reserved. */
   get spent(): readonly MechanismSteps[] {
-    const counts = new StepCounts();
-    for (const row of [...this.before, ...this.outstanding]) counts.add(row, row.steps);
-    return counts.list();
+    return costOf([...this.before, ...this.outstanding]);
   }
 
   get accountedSteps(): number {
@@ -162,7 +161,7 @@ export class RunDirectory {
    * Durably counts steps that are to be taken after step `step` of the model, before the first of them may be. Throws a
    * RangeError for more than `largestReservation`, a RunDirectoryError where they cannot be written.
    */
-  reserve(step: number, mechanisms: readonly MechanismSteps[]): void {
+  reserve(step: number, mechanisms: readonly CyclicSteps[]): void {
     checkNumber("steps", countSteps(mechanisms), { min: 1, max: this.largestReservation, integer: true });
     this.ledger.append({ kind: "reserve", step, mechanisms: [...mechanisms] });
     this.outstanding.push(...mechanisms);

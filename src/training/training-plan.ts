@@ -4,8 +4,9 @@ import { defaultAccountant, makeAccountant, type ProvenAccountant } from "../pri
 import { adaptiveRule, gradientNoiseMultiplier } from "../privacy/adaptive-threshold.js";
 import { calibrateNoise, type NoisePiece, noiseFactorRange } from "../privacy/calibrate.js";
 import { checkNumber, ranges } from "../privacy/check.js";
-import type { MechanismSteps } from "../privacy/mechanism.js";
+import type { CyclicMechanism, CyclicSteps } from "../privacy/cycle.js";
 import { defaultRelation, type Relation, underRelation } from "../privacy/relation.js";
+import { makeSampling, type Sampling, samplingType } from "../sampling/index.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { thresholdFactorRange } from "./clipping-state.js";
 import { clippingOf, type TrainingConfig } from "./config.js";
@@ -30,7 +31,9 @@ export interface TrainingPlan {
   /** σ, before any schedule; 0 in a run without privacy. */
   readonly noiseMultiplier: number;
   /** Every step's mechanism, in order: what is added and accounted for. Empty in a run without privacy. */
-  readonly mechanisms: readonly MechanismSteps[];
+  readonly mechanisms: readonly CyclicSteps[];
+  /** What draws the batches. */
+  readonly sampling: Sampling;
   /** Absent in a run without privacy. */
   readonly privacy?: {
     /** How neighbouring data sets differ: what the mechanisms are accounted for under. */
@@ -68,19 +71,20 @@ export function planTraining(config: TrainingConfig, examples: number): Training
     expectedBatchSize: samplingRate * datasetSize,
     stepsPerEpoch,
     steps,
+    sampling: aboutKey("", () => makeSampling(config.sampling ?? { type: "poisson" }, { examples, samplingRate })),
   };
   checkThresholdSchedule(config, base);
   if (!config.privacy) return { ...base, noiseMultiplier: 0, mechanisms: [] };
   const { epsilon, delta, accountant = defaultAccountant } = config.privacy;
   const pieces = plannedNoise(config, base);
-  const { relation = defaultRelation(base.datasetSizeIsPublic), noise } = config.privacy;
+  const relation = plannedRelation(config, base.sampling);
+  const { noise } = config.privacy;
   const kind = {
-    ...underRelation({ samplingRate, noiseMultiplier: 0 }, relation),
+    ...underRelation(base.sampling.mechanism, relation),
     ...(noise === "discrete" ? { discreteCoordinates: buildModel(config).trainableParameterCount } : {}),
   };
-  const noiseMultiplier =
-    config.privacy.noiseMultiplier ??
-    calibrateNoise({ ...kind, steps, epsilon: epsilon as number, delta, pieces }, accountant);
+  checkFailure(base, delta);
+  const noiseMultiplier = config.privacy.noiseMultiplier ?? calibrated(config.privacy, kind, pieces, accountant);
   const mechanisms = pieces.map(({ factor, steps: count }) => {
     checkScheduledNoise(noiseMultiplier, factor);
     if (noise === "discrete") aboutKey("privacy.noise", () => checkDiscreteNoise(noiseMultiplier * factor));
@@ -102,7 +106,39 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   return plan;
 }
 
-type Steps = Pick<TrainingPlan, "steps" | "stepsPerEpoch">;
+type Steps = Pick<TrainingPlan, "steps" | "stepsPerEpoch" | "sampling">;
+
+/** δ must pay for every step twice over. */
+function checkFailure({ sampling, steps }: Steps, delta: number): void {
+  const { failure = 0 } = sampling.mechanism;
+  if (2 * failure * steps < delta) return;
+  throw new ConfigError(
+    `sampling.maxBatch: samples are larger with probability up to ${failure} a step; allowed: a number so large that ` +
+      `this is far below delta over all ${steps} steps`,
+  );
+}
+
+/** The configuration's, or the strongest that its sampling allows. */
+function plannedRelation(config: TrainingConfig, { type }: Sampling): Relation {
+  const { relation, datasetSize } = config.privacy as NonNullable<TrainingConfig["privacy"]>;
+  const { relations } = samplingType(config.sampling?.type ?? "poisson");
+  const wanted = relation ?? defaultRelation(datasetSize !== undefined);
+  if (relations.includes(wanted)) return wanted;
+  if (relation === undefined) return relations[0] as Relation;
+  throw new ConfigError(`privacy.relation: got ${relation}; allowed: ${relations.join(", ")} with sampling ${type}`);
+}
+
+/** Of a sampler with cycles, by the steps that are charged; their noise is all the same (`plannedNoise`). */
+function calibrated(
+  { epsilon, delta }: NonNullable<TrainingConfig["privacy"]>,
+  { cycle = 1, ...kind }: Omit<CyclicMechanism, "noiseMultiplier">,
+  pieces: readonly NoisePiece[],
+  accountant: ProvenAccountant,
+): number {
+  const paid = pieces.map((piece) => ({ ...piece, steps: Math.ceil(piece.steps / cycle) }));
+  const steps = paid.reduce((sum, piece) => sum + piece.steps, 0);
+  return calibrateNoise({ ...kind, steps, epsilon: epsilon as number, delta, pieces: paid }, accountant);
+}
 
 function checkScheduledNoise(noiseMultiplier: number, factor: number): void {
   const { max } = ranges.noiseMultiplier;
@@ -112,8 +148,14 @@ function checkScheduledNoise(noiseMultiplier: number, factor: number): void {
   );
 }
 
-function plannedNoise({ privacy }: TrainingConfig, { steps, stepsPerEpoch }: Steps): NoisePiece[] {
+function plannedNoise(config: TrainingConfig, { steps, stepsPerEpoch, sampling }: Steps): NoisePiece[] {
+  const { privacy } = config;
   if (!privacy?.noiseSchedule) return [{ factor: 1, steps }];
+  if ((sampling.mechanism.cycle ?? 1) > 1) {
+    throw new ConfigError(
+      `privacy.noiseSchedule: allowed: none beside sampling ${sampling.type}, a cycle of which is charged as one step`,
+    );
+  }
   const schedule = scheduleFromJSON(privacy.noiseSchedule);
   return aboutKey("privacy.noiseSchedule", () => {
     const pieces = noisePieces(schedule, steps, stepsPerEpoch);
@@ -153,6 +195,6 @@ function aboutKey<T>(key: string, check: () => T): T {
 }
 
 /** What each planned step is to the accountant, in order; without privacy, steps without noise. */
-export function plannedSteps({ mechanisms, samplingRate, steps }: TrainingPlan): readonly MechanismSteps[] {
+export function plannedSteps({ mechanisms, samplingRate, steps }: TrainingPlan): readonly CyclicSteps[] {
   return mechanisms.length > 0 ? mechanisms : [{ samplingRate, noiseMultiplier: 0, steps }];
 }

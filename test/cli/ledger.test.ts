@@ -52,6 +52,25 @@ describe("hushgrad ledger", () => {
     expect(rdp).toMatchObject({ epsilon: epsilonOf("rdp", 1e-5), accountant: "rdp" });
   });
 
+  it("goes by the accountants that the runs name, each for itself and all by the one that they share", async () => {
+    const moments = folder("moments", chain(startOf("3", { accountant: "rdp" }), reserve(7)));
+    const more = folder("more", chain(startOf("4", { accountant: "rdp" }), reserve(5)));
+    const tight = folder("tight", chain(startOf("5", { accountant: "prv" }), reserve(3)));
+    const epsilon = (name: string, steps: number) => makeAccountant(name).epsilonAfter(row(1), steps, 1e-5);
+    const both = JSON.parse((await inProcess(["ledger", moments, more, "--json"])).stdout);
+    expect(both).toMatchObject({ accountant: "rdp", epsilon: epsilon("rdp", 12) });
+    const mixed = JSON.parse((await inProcess(["ledger", moments, tight, "--json"])).stdout);
+    expect(mixed).toMatchObject({
+      accountant: "prv",
+      epsilon: epsilon("prv", 10),
+      ledgers: [
+        { accountant: "rdp", sampler: "poisson", epsilon: epsilon("rdp", 7) },
+        { accountant: "prv", epsilon: epsilon("prv", 3) },
+      ],
+    });
+    expect((await inProcess(["ledger", moments])).stdout).toContain("(rdp, an upper bound; 7 steps");
+  });
+
   it("prints a table, ε rounded up, and what it rests on", async () => {
     const a = branch("a", reserve(10));
     const other = folder("other", chain(startOf("2", { relation: "zero-out" }), reserve(7)));

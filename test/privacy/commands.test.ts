@@ -1,9 +1,16 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Command } from "commander";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { register as registerAccount } from "../../src/cli/account.js";
 import { register as registerCalibrate } from "../../src/cli/calibrate.js";
 import { short } from "../../src/cli/format.js";
+import { normalBelow } from "../../src/privacy/normal.js";
+import { PrvAccountant } from "../../src/privacy/prv.js";
 import { RdpAccountant } from "../../src/privacy/rdp.js";
+import { selectionEpsilon } from "../../src/privacy/selection.js";
+import { inProcess } from "../cli/command.js";
 
 function run(line: string): { output: string; error: string } {
   const program = new Command("hushgrad").exitOverride();
@@ -82,6 +89,82 @@ describe("hushgrad account", () => {
     expect(run(`account ${setting} --noise-multiplier 1.1 --accountant gdp`).output).toContain("may under-report");
   });
 
+  it("composes the mechanisms of a file, under one relation", () => {
+    const folder = mkdtempSync(join(tmpdir(), "hushgrad-account-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, "runs.json");
+    const train = { samplingRate: 0.01, noiseMultiplier: 1.2, steps: 500 };
+    const finer = { samplingRate: 0.02, noiseMultiplier: 2, steps: 200 };
+    writeFileSync(
+      path,
+      JSON.stringify({
+        mechanisms: [{ name: "first", ...train }, finer, { name: "private evaluation", noiseMultiplier: 12 }],
+      }),
+    );
+    const evaluation = { samplingRate: 1, noiseMultiplier: 12, steps: 1 };
+    const json = JSON.parse(run(`account --compose ${path} --delta 1e-5 --json`).output) as Record<string, unknown>;
+    expect(json).toMatchObject({
+      epsilon: new PrvAccountant().epsilonWith([train, finer, evaluation], 1e-5),
+      mechanisms: [train, finer, evaluation],
+      relation: "add/remove",
+    });
+    const replaced = [train, finer, evaluation].map((row) => ({ ...row, relation: "replace-one" as const }));
+    const weaker = JSON.parse(run(`account --compose ${path} --delta 1e-5 --relation replace-one --json`).output);
+    expect(weaker).toMatchObject({ epsilon: new PrvAccountant().epsilonWith(replaced, 1e-5), mechanisms: replaced });
+    expect(run(`account --compose ${path} --delta 1e-5`).output).toContain("3 mechanisms, 701 steps, add/remove");
+
+    writeFileSync(path, JSON.stringify({ mechanisms: [{ noiseMultiplier: -1 }] }));
+    expect(run(`account --compose ${path} --delta 1e-5`).error).toContain(
+      "mechanisms.0.noiseMultiplier: got -1; allowed",
+    );
+    writeFileSync(path, JSON.stringify({ mechanisms: [{ noiseMultiplier: 1, rate: 1 }] }));
+    expect(run(`account --compose ${path} --delta 1e-5`).error).toContain("unknown key 'rate'");
+    writeFileSync(path, "{");
+    expect(run(`account --compose ${path} --delta 1e-5`).error).toContain(path);
+    expect(run(`account --compose ${path} --steps 3 --delta 1e-5`).error).toContain("or --compose FILE instead");
+    expect(run("account --steps 3 --delta 1e-5").error).toContain(
+      "give --sampling-rate, --noise-multiplier and --steps",
+    );
+  });
+
+  it("answers for the best of several runs", () => {
+    const line = `account ${setting} --noise-multiplier 1.1 --json`;
+    const one = { samplingRate: 0.004, noiseMultiplier: 1.1, steps: 3750 };
+    const { epsilon, accountant, selection } = JSON.parse(run(`${line} --select geometric --runs 10`).output);
+    expect({ epsilon, accountant, selection }).toEqual({
+      epsilon: selectionEpsilon([one], { law: "geometric", mean: 10 }, 1e-5).epsilon,
+      accountant: "rdp",
+      selection: { law: "geometric", mean: 10 },
+    });
+    const all = JSON.parse(run(`${line} --select all --runs 10 --accountant rdp`).output);
+    expect(all.epsilon).toBe(new RdpAccountant().epsilonAfter(one, 37_500, 1e-5));
+    expect(run(`account ${setting} --noise-multiplier 1.1 --select poisson --runs 5`).output).toContain(
+      "the best of 5 such runs (poisson)",
+    );
+    expect(run(`${line} --select geometric`).error).toContain("--select needs --runs");
+    expect(run(`${line} --select all --runs 1.5`).error).toContain("--runs: a whole number with --select all, got 1.5");
+    expect(run(`${line} --runs 3`).error).toContain("only with --select");
+  });
+
+  it("draws the trade-off function: below that of a Gaussian of the same steps, and not far below", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "hushgrad-account-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, "f.svg");
+    const line = `account --sampling-rate 1 --noise-multiplier 4 --steps 4 --delta 1e-5 --json --trade-off ${path}`;
+    const { code, stdout } = await inProcess(line.split(" "));
+    expect(code).toBe(0);
+    const { tradeOff } = JSON.parse(stdout) as { tradeOff: { falsePositive: number; falseNegative: number }[] };
+    expect(tradeOff.length).toBeGreaterThan(100);
+    for (const { falsePositive, falseNegative } of tradeOff) {
+      const exact = gaussianTradeOff(falsePositive, 0.5);
+      expect(falseNegative).toBeLessThanOrEqual(exact + 1e-9);
+      expect(falseNegative).toBeGreaterThan(exact - 0.03);
+    }
+    const svg = readFileSync(path, "utf8");
+    expect(svg).toMatch(/^<svg /);
+    expect(svg).not.toContain("var(--");
+  });
+
   it("gives ε at other δ on request, as JSON and as a table", () => {
     const line = `account ${setting} --noise-multiplier 1.1 --accountant rdp --curve`;
     const { curve } = JSON.parse(run(`${line} --json`).output) as { curve: { delta: number; epsilon: number }[] };
@@ -118,7 +201,9 @@ describe("hushgrad account", () => {
   });
 
   it("names a flag that is missing", () => {
-    expect(run("account --sampling-rate 0.1").error).toContain("'--noise-multiplier <sigma>' not specified");
+    expect(run("account --sampling-rate 0.1 --delta 1e-5").error).toContain(
+      "give --sampling-rate, --noise-multiplier and",
+    );
   });
 });
 
@@ -155,3 +240,14 @@ describe("hushgrad calibrate", () => {
     expect(run(`calibrate ${setting} ${flag}`).error).toContain(message);
   });
 });
+
+/** Φ(Φ⁻¹(1 − α) − μ) by bisection: Dong, Roth, Su 2022. */
+function gaussianTradeOff(alpha: number, mu: number): number {
+  let [low, high] = [-40, 40];
+  for (let i = 0; i < 80; i++) {
+    const middle = (low + high) / 2;
+    if (normalBelow(-middle) > alpha) low = middle;
+    else high = middle;
+  }
+  return normalBelow(low - mu);
+}

@@ -3,7 +3,8 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { readSafetensors } from "../../src/data/safetensors.js";
-import { composeLedgers } from "../../src/privacy/ledger-compose.js";
+import { makeAccountant } from "../../src/privacy/accountant.js";
+import { composeLedgers, spentOf } from "../../src/privacy/ledger-compose.js";
 import { RandomKeys } from "../../src/privacy/random.js";
 import type { PrivacyStatement } from "../../src/privacy/statement.js";
 import { readCheckpoint } from "../../src/training/checkpoint-seal.js";
@@ -53,6 +54,42 @@ async function branched(config: TrainingConfig) {
   cpSync(a, b, { recursive: true });
   return { a, b, lives: [before, await run(config, a, true), await run(config, b, true)] };
 }
+
+describe("a run that sees each example once a cycle", () => {
+  const privacy = { noiseMultiplier: 4, delta: 1e-5 };
+  const config = tinyConfig({ steps: 24, checkpointEvery: 4, privacy, sampling: { type: "shuffle" } });
+
+  it("is charged for every cycle that a process began, and says how it sampled", async () => {
+    const out = join(temporaryFolder(), "run");
+    const first = await run(config, out, false, 10);
+    await run(config, out, true);
+    const ledger = readRunLedger(out);
+    expect(first.sizes.slice(0, 10)).toEqual(Array(10).fill(20));
+    expect(ledger.start).toMatchObject({ sampler: "shuffle", relation: "zero-out", accountant: "prv" });
+    const counted = spentOf(ledger);
+    const steps = counted.reduce((sum, row) => sum + row.steps, 0);
+    // Of 10 steps a cycle: the first process began one (12 steps were reserved: two), the second two for the 16 steps left.
+    const cycles = Math.ceil((steps - 16) / 10) + 2;
+    expect(counted.find(({ samplingRate }) => samplingRate === 1)?.steps).toBe(cycles);
+    const statement = JSON.parse(readFileSync(join(out, "privacy.json"), "utf8")) as PrivacyStatement;
+    expect(statement).toMatchObject({
+      relation: "zero-out",
+      sampling: { sampler: "shuffle", assumedByAccountant: "shuffle" },
+      epsilon: makeAccountant().epsilonAfter({ samplingRate: 1, noiseMultiplier: 4 }, cycles, 1e-5),
+    });
+    expect(statement.sampling.accountedAs).toContain("one step on all the data");
+  });
+
+  it("is calibrated for whole cycles", async () => {
+    const target = tinyConfig({ steps: 24, privacy: { epsilon: 3, delta: 1e-5 }, sampling: { type: "shuffle" } });
+    const trainer = new Trainer({ config: target, train });
+    const result = await trainer.run();
+    expect(result.stopped).toBe("finished");
+    expect(result.step).toBe(24);
+    expect(result.epsilon).toBeLessThanOrEqual(3);
+    expect(result.epsilon).toBeGreaterThan(2.99);
+  });
+});
 
 describe("two copies of a run, resumed", () => {
   it("draw noise and samples from keys of their own, and of no earlier process", async () => {

@@ -1,0 +1,64 @@
+/** What `hushgrad account` accounts for: the steps that its flags say, or those of a file. */
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { ranges } from "../privacy/check.js";
+import type { MechanismSteps } from "../privacy/mechanism.js";
+import { type Relation, underRelation } from "../privacy/relation.js";
+import { configObject, parseConfigValue } from "../training/config-errors.js";
+import { allowed, choice, whole } from "../training/config-values.js";
+import { whyUnreadable } from "../training/files.js";
+
+export interface RowOptions {
+  readonly samplingRate?: number;
+  readonly noiseMultiplier?: number;
+  readonly steps?: number;
+  readonly compose?: string;
+  readonly relation: Relation;
+}
+
+const rate = "a number from 0 to 1";
+const row = configObject({
+  /** Says what it is; for the reader alone. */
+  name: z.string(allowed("a string")).optional(),
+  /** q; 1 by default: a query of all the data, such as a private evaluation. */
+  samplingRate: z.number(allowed(rate)).min(0, allowed(rate)).max(1, allowed(rate)).default(1),
+  /** σ over the sensitivity of what the noise was added to. */
+  noiseMultiplier: z
+    .number(allowed("a number, at least 0"))
+    .min(0, allowed("a number, at least 0"))
+    .max(ranges.noiseMultiplier.max, allowed("a number, at most 1e15")),
+  steps: whole(0).default(1),
+  sample: choice(["fixed-size"]).optional(),
+});
+const file = configObject({
+  mechanisms: z.array(row, allowed("a list of mechanisms")).min(1, allowed("at least one mechanism")),
+});
+
+/**
+ * The steps, each under the relation. Undefined where the flags are not complete. Throws a ConfigError naming the file and
+ * what is wrong in it.
+ */
+export function rowsOf(options: RowOptions): MechanismSteps[] | undefined {
+  const { samplingRate, noiseMultiplier, steps, compose, relation } = options;
+  const given = [samplingRate, noiseMultiplier, steps].filter((value) => value !== undefined).length;
+  if (compose !== undefined)
+    return given > 0 ? undefined : readRows(compose).map((row) => underRelation(row, relation));
+  if (samplingRate === undefined || noiseMultiplier === undefined || steps === undefined) return undefined;
+  return [underRelation({ samplingRate, noiseMultiplier, steps }, relation)];
+}
+
+function readRows(path: string): MechanismSteps[] {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Error(`${path}: ${whyUnreadable(error)}; give the path of a JSON file of mechanisms`);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}`);
+  }
+  return parseConfigValue(path, file, value).mechanisms.map(({ name, ...mechanism }) => mechanism);
+}

@@ -1,0 +1,40 @@
+/**
+ * Samplers under which an example is seen at most once a cycle of k steps. A cycle's steps together are then one step to the
+ * accountant: the one that holds the example; the others say nothing about it. It is charged with the cycle's first step,
+ * so that what is counted is never below what was done, wherever a run stops.
+ */
+import type { MechanismSteps, SampledGaussian } from "./mechanism.js";
+
+export interface CyclicMechanism extends SampledGaussian {
+  /** k ≥ 1 steps, of which the first is charged as the mechanism and the others as nothing; 1 by default. */
+  readonly cycle?: number | undefined;
+  /** How many steps of the cycle lie before these; 0 by default. */
+  readonly phase?: number | undefined;
+}
+
+export type CyclicSteps = CyclicMechanism & MechanismSteps;
+
+/** The same steps by what each costs: those that are charged, and those that are not. */
+export function charged({ cycle = 1, phase = 0, ...row }: CyclicSteps): MechanismSteps[] {
+  if (cycle === 1) return [row];
+  const paid = Math.ceil((phase + row.steps) / cycle) - Math.ceil(phase / cycle);
+  const free = { samplingRate: 0, noiseMultiplier: row.noiseMultiplier, steps: row.steps - paid };
+  return [{ ...row, steps: paid }, free].filter(({ steps }) => steps > 0);
+}
+
+/** The row from its `skipped`-th step on, `steps` of them. */
+export function cut<Row extends CyclicSteps>(row: Row, skipped: number, steps: number): Row {
+  if (row.cycle === undefined) return { ...row, steps };
+  return { ...row, steps, phase: ((row.phase ?? 0) + skipped) % row.cycle };
+}
+
+/** Rows of a plan as a process sees them that begins a new cycle with step `step` of it. */
+export function cycleFrom(rows: readonly CyclicSteps[], step: number): CyclicSteps[] {
+  let first = 0;
+  return rows.map((row) => {
+    const { cycle } = row;
+    const phase = cycle === undefined ? 0 : (((first - step) % cycle) + cycle) % cycle;
+    first += row.steps;
+    return cycle === undefined ? row : { ...row, phase };
+  });
+}

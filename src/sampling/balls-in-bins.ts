@@ -1,0 +1,35 @@
+/**
+ * In each cycle of k = round(1/q) steps every example is in the batch of one of them, uniform and independent of the others
+ * (random allocation; Chua et al. 2024). Given the allocation, a cycle is one step on all the data, and that is what it is
+ * accounted as: sharper bounds (Feldman & Shenfeld 2025) are not built in.
+ */
+import { z } from "zod";
+import type { RandomWords } from "../data/poisson.js";
+import { relations } from "../privacy/relation.js";
+import { configObject } from "../training/config-errors.js";
+import { defineSampling } from "./define.js";
+import { RandomIntegers } from "./random-order.js";
+
+export const ballsInBinsSampling = defineSampling({
+  type: "ballsInBins",
+  schema: configObject({ type: z.literal("ballsInBins") }),
+  relations,
+  create: (_, { examples, samplingRate }) => {
+    const bins = Math.max(1, Math.round(1 / samplingRate));
+    return {
+      type: "ballsInBins",
+      mechanism: { samplingRate: 1, cycle: bins },
+      accountedAs: `each cycle of ${bins} steps as one step on all the data: no amplification by sampling`,
+      draw: (random) => allocated(examples, bins, random),
+    };
+  },
+});
+
+function* allocated(examples: number, bins: number, random: RandomWords): Generator<Uint32Array, never> {
+  const integers = new RandomIntegers(random);
+  for (;;) {
+    const batches = Array.from({ length: bins }, (): number[] => []);
+    for (let index = 0; index < examples; index++) batches[integers.below(bins)]?.push(index);
+    for (const batch of batches) yield Uint32Array.from(batch);
+  }
+}
