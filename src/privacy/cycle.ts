@@ -18,7 +18,8 @@ export type CyclicSteps = CyclicMechanism & MechanismSteps;
 export function charged({ cycle = 1, phase = 0, ...row }: CyclicSteps): MechanismSteps[] {
   if (cycle === 1) return [row];
   const paid = Math.ceil((phase + row.steps) / cycle) - Math.ceil(phase / cycle);
-  const free = { samplingRate: 0, noiseMultiplier: row.noiseMultiplier, steps: row.steps - paid };
+  const { relation, sample, failure, ...rest } = row;
+  const free = { ...rest, samplingRate: 0, steps: row.steps - paid };
   return [{ ...row, steps: paid }, free].filter(({ steps }) => steps > 0);
 }
 

@@ -15,7 +15,7 @@
 import { checkNumber, ranges } from "./check.js";
 import { checkMechanism, type SampledGaussian } from "./mechanism.js";
 import { rdpBudget } from "./rdp.js";
-import { rdpOfMechanism } from "./rdp-of-mechanism.js";
+import { checkRenyi, rdpOfMechanism } from "./rdp-of-mechanism.js";
 
 /** Each costs the others log k/(α − 1) of ε: few, and far apart. */
 const defaultFilterOrders: readonly number[] = [1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 512];
@@ -65,7 +65,7 @@ export class PrivacyFilter {
   private after(mechanism: SampledGaussian, count: number): Float64Array {
     checkMechanism(mechanism);
     checkNumber("count", count, ranges.steps);
-    if (mechanism.failure) throw new RangeError("failure must be 0: a probability of failure has no Rényi divergence");
+    checkRenyi(mechanism);
     return this.left.map((left, index) => {
       const spent = count === 0 ? 0 : count * rdpOfMechanism(mechanism, this.orders[index] as number);
       // A sum's rounding, outwards.

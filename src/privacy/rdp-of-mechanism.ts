@@ -5,6 +5,13 @@ import { rdpOfStep } from "./subsampled-gaussian.js";
 /** More than the operations here can have lost. */
 const ROUNDING = 2 ** -50;
 
+/** Throws a RangeError about what has no Rényi divergence of its own, and is paid for in δ instead. */
+export function checkRenyi({ failure = 0, discreteCoordinates }: SampledGaussian): void {
+  if (failure > 0) throw new RangeError("failure must be 0: a probability of failure has no Rényi divergence");
+  if (discreteCoordinates === undefined) return;
+  throw new RangeError("discreteCoordinates must be absent: nothing is proved here of discrete noise");
+}
+
 /** RDP of one step at `order` > 1, never below the truth; ∞ (almost) without noise. The mechanism must have been checked. */
 export function rdpOfMechanism(mechanism: SampledGaussian, order: number): number {
   const { samplingRate, relation, sample } = mechanism;

@@ -15,6 +15,7 @@ import type { EpsilonReport } from "./accountant.js";
 import { checkNumber } from "./check.js";
 import { type CyclicSteps, charged } from "./cycle.js";
 import { defaultOrders, deltaOfRdp, epsilonOfRdp, RdpAccountant } from "./rdp.js";
+import { checkRenyi } from "./rdp-of-mechanism.js";
 
 export const runLaws = ["geometric", "logarithmic", "negativeBinomial", "poisson"] as const;
 
@@ -42,9 +43,7 @@ const LARGEST_SHAPE = 50;
  */
 export function selectionEpsilon(steps: readonly CyclicSteps[], law: RunLaw, delta: number): EpsilonReport {
   checkLaw(law);
-  if (steps.some(({ failure = 0 }) => failure > 0)) {
-    throw new RangeError("failure must be 0: a probability of failure has no Rényi divergence");
-  }
+  steps.forEach(checkRenyi);
   const accountant = new RdpAccountant();
   for (const row of steps.flatMap(charged)) accountant.step(row, row.steps);
   const orders = defaultOrders;

@@ -273,10 +273,12 @@ function describeClipping(facts: PrivacyFacts): PrivacyStatement["clipping"] {
 
 function describeGroup(
   { name, size }: NonNullable<PrivacyFacts["group"]>,
-  { accountant, delta }: PrivacyFacts,
+  { accountant, delta, sampling }: PrivacyFacts,
   isPrivate: boolean,
 ): GroupStatement {
-  const epsilon = groupEpsilon(accountant.steps(), size, delta);
+  // Under other sampling members of a group are not drawn independently, step by step.
+  const isPoisson = sampling.sampler === "poisson";
+  const epsilon = isPoisson ? groupEpsilon(accountant.steps(), size, delta) : Number.POSITIVE_INFINITY;
   return {
     name,
     size,

@@ -288,7 +288,10 @@ type Checked = {
   readonly compression?: unknown;
   readonly seed?: number | undefined;
   readonly sparsification?: { readonly source?: z.output<typeof source> | undefined } | undefined;
-  readonly privacy?: { readonly datasetSize?: number | undefined; readonly noise?: string | undefined } | undefined;
+  readonly sampling?: { readonly type: string } | undefined;
+  readonly privacy?:
+    | { readonly datasetSize?: number | undefined; readonly noise?: string | undefined; readonly group?: unknown }
+    | undefined;
 };
 
 /** What single keys cannot see: exactly one of two, and no privacy without noise or noise without privacy. */
@@ -324,6 +327,9 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
     config.privacy?.noise === "discrete" &&
     discreteNoiseConflict({ strategy, sparsification, adaptive: clipping.adaptive });
   if (unfit) refuse(unfit.key, unfit.allowed);
+  if (config.privacy?.group && (config.sampling?.type ?? "poisson") !== "poisson") {
+    refuse("sampling", "poisson with privacy.group: for other samplers nothing is proved of groups");
+  }
   const conflict = config.compression === undefined ? undefined : compressionConflict(config.optimizer.type);
   if (conflict !== undefined) refuse("compression", conflict);
   try {

@@ -34,6 +34,12 @@ describe("a plan's sampling", () => {
     );
   });
 
+  it("is Poisson where a group is to be protected, of which nothing else is proved", () => {
+    const group = { size: 3 };
+    expect(plan({ type: "poisson" }, {}, { group }).mechanisms).toHaveLength(1);
+    expect(() => plan({ type: "ballsInBins" }, {}, { group })).toThrow(/sampling: got .*poisson with privacy\.group/);
+  });
+
   it("refuses what does not fit", () => {
     expect(() => plan({ type: "cyclicPoisson", blocks: 11 })).toThrow("sampling.blocks: got 11; allowed: at most 10");
     expect(() => plan({ type: "fixedSize" }, { samplingRate: 0.013 })).toThrow(
