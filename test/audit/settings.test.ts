@@ -29,7 +29,7 @@ const settings: Record<string, Record<string, unknown>> = {
     data: { format: "idx", train: { images: "images", labels: "labels" }, augmentation: { flip: true } },
   },
   "discrete noise": { strategy: "fused", privacy: { noiseMultiplier: 2, delta: 1e-5, noise: "discrete" } },
-  "replacing a record": { samplingRate: 0.5, privacy: { noiseMultiplier: 2, delta: 1e-5, relation: "replace-one" } },
+  "replacing a record": { privacy: { noiseMultiplier: 2, delta: 1e-5, relation: "replace-one" } },
   "a target ε": { privacy: { epsilon: 3, delta: 1e-5 } },
 };
 
