@@ -27,16 +27,18 @@ Backend::RowMixture SparseRows::mixture() const {
   return {columns, rows, begins.data(), places.data(), weights.data()};
 }
 
-Resampling::Resampling(const LayerSetup& setup,
-                       const std::function<SparseRows(int64_t in, int64_t out, size_t axis)>& along)
+Resampling::Resampling(const LayerSetup& setup, const Along& along)
+    : Resampling(pictureOf(setup.node, setup.inputShapes.at(0)), pictureOf(setup.node, setup.outputShape), setup,
+                 along) {}
+
+Resampling::Resampling(const Shape& in, const Shape& out, const LayerSetup& setup, const Along& along)
     : Layer(setup),
-      channels(pictureOf(setup.node, setup.inputShapes.at(0))[0]),
-      inHeight(setup.inputShapes[0][1]),
-      inWidth(setup.inputShapes[0][2]),
-      outHeight(pictureOf(setup.node, setup.outputShape)[1]),
-      outWidth(setup.outputShape[2]),
-      vertical(along(inHeight, outHeight, 0)),
-      horizontal(along(inWidth, outWidth, 1)),
+      channels(in[0]),
+      inHeight(in[1]),
+      inWidth(in[2]),
+      outWidth(out[2]),
+      vertical(along(in[1], out[1], 0)),
+      horizontal(along(in[2], out[2], 1)),
       verticalBack(vertical.transposed()),
       horizontalBack(horizontal.transposed()) {}
 

@@ -29,8 +29,9 @@ class SparseRows {
 
 class Resampling : public Layer {
  public:
-  // Throws std::invalid_argument, naming the layer, for what is no [C, H, W].
-  Resampling(const LayerSetup& setup, const std::function<SparseRows(int64_t in, int64_t out, size_t axis)>& along);
+  using Along = std::function<SparseRows(int64_t in, int64_t out, size_t axis)>;
+  // Throws std::invalid_argument, naming the layer, for what is neither [C, H, W] nor [C, L].
+  Resampling(const LayerSetup& setup, const Along& along);
 
   Layout layout() const override { return Layout::channelsLast; }
   bool backwardReadsInput() const override { return false; }
@@ -41,7 +42,9 @@ class Resampling : public Layer {
   Cost forwardCost() const override;
 
  private:
-  int64_t channels, inHeight, inWidth, outHeight, outWidth;
+  Resampling(const Shape& in, const Shape& out, const LayerSetup& setup, const Along& along);
+
+  int64_t channels, inHeight, inWidth, outWidth;
   SparseRows vertical, horizontal, verticalBack, horizontalBack;
 };
 

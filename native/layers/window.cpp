@@ -6,8 +6,10 @@ namespace hushgrad {
 
 namespace {
 
-int64_t pairOr(const Attributes& attributes, const std::string& name, size_t index, int64_t fallback) {
-  return attributes.values.count(name) ? attributes.integer(name, index) : fallback;
+// A line is a picture of height 1: a list of one number is that of the width.
+int64_t sizeOr(const Attributes& attributes, const std::string& name, size_t axis, int64_t fallback) {
+  const size_t given = attributes.values.count(name) ? attributes.list(name).size() : 0;
+  return axis + given < 2 ? fallback : attributes.integer(name, axis + given - 2);
 }
 
 }  // namespace
@@ -30,15 +32,15 @@ Window windowOf(const NodeSpec& node, const Shape& from, const Shape& to) {
   Window window;
   window.inChannels = in[0], window.inHeight = in[1], window.inWidth = in[2];
   window.outChannels = out[0], window.outHeight = out[1], window.outWidth = out[2];
-  window.kernelHeight = attributes.integer("kernelSize", 0);
-  window.kernelWidth = attributes.integer("kernelSize", 1);
-  window.strideHeight = attributes.integer("stride", 0);
-  window.strideWidth = attributes.integer("stride", 1);
-  window.padHeight = pairOr(attributes, "padding", 0, 0);
-  window.padWidth = pairOr(attributes, "padding", 1, 0);
-  window.dilationHeight = pairOr(attributes, "dilation", 0, 1);
-  window.dilationWidth = pairOr(attributes, "dilation", 1, 1);
-  window.groups = pairOr(attributes, "groups", 0, 1);
+  window.kernelHeight = sizeOr(attributes, "kernelSize", 0, 1);
+  window.kernelWidth = sizeOr(attributes, "kernelSize", 1, 1);
+  window.strideHeight = sizeOr(attributes, "stride", 0, 1);
+  window.strideWidth = sizeOr(attributes, "stride", 1, 1);
+  window.padHeight = sizeOr(attributes, "padding", 0, 0);
+  window.padWidth = sizeOr(attributes, "padding", 1, 0);
+  window.dilationHeight = sizeOr(attributes, "dilation", 0, 1);
+  window.dilationWidth = sizeOr(attributes, "dilation", 1, 1);
+  window.groups = static_cast<int64_t>(attributes.numberOr("groups", 1));
   window.countPadding = attributes.numberOr("countIncludePad", 1) != 0;
   return window;
 }

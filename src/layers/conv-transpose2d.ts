@@ -39,7 +39,7 @@ export const convTranspose2dType = defineLayer({
 });
 
 /** Height and width, each (n − 1)s − 2p + d(k − 1) + outputPadding + 1, as in PyTorch. */
-function spread({ refuse }: InferenceContext, size: Pair, window: Window, outputPadding: Pair): Pair {
+function spread({ refuse }: InferenceContext, size: Pair, window: Window<Pair>, outputPadding: Pair): Pair {
   const { kernelSize, stride, padding, dilation } = window;
   if (outputPadding[0] >= stride[0] || outputPadding[1] >= stride[1]) {
     refuse(

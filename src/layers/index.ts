@@ -1,5 +1,7 @@
 /** Every layer: its factory, and the registry that JSON and configuration files go by. */
+import { adaptiveAvgPool1dType } from "./adaptive-avg-pool1d.js";
 import { adaptiveAvgPool2dType } from "./adaptive-avg-pool2d.js";
+import { avgPool1dType } from "./avg-pool1d.js";
 import { avgPool2dType } from "./avg-pool2d.js";
 import { batchNormType } from "./batch-norm.js";
 import { channelsLastType } from "./channels-last.js";
@@ -16,6 +18,7 @@ import { instanceNorm2dType } from "./instance-norm2d.js";
 import { layerNormType } from "./layer-norm.js";
 import { leakyReluType } from "./leaky-relu.js";
 import { linearType } from "./linear.js";
+import { maxPool1dType } from "./max-pool1d.js";
 import { maxPool2dType } from "./max-pool2d.js";
 import { padType } from "./pad.js";
 import { reluType } from "./relu.js";
@@ -23,7 +26,9 @@ import { sigmoidType } from "./sigmoid.js";
 import { tanhType } from "./tanh.js";
 import { upsample2dType } from "./upsample2d.js";
 
+export { adaptiveAvgPool1d, globalAvgPool1d } from "./adaptive-avg-pool1d.js";
 export { adaptiveAvgPool2d, globalAvgPool2d } from "./adaptive-avg-pool2d.js";
+export { type AvgPool1dOptions, avgPool1d } from "./avg-pool1d.js";
 export { type AvgPool2dOptions, avgPool2d } from "./avg-pool2d.js";
 export { batchNorm } from "./batch-norm.js";
 export { channelsLast } from "./channels-last.js";
@@ -40,6 +45,7 @@ export { type InstanceNorm2dOptions, instanceNorm2d } from "./instance-norm2d.js
 export { type LayerNormOptions, layerNorm } from "./layer-norm.js";
 export { type LeakyReluOptions, leakyRelu } from "./leaky-relu.js";
 export { type LinearOptions, linear } from "./linear.js";
+export { type MaxPool1dOptions, maxPool1d } from "./max-pool1d.js";
 export { type MaxPool2dOptions, maxPool2d } from "./max-pool2d.js";
 export { type PadOptions, pad } from "./pad.js";
 export { relu } from "./relu.js";
@@ -54,8 +60,11 @@ export const layerTypes = [
   conv1dType,
   convTranspose2dType,
   maxPool2dType,
+  maxPool1dType,
   avgPool2dType,
+  avgPool1dType,
   adaptiveAvgPool2dType,
+  adaptiveAvgPool1dType,
   upsample2dType,
   padType,
   addType,

@@ -19,8 +19,10 @@ import { Stream } from "./generator.js";
 import { type ClipFunction, clipFunctions, strategies, styles, withSession } from "./sessions.js";
 
 const {
+  adaptiveAvgPool1d,
   adaptiveAvgPool2d,
   add,
+  avgPool1d,
   avgPool2d,
   concat,
   conv1d,
@@ -34,6 +36,7 @@ const {
   layerNorm,
   leakyRelu,
   linear,
+  maxPool1d,
   maxPool2d,
   multiply,
   pad,
@@ -82,6 +85,9 @@ const chained: fc.Arbitrary<Layer> = fc.oneof(
   fc.boolean().map((affine) => instanceNorm2d({ affine, epsilon })),
   fc.tuple(small, small).map(([kernel, stride]) => maxPool2d(kernel, { stride })),
   fc.tuple(small, small).map(([kernel, stride]) => avgPool2d(kernel, { stride })),
+  fc.tuple(small, small).map(([kernel, stride]) => maxPool1d(kernel, { stride })),
+  fc.tuple(small, small).map(([kernel, stride]) => avgPool1d(kernel, { stride })),
+  small.map((size) => adaptiveAvgPool1d(size)),
   fc.tuple(small, fc.boolean()).map(([groups, affine]) => groupNorm(groups, { affine, epsilon })),
   fc.boolean().map((affine) => layerNorm({ affine, epsilon })),
   fc.constantFrom(flatten(), relu(), leakyRelu({ slope: 0.1 }), tanh(), sigmoid(), gelu(), dropout(0.3)),

@@ -130,11 +130,14 @@ LayerCase transposedCase(const std::string& name, Shape in, Shape out, Geometry 
   return {name, "ConvTranspose2d", g.attributes(), in, out, {weight, bias ? Shape{out[0]} : Shape{}}, forward};
 }
 
-// A convolution along [C, L].
-LayerCase lengthCase(const std::string& name, Shape in, int64_t outChannels, Geometry g) {
-  LayerCase layer = convolutionCase(name, {in[0], 1, in[1]}, outChannels, g, true);
-  layer.input = in;
+// The same along [C, L], of a case on [C, 1, L].
+LayerCase alongLength(LayerCase layer) {
+  layer.input = {layer.input[0], layer.input[2]};
   layer.output = {layer.output[0], layer.output[2]};
+  for (const char* name : {"kernelSize", "stride", "padding", "dilation"}) {
+    auto given = layer.attributes.values.find(name);
+    if (given != layer.attributes.values.end()) given->second.erase(given->second.begin());
+  }
   return layer;
 }
 
@@ -285,7 +288,7 @@ std::vector<LayerCase> makeCases() {
       standardizedCase("ConvStandardized", {3, 7, 6}, 4, {{3, 3}, {2, 1}, {1, 0}}, true),
       standardizedCase("ConvStandardizedGroups", {6, 5, 5}, 4, {{3, 2}, {1, 2}, {1, 0}, {1, 1}, 2}, false),
       standardizedCase("ConvStandardizedWinograd", {16, 5, 6}, 16, {{3, 3}, {1, 1}, {1, 1}}, true),
-      lengthCase("ConvAlongALength", {4, 9}, 6, {{1, 3}, {1, 2}, {0, 1}, {1, 2}, 2}),
+      alongLength(convolutionCase("ConvAlongALength", {4, 1, 9}, 6, {{1, 3}, {1, 2}, {0, 1}, {1, 2}, 2}, true)),
       transposedCase("TransposedPlain", {3, 4, 5}, {2, 6, 6}, {{3, 2}}, true),
       transposedCase("TransposedUp", {8, 3, 3}, {4, 6, 6}, {{2, 2}, {2, 2}}, true),
       transposedCase("TransposedOutputPadding", {2, 4, 3}, {5, 8, 9}, {{3, 2}, {2, 3}, {1, 0}}, false),
@@ -311,6 +314,10 @@ std::vector<LayerCase> makeCases() {
       maxPoolCase("MaxPool", {3, 6, 7}, {{2, 2}, {2, 2}}),
       maxPoolCase("MaxPoolOverlapping", {16, 5, 5}, {{2, 2}}),
       maxPoolCase("MaxPoolPaddedDilated", {2, 7, 8}, {{3, 2}, {2, 1}, {1, 1}, {2, 2}}),
+      alongLength(maxPoolCase("MaxPoolAlongALength", {2, 1, 9}, {{1, 3}, {1, 2}, {0, 1}, {1, 2}})),
+      alongLength(averagePoolCase("AveragePoolAlongALength", {3, 1, 8}, {{1, 3}, {1, 2}, {0, 1}}, false)),
+      alongLength(resamplingCase("AdaptiveAverageOfALength", "AdaptiveAvgPool2d", {}, {3, 1, 4}, {{1}},
+                                 {{0.5, 0.5, 0, 0}, {0, 0, 0.5, 0.5}})),
       averagePoolCase("AveragePool", {3, 6, 6}, {{2, 3}, {2, 3}}, true),
       averagePoolCase("AveragePoolPadded", {2, 5, 6}, {{3, 3}, {2, 1}, {1, 1}}, true),
       averagePoolCase("AveragePoolInsideOnly", {2, 5, 6}, {{3, 3}, {2, 1}, {1, 1}}, false),
