@@ -3,7 +3,7 @@ import { kaimingUniform } from "../graph/initializers.js";
 import type { Layer } from "../graph/layer.js";
 import { showShape } from "../graph/shape.js";
 import { requireDivisible } from "./conv2d.js";
-import { defineLayer, type InferenceContext } from "./define.js";
+import { defineLayer, type InferenceContext, type ParameterOptions } from "./define.js";
 import { count, paddings, sizes } from "./options.js";
 import { type Pair, requirePicture, type Window } from "./window.js";
 
@@ -61,7 +61,7 @@ function spread({ refuse }: InferenceContext, size: Pair, window: Window<Pair>, 
   );
 }
 
-export interface ConvTranspose2dOptions {
+export interface ConvTranspose2dOptions extends ParameterOptions {
   /** A number for both, or [height, width]; default 1. */
   readonly stride?: number | [number, number];
   /** Pixels cut from each side of the output; default 0. */
@@ -74,8 +74,6 @@ export interface ConvTranspose2dOptions {
   readonly groups?: number;
   /** Default true. */
   readonly bias?: boolean;
-  /** True: its parameters are not trained. */
-  readonly freeze?: boolean;
 }
 
 /** torch.nn.ConvTranspose2d: `[C, H, W]` → `[outChannels, H', W']`. */

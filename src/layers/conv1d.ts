@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Layer } from "../graph/layer.js";
 import { inferConvolution } from "./conv2d.js";
-import { defineLayer } from "./define.js";
+import { defineLayer, type ParameterOptions } from "./define.js";
 import { count, padding } from "./options.js";
 
 /** A Conv2d of height 1. Parameters `weight` [out, in / groups, kernel] and `bias` [out]. */
@@ -25,7 +25,7 @@ export const conv1dType = defineLayer({
     ),
 });
 
-export interface Conv1dOptions {
+export interface Conv1dOptions extends ParameterOptions {
   /** Default 1. */
   readonly stride?: number;
   /** Zeros at both ends; default 0. */
@@ -38,8 +38,6 @@ export interface Conv1dOptions {
   readonly bias?: boolean;
   /** As of `conv2d`; default false. */
   readonly weightStandardization?: boolean;
-  /** True: its parameters are not trained. */
-  readonly freeze?: boolean;
 }
 
 /** torch.nn.Conv1d: `[C, L]` → `[outChannels, L']`. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { kaimingUniform } from "../graph/initializers.js";
 import type { InferredLayer, Layer } from "../graph/layer.js";
 import { elementCount } from "../graph/shape.js";
-import { defineLayer, type InferenceContext } from "./define.js";
+import { defineLayer, type InferenceContext, type ParameterOptions } from "./define.js";
 import { count, paddings, sizes } from "./options.js";
 import { type Axes, requireSpatial, slide, type Window } from "./window.js";
 
@@ -63,7 +63,7 @@ export function requireDivisible({ refuse }: InferenceContext, which: string, ch
   refuse(`${channels} ${which} channels are not divisible by groups ${groups}`, `use groups that divide ${channels}`);
 }
 
-export interface Conv2dOptions {
+export interface Conv2dOptions extends ParameterOptions {
   /** A number for both, or [height, width]; default 1. */
   readonly stride?: number | [number, number];
   /** Zeros around the picture; default 0. */
@@ -79,8 +79,6 @@ export interface Conv2dOptions {
    * noised and updated are the raw weights w. Default false.
    */
   readonly weightStandardization?: boolean;
-  /** True: its parameters are not trained. */
-  readonly freeze?: boolean;
 }
 
 /** torch.nn.Conv2d: `[C, H, W]` → `[outChannels, H', W']`. */

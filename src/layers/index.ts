@@ -36,6 +36,7 @@ export { type ConcatOptions, concat } from "./concat.js";
 export { type ConvTranspose2dOptions, convTranspose2d } from "./conv-transpose2d.js";
 export { type Conv1dOptions, conv1d } from "./conv1d.js";
 export { type Conv2dOptions, conv2d } from "./conv2d.js";
+export type { ParameterOptions } from "./define.js";
 export { dropout } from "./dropout.js";
 export { add, multiply } from "./elementwise.js";
 export { flatten } from "./flatten.js";
