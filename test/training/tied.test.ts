@@ -197,6 +197,27 @@ it("a step moves a tied parameter by the sum over its uses, and a plan counts it
   }
 });
 
+it("integer sums, which discrete noise is added to, hold the sum over the uses too", async () => {
+  const stream = new Stream(9);
+  const batch = { inputs: stream.centered(3 * 50, 0, 1.5), targets: stream.centered(3 * 2, 0, 1), size: 3 };
+  const sumsWith = async (noise: "gaussian" | "discrete") => {
+    using session = createSession(pictures, {
+      loss,
+      optimizer: sgd({ learningRate: 0.1 }),
+      privacy: { noise, noiseMultiplier: 1, expectedBatchSize: 3 },
+      clipping: { ...clipping, threshold: 0.5 },
+      strategy: "naive",
+      seed: 1,
+    });
+    session.loadParameters(parametersOf(pictures, 5));
+    return (await session.clippedSum(batch)).sums;
+  };
+  const floats = await sumsWith("gaussian");
+  for (const [name, { data }] of Object.entries(await sumsWith("discrete"))) {
+    expectClose(name, data, floats[name]?.data ?? [], 0.5, 1e-4);
+  }
+});
+
 it("branches of one weight add up, as twice its use", async () => {
   const graph = new GraphBuilder();
   const input = graph.input([3]);
