@@ -33,22 +33,27 @@ struct Activation {
 
 enum class PoolKind { max, average };
 
-// Geometry shared by convolution and pooling over [C, H, W]. Averages divide by the kernel's full size when
-// countPadding holds, else by the number of positions inside the picture (torch.nn.AvgPool2d).
+// Geometry shared by convolution and pooling over [C, H, W], and of convolution over [C, D, H, W]: a picture is a
+// volume of depth 1. Averages divide by the kernel's full size when countPadding holds, else by the number of positions
+// inside the picture (torch.nn.AvgPool2d).
 struct Window {
-  int64_t inChannels = 0, inHeight = 0, inWidth = 0;
-  int64_t outChannels = 0, outHeight = 0, outWidth = 0;
-  int64_t kernelHeight = 1, kernelWidth = 1;
-  int64_t strideHeight = 1, strideWidth = 1;
-  int64_t padHeight = 0, padWidth = 0;
-  int64_t dilationHeight = 1, dilationWidth = 1;
+  int64_t inChannels = 0, inDepth = 1, inHeight = 0, inWidth = 0;
+  int64_t outChannels = 0, outDepth = 1, outHeight = 0, outWidth = 0;
+  int64_t kernelDepth = 1, kernelHeight = 1, kernelWidth = 1;
+  int64_t strideDepth = 1, strideHeight = 1, strideWidth = 1;
+  int64_t padDepth = 0, padHeight = 0, padWidth = 0;
+  int64_t dilationDepth = 1, dilationHeight = 1, dilationWidth = 1;
   int64_t groups = 1;
   bool countPadding = true;
-  int64_t inElements() const { return inChannels * inHeight * inWidth; }
-  int64_t outElements() const { return outChannels * outHeight * outWidth; }
-  int64_t positions() const { return outHeight * outWidth; }
+  int64_t inElements() const { return inChannels * inDepth * inHeight * inWidth; }
+  int64_t outElements() const { return outChannels * positions(); }
+  int64_t positions() const { return outRows() * outWidth; }
+  // Rows of the output, picture after picture.
+  int64_t outRows() const { return outDepth * outHeight; }
+  int64_t taps() const { return kernelDepth * kernelHeight * kernelWidth; }
   // Length of one unfolded patch of one group.
-  int64_t patch() const { return inChannels / groups * kernelHeight * kernelWidth; }
+  int64_t patch() const { return inChannels / groups * taps(); }
+  bool isPicture() const { return inDepth == 1 && outDepth == 1 && kernelDepth == 1; }
 };
 
 // One convolution of one worker: primitives made once, for up to `capacity` examples a call.
@@ -59,7 +64,7 @@ class Convolution {
   virtual ~Convolution() = default;
   virtual std::string implementation() const = 0;  // for plan(): which kernels were chosen
   virtual int64_t packedFloats() const = 0;
-  virtual void pack(const float* weightOihw, float* packed) const = 0;
+  virtual void pack(const float* weightOihw, float* packed) const = 0;  // OIDHW of volumes
   virtual int64_t scratchFloats() const = 0;
   // y[examples, OH, OW, OC] = conv(x[examples, H, W, IC]) + bias (may be null)
   virtual void forward(int64_t examples, const float* x, const float* packed, const float* bias, float* y,
@@ -83,8 +88,8 @@ class Backend {
   virtual void gemm(const Gemm& product) = 0;
   virtual std::unique_ptr<Convolution> convolution(const Window& window, bool needsInputGradient, int64_t capacity) = 0;
 
-  // patches[positions, groups · patch] of one example x[H, W, C]; within a patch the order is kernel row, kernel
-  // column, channel. Positions outside the picture are zero; padding below zero cuts from the picture.
+  // patches[positions, groups · patch] of one example x[D, H, W, C]; within a patch the order is kernel plane, kernel
+  // row, kernel column, channel. Positions outside the picture are zero; padding below zero cuts from the picture.
   virtual void unfold(const Window& window, const float* x, float* patches) = 0;
 
   // chosen[b, position, c]: index into the window's H·W of the maximum (the first one, as PyTorch), for the gradient.

@@ -18,6 +18,7 @@ class Lowering {
   Lowering(const ModelSpec& model, Backend& backend) : model(model), backend(backend) {
     graph.parameters = model.parameters;
     graph.views = model.views;
+    graph.uses.resize(model.parameters.size());
     addValue(model.inputShape, Layout::plain, false);
     translated.push_back(0);
   }
@@ -43,6 +44,8 @@ class Lowering {
   int addNode(NodeSpec node, Layout layout) {
     bool needsGradient = false;
     for (int value : node.inputs) needsGradient = needsGradient || graph.needsGradient[static_cast<size_t>(value)];
+    for (int parameter : node.parameters)
+      if (parameter >= 0) ++graph.uses[static_cast<size_t>(parameter)];
     for (int parameter : node.parameters)
       needsGradient = needsGradient || (parameter >= 0 && graph.parameters[static_cast<size_t>(parameter)].trainable);
     Shape shape = node.outputShape;
@@ -97,6 +100,15 @@ class Lowering {
 bool Graph::trains(size_t node) const {
   for (int parameter : nodes[node].parameters)
     if (parameter >= 0 && parameters[static_cast<size_t>(parameter)].trainable) return true;
+  return false;
+}
+
+bool Graph::shares(size_t node) const {
+  for (int parameter : nodes[node].parameters) {
+    if (parameter < 0) continue;
+    const size_t index = static_cast<size_t>(parameter);
+    if (parameters[index].trainable && uses[index] > 1) return true;
+  }
   return false;
 }
 

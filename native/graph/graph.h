@@ -17,10 +17,12 @@ struct Graph {
   std::vector<bool> needsGradient;          // by value: some trainable parameter lies upstream
   std::vector<std::vector<int>> consumers;  // by value: nodes that read it
   std::vector<ParameterSpec> parameters;
-  int64_t views = 1;  // of each example; shapes are those of one view
+  int64_t views = 1;      // of each example; shapes are those of one view
+  std::vector<int> uses;  // by parameter: how many layers have it
 
   int output() const { return static_cast<int>(nodes.size()); }
   bool trains(size_t node) const;                                            // has a trainable parameter
+  bool shares(size_t node) const;                                            // has one that is used elsewhere too
   int64_t elements(int value) const { return views * viewElements(value); }  // of an example
   int64_t viewElements(int value) const { return elementCount(shapes[static_cast<size_t>(value)]); }
 };

@@ -1,5 +1,5 @@
-// Means over windows that cut the picture into a given number of rows and columns: window i of n covers the positions
-// from ⌊i·extent / n⌋ to ⌈(i + 1)·extent / n⌉ − 1 (torch.nn.AdaptiveAvgPool2d).
+// Means over windows that cut the picture into a given number of rows and columns (and a volume into planes): window i
+// of n covers the positions from ⌊i·extent / n⌋ to ⌈(i + 1)·extent / n⌉ − 1 (torch.nn.AdaptiveAvgPool2d).
 #include "layers/resampling.h"
 
 namespace hushgrad {
@@ -20,7 +20,9 @@ class AdaptiveAvgPool2d : public Resampling {
       : Resampling(setup, [](int64_t in, int64_t out, size_t) { return meansOf(in, out); }) {}
 };
 
+using AdaptiveAvgPool3d = AdaptiveAvgPool2d;
 HUSHGRAD_LAYER("AdaptiveAvgPool2d", AdaptiveAvgPool2d);
+HUSHGRAD_LAYER("AdaptiveAvgPool3d", AdaptiveAvgPool3d);
 
 }  // namespace
 }  // namespace hushgrad

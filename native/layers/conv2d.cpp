@@ -1,5 +1,5 @@
-// Convolution over [C, H, W], or over [C, L] as a picture of height 1: a linear layer applied at every output position
-// to the patch of the input beneath it.
+// Convolution over [C, H, W], over [C, L] as a picture of height 1, or over [C, D, H, W]: a linear layer applied at
+// every output position to the patch of the input beneath it.
 #include "layers/convolution_layer.h"
 #include "layers/window.h"
 
@@ -24,7 +24,9 @@ class Conv2d : public ConvolutionLayer {
   const float* responses(const Tape& tape) const override { return tape.outputGradient; }
 };
 
+using Conv3d = Conv2d;
 HUSHGRAD_LAYER("Conv2d", Conv2d);
+HUSHGRAD_LAYER("Conv3d", Conv3d);
 
 }  // namespace
 }  // namespace hushgrad

@@ -21,6 +21,14 @@ void leaveOut(double* norm) {
   *norm = std::numeric_limits<double>::quiet_NaN();
 }
 
+// Where it is cheaper than patches.
+std::optional<PixelGhostNorm> pixelNormOf(Backend& backend, const Window& window, double patchOperations) {
+  if (!window.isPicture()) return std::nullopt;
+  PixelGhostNorm norm(backend, window);
+  if (operations({norm.flops(), norm.bytes()}) < patchOperations) return norm;
+  return std::nullopt;
+}
+
 }  // namespace
 
 ConvolutionLayer::ConvolutionLayer(const LayerSetup& setup, const Window& window, bool needsInputGradient)
@@ -29,12 +37,10 @@ ConvolutionLayer::ConvolutionLayer(const LayerSetup& setup, const Window& window
       window(window),
       channels(setup.outputShape[0]),
       convolution(setup.backend.convolution(window, needsInputGradient, capacity)),
-      patchesAreInput(window.kernelHeight * window.kernelWidth == 1 &&
-                      window.positions() * window.inChannels == window.inElements() &&
-                      window.padHeight + window.padWidth == 0),
+      patchesAreInput(window.taps() == 1 && window.positions() * window.inChannels == window.inElements() &&
+                      window.padDepth + window.padHeight + window.padWidth == 0),
       patchNorm(setup.backend, {window.positions(), window.groups, window.patch(), window.outChannels / window.groups}),
-      pixelNorm(setup.backend, window),
-      byPixels(operations(pixelNormCost()) < operations(patchNormCost())) {}
+      pixelNorm(pixelNormOf(setup.backend, window, operations(patchNormCost()))) {}
 
 int64_t ConvolutionLayer::scratchFloats() const {
   return std::max(sumScratch(), normScratch());
@@ -102,7 +108,7 @@ void ConvolutionLayer::addWeightedSum(Tape& tape, const float* const* factors, f
 }
 
 Cost ConvolutionLayer::ghostNormCost() const {
-  Cost cost = byPixels ? pixelNormCost() : patchNormCost();
+  Cost cost = pixelNorm ? Cost{pixelNorm->flops(), pixelNorm->bytes()} : patchNormCost();
   return {cost.flops + outputElements, cost.bytes + floatBytes(outputElements)};
 }
 
@@ -130,7 +136,7 @@ int64_t ConvolutionLayer::sumScratch() const {
 int64_t ConvolutionLayer::normScratch() const {
   int64_t patches = Scratch::sizeOf({patchesAreInput ? 0 : patchFloats(), patchNorm.scratchFloats()});
   int64_t written = Scratch::sizeOf({weights(), convolution->scratchFloats()});
-  return std::max(byPixels ? pixelNorm.scratchFloats() : patches, written);
+  return std::max(pixelNorm ? pixelNorm->scratchFloats() : patches, written);
 }
 
 Cost ConvolutionLayer::patchNormCost() const {
@@ -141,7 +147,7 @@ Cost ConvolutionLayer::patchNormCost() const {
 // ---- Norms
 
 std::optional<double> ConvolutionLayer::ghostNorm(Tape& tape, int64_t b) {
-  if (byPixels) return pixelNorm.squared(picture(tape, b), response(tape, b), tape.scratch);
+  if (pixelNorm) return pixelNorm->squared(picture(tape, b), response(tape, b), tape.scratch);
   Scratch parts(tape.scratch);
   if (patchesAreInput) return patchNorm.squared(picture(tape, b), response(tape, b), parts.rest());
   float* patches = parts.take(patchFloats());
@@ -175,7 +181,7 @@ bool ConvolutionLayer::patchesMayCancel(Tape& tape, int64_t b, double squaredNor
   double pictureSquares = 0, responseSquares = 0;
   backend.addSquaredNorms(1, window.inElements(), picture(tape, b), 0, &pictureSquares);
   backend.addSquaredNorms(1, window.outElements(), response(tape, b), 0, &responseSquares);
-  double patchSquares = pictureSquares * static_cast<double>(window.kernelHeight * window.kernelWidth);
+  double patchSquares = pictureSquares * static_cast<double>(window.taps());
   return termsMayCancel(patchSquares * responseSquares, squaredNorm, window.positions());
 }
 

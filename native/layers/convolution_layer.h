@@ -1,7 +1,7 @@
-// What Conv2d and its adjoint share: a window slides over a picture and meets a response at each position t, and the
-// weight's gradient is Σ_t response_t patch_tᵀ. For a convolution the picture is its input and the response its output
-// gradient; for a transposed one the picture is the output gradient and the response the input. All three per-example
-// answers follow from the pair, whichever way round it came.
+// What convolutions and their adjoints share: a window slides over a picture (or a volume) and meets a response at each
+// position t, and the weight's gradient is Σ_t response_t patch_tᵀ. For a convolution the picture is its input and the
+// response its output gradient; for a transposed one the picture is the output gradient and the response the input. All
+// three per-example answers follow from the pair, whichever way round it came.
 #pragma once
 
 #include <memory>
@@ -62,7 +62,6 @@ class ConvolutionLayer : public Layer {
   int64_t sumScratch() const;
   int64_t normScratch() const;
   Cost patchNormCost() const;
-  Cost pixelNormCost() const { return {pixelNorm.flops(), pixelNorm.bytes()}; }
 
   std::optional<double> ghostNorm(Tape& tape, int64_t b);
   void addWeightNorm(Tape& tape, int64_t b, double* norm);
@@ -75,8 +74,7 @@ class ConvolutionLayer : public Layer {
 
   const bool patchesAreInput;  // 1×1 kernel, every pixel once: nothing to unfold
   const GhostNorm patchNorm;
-  PixelGhostNorm pixelNorm;
-  const bool byPixels;  // which of the two is cheaper
+  std::optional<PixelGhostNorm> pixelNorm;  // where it is cheaper
 };
 
 }  // namespace hushgrad

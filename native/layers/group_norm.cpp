@@ -1,4 +1,5 @@
-// Normalisation of each example over groups of channels (Wu & He 2018), for [C], [C, L] and [C, H, W].
+// Normalisation of each example over groups of channels (Wu & He 2018), for [C], [C, L], [C, H, W] and
+// [C, D, H, W].
 #include <stdexcept>
 
 #include "layers/normalization.h"
@@ -8,10 +9,9 @@ namespace {
 
 Backend::Normalization groupsOf(const LayerSetup& setup) {
   const Shape& shape = setup.inputShapes.at(0);
-  if (shape.size() > 3) {
+  if (shape.size() > 4) {
     throw std::invalid_argument("layer '" + setup.node.path + "' (GroupNorm) got a value of rank " +
-                                std::to_string(shape.size()) +
-                                "; it works on [channels], [channels, length] and [channels, height, width]");
+                                std::to_string(shape.size()) + "; it works on [channels] and up to three extents more");
   }
   Backend::Normalization normalization;
   normalization.channels = shape[0];

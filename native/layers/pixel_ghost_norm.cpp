@@ -153,7 +153,7 @@ std::optional<double> PixelGhostNorm::squared(const float* x, const float* e, fl
   GramSum sum;
   for (int64_t group = 0; group < window.groups; ++group) addGroup(group, sum);
   // A tap's terms are dot products of pixels: Σ_{t,s} |K| ≤ T‖x‖².
-  double taps = static_cast<double>(window.kernelHeight * window.kernelWidth);
+  double taps = static_cast<double>(window.taps());
   return sum.settled(taps * static_cast<double>(window.positions()) * (inputSquares + outputSquares));
 }
 

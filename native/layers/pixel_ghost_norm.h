@@ -17,6 +17,7 @@ namespace hushgrad {
 
 class PixelGhostNorm {
  public:
+  // The window slides over a picture.
   PixelGhostNorm(Backend& backend, const Window& window);
 
   int64_t scratchFloats() const;

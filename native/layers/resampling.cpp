@@ -1,5 +1,6 @@
 #include "layers/resampling.h"
 
+#include "layers/scratch.h"
 #include "layers/window.h"
 
 namespace hushgrad {
@@ -27,41 +28,60 @@ Backend::RowMixture SparseRows::mixture() const {
   return {columns, rows, begins.data(), places.data(), weights.data()};
 }
 
-Resampling::Resampling(const LayerSetup& setup,
-                       const std::function<SparseRows(int64_t in, int64_t out, size_t axis)>& along)
+Resampling::Resampling(const LayerSetup& setup, const Along& along)
+    : Resampling(volumeOf(setup.node, setup.inputShapes.at(0)), volumeOf(setup.node, setup.outputShape), setup, along) {
+}
+
+Resampling::Resampling(const Shape& in, const Shape& out, const LayerSetup& setup, const Along& along)
     : Layer(setup),
-      channels(pictureOf(setup.node, setup.inputShapes.at(0))[0]),
-      inHeight(setup.inputShapes[0][1]),
-      inWidth(setup.inputShapes[0][2]),
-      outHeight(pictureOf(setup.node, setup.outputShape)[1]),
-      outWidth(setup.outputShape[2]),
-      vertical(along(inHeight, outHeight, 0)),
-      horizontal(along(inWidth, outWidth, 1)),
+      channels(in[0]),
+      inElements(elementCount(in)),
+      inHeight(in[2]),
+      inWidth(in[3]),
+      outDepth(out[1]),
+      outWidth(out[3]),
+      vertical(along(in[2], out[2], 0)),
+      horizontal(along(in[3], out[3], 1)),
       verticalBack(vertical.transposed()),
-      horizontalBack(horizontal.transposed()) {}
+      horizontalBack(horizontal.transposed()) {
+  if (in[1] == 1 && out[1] == 1) return;
+  depth = along(in[1], out[1], 2);
+  depthBack = depth->transposed();
+}
+
+int64_t Resampling::scratchFloats() const {
+  return Scratch::sizeOf({depth ? outDepth * pictureFloats() : 0, outDepth * inHeight * outWidth * channels});
+}
 
 void Resampling::forward(Tape& tape) {
+  Scratch parts(tape.scratch);
+  float* pictures = depth ? parts.take(outDepth * pictureFloats()) : nullptr;
   for (int64_t b = 0; b < tape.examples; ++b) {
-    const float* x = tape.inputs[0] + b * inHeight * inWidth * channels;
-    backend.mixRows(horizontal.mixture(), inHeight, channels, x, tape.scratch);
-    backend.mixRows(vertical.mixture(), 1, outWidth * channels, tape.scratch, tape.output + b * outputElements);
+    const float* x = tape.inputs[0] + b * inElements;
+    if (depth) backend.mixRows(depth->mixture(), 1, pictureFloats(), x, pictures);
+    backend.mixRows(horizontal.mixture(), outDepth * inHeight, channels, depth ? pictures : x, parts.rest());
+    backend.mixRows(vertical.mixture(), outDepth, outWidth * channels, parts.rest(), tape.output + b * outputElements);
   }
 }
 
 void Resampling::inputGradient(Tape& tape) {
+  Scratch parts(tape.scratch);
+  float* pictures = depth ? parts.take(outDepth * pictureFloats()) : nullptr;
   for (int64_t b = 0; b < tape.examples; ++b) {
     const float* dy = tape.outputGradient + b * outputElements;
-    float* dx = tape.inputGradients[0] + b * inHeight * inWidth * channels;
-    backend.mixRows(verticalBack.mixture(), 1, outWidth * channels, dy, tape.scratch);
-    backend.mixRows(horizontalBack.mixture(), inHeight, channels, tape.scratch, dx);
+    float* dx = tape.inputGradients[0] + b * inElements;
+    backend.mixRows(verticalBack.mixture(), outDepth, outWidth * channels, dy, parts.rest());
+    backend.mixRows(horizontalBack.mixture(), outDepth * inHeight, channels, parts.rest(), depth ? pictures : dx);
+    if (depth) backend.mixRows(depthBack->mixture(), 1, pictureFloats(), pictures, dx);
   }
 }
 
 Cost Resampling::forwardCost() const {
   const double between = static_cast<double>(scratchFloats());
-  const double products = static_cast<double>(horizontal.entries() * inHeight + vertical.entries() * outWidth);
-  const double in = static_cast<double>(inHeight * inWidth * channels);
-  return {2 * products * static_cast<double>(channels), sizeof(float) * (in + 2 * between + outputElements)};
+  const int64_t products = outDepth * (horizontal.entries() * inHeight + vertical.entries() * outWidth) +
+                           (depth ? depth->entries() * inHeight * inWidth : 0);
+  return {2 * static_cast<double>(products * channels),
+          sizeof(float) * (static_cast<double>(inElements) + 2 * between + outputElements)};
 }
 
 }  // namespace hushgrad

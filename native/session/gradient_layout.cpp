@@ -15,15 +15,28 @@ static void findPlaces(const Graph& graph, const std::vector<std::unique_ptr<Lay
     for (size_t slot = 0; slot < parameters.size(); ++slot) {
       if (parameters[slot] < 0) continue;
       GradientLayout::Place& place = layout.parameters.at(static_cast<size_t>(parameters[slot]));
-      if (place.node >= 0)
-        throw std::invalid_argument("layer '" + graph.nodes[node].path + "': shares parameter '" +
-                                    graph.parameters[static_cast<size_t>(parameters[slot])].name +
-                                    "' with another layer; give each layer parameters of its own");
+      place.gathered = place.gathered || graph.shares(node);
+      if (place.node >= 0) continue;
       place.node = static_cast<int>(node);
       place.slot = slot;
-      place.floats = layers[node]->gradientFloats(slot);
     }
   }
+  for (size_t p = 0; p < layout.parameters.size(); ++p) {
+    GradientLayout::Place& place = layout.parameters[p];
+    if (place.node < 0) continue;
+    const Layer& layer = *layers[static_cast<size_t>(place.node)];
+    place.ownOrder = !place.gathered && layer.hasOwnOrder(place.slot);
+    place.floats = place.gathered ? elementCount(graph.parameters[p].shape) : layer.gradientFloats(place.slot);
+  }
+}
+
+void GradientLayout::unpack(size_t parameter, const std::vector<std::unique_ptr<Layer>>& layers, const float* gradient,
+                            float* values) const {
+  const Place& place = parameters[parameter];
+  if (place.ownOrder)
+    layers[static_cast<size_t>(place.node)]->unpackGradient(place.slot, gradient, values);
+  else
+    std::copy_n(gradient, place.floats, values);
 }
 
 static void append(const std::vector<size_t>& parameters, bool deferred, GradientLayout& layout) {
@@ -62,7 +75,8 @@ GradientLayout layOutGradient(const Graph& graph, const std::vector<std::unique_
       place.trained = graph.parameters[p].trainable && place.node >= 0;
       if (!place.trained) continue;
       const size_t node = static_cast<size_t>(place.node);
-      place.deferred = methods[node].sum != SumBy::writtenOut && layers[node]->operandFloats(place.slot) > 0;
+      place.deferred =
+          !place.gathered && methods[node].sum != SumBy::writtenOut && layers[node]->operandFloats(place.slot) > 0;
     }
   append(byGroup, false, layout);
   layout.laneColumns = layout.columns;

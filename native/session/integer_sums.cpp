@@ -18,10 +18,9 @@ IntegerSums::IntegerSums(const Graph& graph, const std::vector<std::unique_ptr<L
       gaussian(workers) {
   for (size_t p = 0; p < ownIndices.size(); ++p) {
     const GradientLayout::Place& place = layout.parameters[p];
-    if (!place.trained) continue;
+    if (!place.trained || !place.ownOrder) continue;
     const Layer& layer = *layers[static_cast<size_t>(place.node)];
-    if (layer.hasOwnOrder(place.slot))
-      ownIndices[p] = hushgrad::ownIndices(layer, place.slot, elementCount(graph.parameters[p].shape));
+    ownIndices[p] = hushgrad::ownIndices(layer, place.slot, elementCount(graph.parameters[p].shape));
   }
 }
 

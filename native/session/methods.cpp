@@ -23,6 +23,8 @@ static bool ghostIsCheaper(const Graph& graph, const Layer& layer, size_t node) 
 
 static Method chooseMethod(const Graph& graph, const Layer& layer, size_t node, const StrategyRow& strategy,
                            bool masked) {
+  // The norm of a shared parameter's gradient is that of the sum over its uses, whose terms may cancel.
+  if (graph.shares(node) && strategy.norm != NormBy::nothing) return {NormBy::writtenOut, SumBy::writtenOut};
   const bool ghost = masked ? layer.hasMaskedGhostNorm() : layer.hasGhostNorm();
   switch (strategy.norm) {
     case NormBy::nothing:

@@ -23,6 +23,7 @@ static uint64_t mix(uint64_t x) {
 
 void Program::pointAt(float* sums, bool fresh, int64_t row) {
   if (fresh) std::fill_n(sums, gradientLayout.laneColumns, 0.0f);
+  laneSums = sums;
   for (Node& node : nodes)
     for (size_t slot = 0; slot < node.sums.size(); ++slot) {
       if (!node.norms[slot]) continue;
@@ -38,8 +39,9 @@ void Program::setMasks(const SessionMask& mask) {
   for (Node& node : nodes) {
     node.tape.masks.clear();
     for (int parameter : node.spec->parameters)
-      node.tape.masks.push_back(parameter < 0 ? SlotMask{} : mask.slot(static_cast<size_t>(parameter)));
+      node.tape.masks.push_back(parameter < 0 || node.gathers ? SlotMask{} : mask.slot(static_cast<size_t>(parameter)));
   }
+  for (Written& of : written) of.mask = mask.slot(of.parameter).bits;
 }
 
 void Program::accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStatistics& statistics) {
@@ -48,9 +50,11 @@ void Program::accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStati
   if (wholeRows()) {
     clipWholeRows(chunk.examples, sums);
   } else if (setup.strategy.norm != NormBy::nothing) {
+    addWrittenNorms(0, chunk.examples);
     leaveOutBadExamples(0, chunk.examples, factorTime());
     computeFactors(0, chunk.examples);
-    secondPass() ? backward(1) : addKept(chunk.examples);
+    addKept(chunk.examples);
+    if (secondPass()) backward(1);
   }
   count(chunk.examples, statistics);
 }
@@ -58,7 +62,7 @@ void Program::accumulate(const Chunk& chunk, float* sums, bool fresh, BatchStati
 void Program::accumulateIntegers(const Chunk& chunk, int64_t* sums, bool fresh, BatchStatistics& statistics) {
   if (fresh) std::fill_n(sums, gradientLayout.laneColumns, 0);
   forwardAndBackward(chunk);
-  for (Node& node : nodes) addWrittenNorms(node, 0, chunk.examples);
+  addWrittenNorms(0, chunk.examples);
   leaveOutBadExamples(0, chunk.examples, factorTime());
   computeFactors(0, chunk.examples);
   for (int64_t b = 0; b < chunk.examples; ++b) addRoundedRow(b, sums);
@@ -76,8 +80,7 @@ void Program::computeNorms(const Chunk& chunk) {
   forward(chunk, true);
   computeLosses(chunk);
   backward(0);
-  if (!wholeRows()) return;
-  for (Node& node : nodes) addWrittenNorms(node, 0, chunk.examples);
+  addWrittenNorms(0, chunk.examples);
 }
 
 void Program::evaluate(const Chunk& chunk, float* outputs, double* losses) {
@@ -145,6 +148,10 @@ void Program::backward(int pass) {
 }
 
 void Program::answer(Node& node, int pass) {
+  if (node.gathers) {
+    if (pass == 0) gather(node);
+    return;
+  }
   // The second pass weights each layer's output gradient, not the loss: the same sum, but a factor of 1e30 on a loss
   // could overflow on its way back, and what overflows is no longer bounded by the threshold.
   if (pass == 1) {
@@ -162,6 +169,37 @@ void Program::answer(Node& node, int pass) {
       // Strategies that keep whole rows make the norms a pass of its own.
       node.layer->writeGradients(node.tape, node.gradients.data(), node.stride,
                                  wholeRows() ? nullptr : node.norms.data());
+  }
+}
+
+// A shared parameter's gradient is the sum over the layers that have it. Whatever the strategy, it is written out and
+// added up before its norm is taken: large parts may cancel, and their ghost norms with them.
+void Program::gather(Node& node) {
+  if (sumsAtOnce()) {
+    for (size_t slot = 0; slot < node.sums.size(); ++slot)
+      if (node.sums[slot]) std::fill_n(node.sums[slot], node.layer->gradientFloats(slot), 0.0f);
+    addSum(node, weights ? node.factors.data() : nullptr);
+  } else {
+    node.layer->writeGradients(node.tape, node.gradients.data(), node.stride, nullptr);
+  }
+  for (size_t slot = 0; slot < node.gathered.size(); ++slot)
+    if (node.gathered[slot] >= 0) gatherSlot(node, slot, sumsAtOnce() ? 1 : node.tape.examples);
+}
+
+void Program::gatherSlot(Node& node, size_t slot, int64_t examples) {
+  const Written& to = written[static_cast<size_t>(node.gathered[slot])];
+  for (int64_t b = 0; b < examples; ++b) {
+    const float* from = node.gradients[slot] + b * node.stride;
+    float* row = to.gradients + b * to.stride;
+    if (sumsAtOnce()) row = laneSums + gradientLayout.parameters[to.parameter].offset;
+    if (node.layer->hasOwnOrder(slot)) {
+      node.layer->unpackGradient(slot, from, gatherRoom);
+      from = gatherRoom;
+    }
+    if (node.overwrites[slot])
+      std::copy_n(from, to.floats, row);
+    else
+      setup.backend.add(to.floats, from, row);
   }
 }
 
@@ -229,30 +267,26 @@ void Program::useWeightsAsFactors(int64_t examples) {
 
 void Program::addKept(int64_t examples) {
   for (Node& node : nodes) {
-    if (!node.trains) continue;
-    if (node.method.sum == SumBy::keptOutputGradient) {
-      node.tape.outputGradient = node.passes[0].outputGradient;
-      addSum(node, node.factors.data());
-    } else {
-      addWrittenRows(node, 0, examples, true);
-    }
+    if (!node.trains || node.method.sum != SumBy::keptOutputGradient) continue;
+    node.tape.outputGradient = node.passes[0].outputGradient;
+    addSum(node, node.factors.data());
   }
+  addWrittenRows(0, examples, true);
 }
 
-void Program::addWrittenNorms(Node& node, int64_t first, int64_t examples) {
-  for (size_t slot = 0; slot < node.gradients.size(); ++slot)
-    if (node.gradients[slot])
-      setup.backend.addSquaredNorms(examples, node.layer->gradientFloats(slot),
-                                    node.gradients[slot] + first * node.stride, node.stride, node.norms[slot] + first,
-                                    node.tape.masks.empty() ? nullptr : node.tape.masks[slot].bits);
+// Of all of them, where no layer has taken the norms while it wrote; else of gathered ones.
+void Program::addWrittenNorms(int64_t first, int64_t examples) {
+  for (const Written& of : written)
+    if (wholeRows() || of.gathered)
+      setup.backend.addSquaredNorms(examples, of.floats, of.gradients + first * of.stride, of.stride, of.norms + first,
+                                    of.mask);
 }
 
-void Program::addWrittenRows(Node& node, int64_t first, int64_t examples, bool weighted) {
-  for (size_t slot = 0; slot < node.gradients.size(); ++slot)
-    if (node.gradients[slot])
-      setup.backend.addWeightedRows(examples, node.layer->gradientFloats(slot),
-                                    node.gradients[slot] + first * node.stride, node.stride,
-                                    weighted ? node.factors[slot] + first : nullptr, node.sums[slot]);
+void Program::addWrittenRows(int64_t first, int64_t examples, bool weighted) {
+  for (const Written& of : written)
+    setup.backend.addWeightedRows(examples, of.floats, of.gradients + first * of.stride, of.stride,
+                                  weighted ? of.factors + first : nullptr,
+                                  laneSums + gradientLayout.parameters[of.parameter].offset);
 }
 
 // Strategies that keep whole per-example gradients: norm, factor and sum as separate passes over all of them, or
@@ -263,22 +297,21 @@ void Program::clipWholeRows(int64_t examples, float* sums) {
   int64_t block = setup.strategy.fusedPasses ? std::max<int64_t>(1, kBlockBytes / rowBytes) : examples;
   for (int64_t first = 0; first < examples; first += block) {
     int64_t count = std::min(block, examples - first);
-    for (Node& node : nodes) addWrittenNorms(node, first, count);
+    addWrittenNorms(first, count);
     leaveOutBadExamples(first, count, factorTime());
     computeFactors(first, count);
     if (!setup.strategy.fusedPasses) scaleWrittenRows(count);
-    for (Node& node : nodes) addWrittenRows(node, first, count, setup.strategy.fusedPasses);
+    addWrittenRows(first, count, setup.strategy.fusedPasses);
   }
 }
 
 // The separate pass that `materialize` makes; all rows at once.
 void Program::scaleWrittenRows(int64_t examples) {
-  for (Node& node : nodes)
-    for (size_t slot = 0; slot < node.gradients.size(); ++slot)
-      for (int64_t b = 0; node.gradients[slot] && b < examples; ++b) {
-        float* row = node.gradients[slot] + b * node.stride;
-        setup.backend.scaleRows(1, node.layer->gradientFloats(slot), node.factors[slot] + b, row, row);
-      }
+  for (const Written& of : written)
+    for (int64_t b = 0; b < examples; ++b) {
+      float* row = of.gradients + b * of.stride;
+      setup.backend.scaleRows(1, of.floats, of.factors + b, row, row);
+    }
 }
 
 void Program::addRoundedRow(int64_t example, int64_t* sums) {

@@ -78,16 +78,19 @@ class Program {
   const float* writtenGradient(size_t parameter, int64_t example) const;
 
  private:
-  struct Node;  // a bound layer
-  struct Pass;  // where gradients lie during one backward pass
+  struct Node;     // a bound layer
+  struct Pass;     // where gradients lie during one backward pass
+  struct Written;  // written-out gradients of one parameter
 
   // program_plan.cpp: memory, once
   void planValues(MemoryPlan& plan);
   void planGradients(MemoryPlan& plan, int pass);
   void planInputGradients(MemoryPlan& plan, int pass, size_t node);
   void planAnswers(MemoryPlan& plan);
+  void planGathered(MemoryPlan& plan);
   void bind(const MemoryPlan& plan);
   void bindAnswers(const MemoryPlan& plan);
+  void bindSlot(Node& node, size_t slot, float* stash);
   bool sharesInput(size_t node) const;
   int lastRead(int value) const;
 
@@ -99,6 +102,8 @@ class Program {
   void averageViews(int64_t examples, float* outputGradients);
   void backward(int pass);
   void answer(Node& node, int pass);
+  void gather(Node& node);
+  void gatherSlot(Node& node, size_t slot, int64_t examples);
   void addSum(Node& node, const float* const* factors);
   void propagate(Node& node, int pass);
   void leaveOutBadExamples(int64_t first, int64_t examples, int time);
@@ -106,8 +111,8 @@ class Program {
   void computeFactors(int64_t first, int64_t examples);
   void useWeightsAsFactors(int64_t examples);
   void addKept(int64_t examples);
-  void addWrittenNorms(Node& node, int64_t first, int64_t examples);
-  void addWrittenRows(Node& node, int64_t first, int64_t examples, bool weighted);
+  void addWrittenNorms(int64_t first, int64_t examples);
+  void addWrittenRows(int64_t first, int64_t examples, bool weighted);
   void scaleWrittenRows(int64_t examples);
   void addRoundedRow(int64_t example, int64_t* sums);
   void clipWholeRows(int64_t examples, float* sums);
@@ -115,6 +120,7 @@ class Program {
   void count(int64_t examples, BatchStatistics& statistics) const;
 
   bool wholeRows() const { return setup.strategy.sum == SumBy::writtenOut; }
+  bool sumsAtOnce() const { return setup.strategy.sum == SumBy::immediately; }
   bool secondPass() const { return setup.strategy.sum == SumBy::secondBackward; }
   bool flat() const { return setup.session.clipping.groups() == 1; }
   bool masked() const { return setup.session.sparsification != Sparsification::none; }
@@ -139,8 +145,11 @@ class Program {
   FloatMemory memory;
   std::vector<int> valueBuffers;                  // by value; values that share a place share the number
   std::vector<std::vector<int>> gradientBuffers;  // by pass and value; −1: none
-  int lossScratch = -1, layerScratch = -1, rowBuffer = -1;
-  float* rows = nullptr;  // written-out gradients [capacity, columns] of strategies that keep whole rows
+  int lossScratch = -1, layerScratch = -1, rowBuffer = -1, gatherBuffer = -1;
+  float* rows = nullptr;         // written-out gradients [capacity, columns] of strategies that keep whole rows
+  float* gatherRoom = nullptr;   // for one gradient on its way into PyTorch's order
+  float* laneSums = nullptr;     // that the chunk under way is added to
+  std::vector<Written> written;  // those that sums are made of, gathered ones first
 
   std::vector<double> lossValues;    // [capacity]
   std::vector<double> viewLosses;    // [capacity, views]

@@ -38,6 +38,7 @@ Program::Program(const ProgramSetup& given)
     node.spec = &graph.nodes[i];
     node.method = setup.methods[i];
     node.trains = graph.trains(i);
+    node.gathers = graph.shares(i);
     node.backward = graph.needsGradient[i + 1];
     for (int value : node.spec->inputs)
       node.propagates = node.propagates || graph.needsGradient[static_cast<size_t>(value)];
@@ -53,6 +54,7 @@ Program::Program(const ProgramSetup& given)
   if (setup.session.clipping.integers) rowIntegers.resize(static_cast<size_t>(gradientLayout.columns));
 
   planValues(memoryPlan);
+  planGathered(memoryPlan);
   planAnswers(memoryPlan);
   planGradients(memoryPlan, 0);
   if (secondPass()) planGradients(memoryPlan, 1);
@@ -184,16 +186,51 @@ void Program::planAnswers(MemoryPlan& plan) {
     int lastBackward = backwardTime(secondPass() ? 1 : 0, i);
     if (node.layer->savedFloats() > 0)
       node.saved = plan.addRows(capacity, node.layer->savedFloats(), i, kept ? sumTime() : lastBackward);
-    if (!node.trains || node.method.norm != NormBy::writtenOut || wholeRows()) continue;
+    const bool writes = node.method.norm == NormBy::writtenOut && !wholeRows();
+    if (!node.trains || !(writes || node.gathers)) continue;
     for (size_t slot = 0; slot < node.spec->parameters.size(); ++slot)
       if (node.spec->parameters[slot] >= 0) node.stride += aligned(node.layer->gradientFloats(slot));
-    int until = node.method.sum == SumBy::writtenOut ? sumTime() : backwardTime(0, i);
-    node.stash = plan.addRows(capacity, node.stride, backwardTime(0, i), until);
+    const bool keeps = node.method.sum == SumBy::writtenOut && !node.gathers;
+    const int now = backwardTime(0, i);
+    node.stash = sumsAtOnce() ? plan.addBlock(node.stride, now, now)
+                              : plan.addRows(capacity, node.stride, now, keeps ? sumTime() : now);
   }
   layerScratch = plan.addBlock(scratch, 0, endTime());
   lossScratch = plan.addBlock(loss->scratchFloats(capacity * setup.graph.views), lossTime(), lossTime());
   // Alone in its place, so that the padding between parameters stays zero.
   if (wholeRows()) rowBuffer = plan.addRows(capacity, gradientLayout.columns, 0, endTime());
+}
+
+// Where the gradients of shared parameters come together, from the backward pass of the last layer that has one on.
+void Program::planGathered(MemoryPlan& plan) {
+  int64_t room = 0;
+  std::vector<int> entries(gradientLayout.parameters.size(), -1);
+  for (int i = nodeCount() - 1; i >= 0; --i) {
+    Node& node = nodes[static_cast<size_t>(i)];
+    for (size_t slot = 0; slot < node.spec->parameters.size(); ++slot) {
+      node.gathered.push_back(-1);
+      node.overwrites.push_back(false);
+      const int parameter = node.spec->parameters[slot];
+      if (!node.gathers || parameter < 0) continue;
+      const GradientLayout::Place& place = gradientLayout.parameters[static_cast<size_t>(parameter)];
+      if (!place.trained) continue;
+      int& entry = entries[static_cast<size_t>(parameter)];
+      if (entry < 0) {
+        entry = static_cast<int>(written.size());
+        Written of;
+        of.parameter = static_cast<size_t>(parameter);
+        of.gathered = true;
+        of.floats = place.floats;
+        if (!wholeRows() && !sumsAtOnce())
+          of.buffer = plan.addRows(capacity, aligned(place.floats), backwardTime(0, i), sumTime());
+        written.push_back(of);
+        node.overwrites.back() = !sumsAtOnce();
+      }
+      node.gathered.back() = entry;
+      if (node.layer->hasOwnOrder(slot)) room = std::max(room, place.floats);
+    }
+  }
+  if (room > 0) gatherBuffer = plan.addBlock(room, 0, endTime());
 }
 
 int64_t Program::nodeFloats(size_t index) const {
@@ -204,7 +241,10 @@ int64_t Program::nodeFloats(size_t index) const {
   if (!shares && gradientBuffers[0][index + 1] >= 0) floats += memoryPlan.floats(gradientBuffers[0][index + 1]);
   if (node.saved >= 0) floats += memoryPlan.floats(node.saved);
   if (node.stash >= 0) floats += memoryPlan.floats(node.stash);
-  if (rows && node.trains)
+  for (const Written& of : written)
+    if (of.gathered && gradientLayout.parameters[of.parameter].node == static_cast<int>(index) && of.gradients)
+      floats += capacity * of.floats;
+  if (rows && node.trains && !node.gathers)
     for (size_t slot = 0; slot < node.gradients.size(); ++slot)
       floats += node.gradients[slot] ? capacity * node.layer->gradientFloats(slot) : 0;
   return floats;
@@ -240,24 +280,49 @@ void Program::bind(const MemoryPlan& plan) {
 }
 
 void Program::bindAnswers(const MemoryPlan& plan) {
-  rows = rowBuffer < 0 ? nullptr : memory.get() + plan.offset(rowBuffer);
+  auto at = [&](int buffer) { return buffer < 0 ? nullptr : memory.get() + plan.offset(buffer); };
+  rows = at(rowBuffer);
+  gatherRoom = at(gatherBuffer);
+  for (Written& of : written) {
+    const int64_t offset = gradientLayout.parameters[of.parameter].offset;
+    of.gradients = rows ? rows + offset : at(of.buffer);
+    of.stride = rows ? gradientLayout.columns : aligned(of.floats);
+    const int64_t group = setup.session.clipping.groupOfParameter[of.parameter];
+    of.norms = squaredNorms.data() + group * capacity;
+    of.factors = factors.data() + group * capacity;
+  }
   for (Node& node : nodes) {
-    float* stash = node.stash < 0 ? nullptr : memory.get() + plan.offset(node.stash);
-    if (wholeRows()) node.stride = gradientLayout.columns;
-    for (int parameter : node.spec->parameters) {
-      bool trained = parameter >= 0 && gradientLayout.parameters[static_cast<size_t>(parameter)].trained;
-      const GradientLayout::Place place =
-          trained ? gradientLayout.parameters[static_cast<size_t>(parameter)] : GradientLayout::Place{};
-      int64_t group = trained ? setup.session.clipping.groupOfParameter[static_cast<size_t>(parameter)] : 0;
-      node.offsets.push_back(place.offset);
-      node.norms.push_back(trained ? squaredNorms.data() + group * capacity : nullptr);
-      node.factors.push_back(trained ? factors.data() + group * capacity : nullptr);
-      node.gradients.push_back(!trained ? nullptr : rows ? rows + place.offset : stash);
-      node.sums.push_back(nullptr);
-      node.operands.push_back(nullptr);
-      if (trained && stash) stash += aligned(place.floats);
+    float* stash = at(node.stash);
+    if (wholeRows() && !node.gathers) node.stride = gradientLayout.columns;
+    for (size_t slot = 0; slot < node.spec->parameters.size(); ++slot) {
+      bindSlot(node, slot, stash);
+      if (stash && node.gradients.back()) stash += aligned(node.layer->gradientFloats(slot));
     }
   }
+}
+
+// `stash`: where the node's next gradient is written, unless whole rows are kept.
+void Program::bindSlot(Node& node, size_t slot, float* stash) {
+  const int parameter = node.spec->parameters[slot];
+  const bool trained = parameter >= 0 && gradientLayout.parameters[static_cast<size_t>(parameter)].trained;
+  const GradientLayout::Place place =
+      trained ? gradientLayout.parameters[static_cast<size_t>(parameter)] : GradientLayout::Place{};
+  const int64_t group = trained ? setup.session.clipping.groupOfParameter[static_cast<size_t>(parameter)] : 0;
+  node.offsets.push_back(place.offset);
+  node.norms.push_back(trained && !node.gathers ? squaredNorms.data() + group * capacity : nullptr);
+  node.factors.push_back(trained ? factors.data() + group * capacity : nullptr);
+  node.gradients.push_back(!trained ? nullptr : rows && !node.gathers ? rows + place.offset : stash);
+  node.sums.push_back(node.gathers ? node.gradients.back() : nullptr);
+  node.operands.push_back(nullptr);
+  if (!trained || node.gathers || node.method.sum != SumBy::writtenOut) return;
+  Written of;
+  of.parameter = static_cast<size_t>(parameter);
+  of.gradients = node.gradients.back();
+  of.stride = node.stride;
+  of.floats = place.floats;
+  of.norms = node.norms.back();
+  of.factors = node.factors.back();
+  written.push_back(of);
 }
 
 }  // namespace hushgrad

@@ -119,7 +119,7 @@ void Session::Impl::allocate() {
     for (int slot = 0; slot < stateSlots(); ++slot)
       states[p].push_back(stateMemory.get() + slot * parameterFloats + offsets[p]);
     const GradientLayout::Place& place = layout.parameters[p];
-    if (place.trained && layers[static_cast<size_t>(place.node)]->hasOwnOrder(place.slot))
+    if (place.trained && place.ownOrder)
       unpackedFloats = std::max(unpackedFloats, aligned(elementCount(graph.parameters[p].shape)));
   }
 
@@ -184,7 +184,8 @@ void Session::Impl::describe() {
     for (int value : node.inputs) propagates = propagates || graph.needsGradient[static_cast<size_t>(value)];
     row.flops = flopsOf(*layers[i], methods[i], graph.trains(i), propagates);
     for (int parameter : node.parameters)
-      if (parameter >= 0) row.parameters += elementCount(graph.parameters[static_cast<size_t>(parameter)].shape);
+      if (parameter >= 0 && layout.parameters[static_cast<size_t>(parameter)].node == static_cast<int>(i))
+        row.parameters += elementCount(graph.parameters[static_cast<size_t>(parameter)].shape);
     row.bytes = 4 * threads * programs[0]->nodeFloats(i);
     plan.layers.push_back(row);
   }

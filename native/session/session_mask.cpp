@@ -30,9 +30,8 @@ SessionMask::SessionMask(Sparsification what, const Graph& graph, const std::vec
     planSlices(graph.parameters[p].shape, parameter);
     if (what != Sparsification::elements && parameter.slices == 0) continue;
     parameter.bits = roomFor(parameter.elements);
-    const Layer& layer = *layers[static_cast<size_t>(place.node)];
-    if (!layer.hasOwnOrder(place.slot)) continue;
-    parameter.ownIndices = ownIndices(layer, place.slot, parameter.elements);
+    if (!place.ownOrder) continue;
+    parameter.ownIndices = ownIndices(*layers[static_cast<size_t>(place.node)], place.slot, parameter.elements);
     parameter.ownBits = roomFor(place.floats);
   }
   if (what == Sparsification::elements) all = roomFor(trainable);

@@ -28,7 +28,7 @@ class SessionMask {
   const uint8_t* bits(size_t parameter) const {
     return parameters[parameter].drops ? parameters[parameter].bits.data() : nullptr;
   }
-  // For the layer that has the parameter.
+  // In the order of the parameter's written-out gradients.
   SlotMask slot(size_t parameter) const;
   bool dropsAll(size_t parameter) const { return parameters[parameter].kept == 0; }
   void zeroDropped(size_t parameter, float* values) const;

@@ -131,7 +131,7 @@ void Session::Impl::perExampleGradients(const BatchView& batch, float* const* gr
       const GradientLayout::Place& place = layout.parameters[p];
       if (!gradients[p] || !place.trained) continue;
       float* gradient = gradients[p] + b * elementCount(graph.parameters[p].shape);
-      layers[static_cast<size_t>(place.node)]->unpackGradient(place.slot, diagnostics->writtenGradient(p, 0), gradient);
+      layout.unpack(p, layers, diagnostics->writtenGradient(p, 0), gradient);
       if (mask) mask->zeroDropped(p, gradient);
     }
   }

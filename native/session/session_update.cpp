@@ -29,7 +29,7 @@ void Session::Impl::mergeLanes(size_t parameter, float* values) {
   const GradientLayout::Place& place = layout.parameters[parameter];
   for (int lane = 1; lane < lanes; ++lane)
     backend.add(place.floats, laneSums(lane) + place.offset, laneSums(0) + place.offset);
-  layers[static_cast<size_t>(place.node)]->unpackGradient(place.slot, laneSums(0) + place.offset, values);
+  layout.unpack(parameter, layers, laneSums(0) + place.offset, values);
 }
 
 void Session::Impl::planUpdate() {
@@ -40,7 +40,7 @@ void Session::Impl::planUpdate() {
     const GradientLayout::Place& place = layout.parameters[p];
     if (!place.trained) continue;
     int64_t count = elementCount(graph.parameters[p].shape);
-    bool whole = !integers && layers[static_cast<size_t>(place.node)]->hasOwnOrder(place.slot);
+    bool whole = !integers && place.ownOrder;
     int64_t size = whole ? count : place.deferred ? DeferredSums::kTileFloats : kTaskFloats;
     for (int64_t first = 0; first < count; first += size)
       updateTasks.push_back({p, first, std::min(size, count - first), static_cast<uint64_t>(noiseFirst + first), whole,

@@ -11,7 +11,7 @@
 
 import type { NodeSpec, ParameterSpec } from "../native/binding.js";
 import { GraphError, LayerError } from "./errors.js";
-import type { Initializer, Layer } from "./layer.js";
+import type { Initializer, Layer, LayerParameter } from "./layer.js";
 import { Model, type ModelNode } from "./model.js";
 import { checkShape, elementCount, type Shape, showShape } from "./shape.js";
 
@@ -38,6 +38,7 @@ export class GraphBuilder {
   private readonly modelNodes: ModelNode[] = [];
   private readonly parameters: ParameterSpec[] = [];
   private readonly initializers: Initializer[] = [];
+  private readonly aliases = new Map<string, string>();
 
   /** The model's input: `shape` of one example, without the batch. Once, and first. */
   input(shape: Shape): Value {
@@ -48,8 +49,9 @@ export class GraphBuilder {
 
   /**
    * Adds a layer fed by `inputs`. Its path, the prefix of its parameters' names, is `name`, or else the number of
-   * layers added before it. Adding one layer object twice makes two layers, each with parameters of its own.
-   * @throws LayerError where the layer refuses its inputs.
+   * layers added before it. Adding one layer object twice makes two layers, each with parameters of its own; a layer
+   * made with `tie` uses an earlier layer's.
+   * @throws LayerError where the layer refuses its inputs, GraphError where what it is tied to is not there.
    */
   add(layer: Layer, inputs: Value | readonly Value[], name?: string): Value {
     const path = name ?? String(this.nodes.length);
@@ -67,12 +69,7 @@ export class GraphBuilder {
       kind: layer.kind,
       path,
       inputs: sources,
-      parameters: inferred.parameters.map((parameter) => {
-        if (parameter === null) return -1;
-        this.initializers.push(parameter.initialise);
-        const trainable = !layer.frozen;
-        return this.parameters.push({ name: `${path}.${parameter.name}`, shape: parameter.shape, trainable }) - 1;
-      }),
+      parameters: this.parametersOf(layer, path, inferred.parameters),
       attributes: inferred.attributes,
       outputShape: inferred.outputShape,
     });
@@ -100,7 +97,49 @@ export class GraphBuilder {
       parameters: this.parameters.map((p) => ({ ...p, trainable: p.trainable && !freeze(p.name) })),
       initializers: this.initializers,
       modelNodes: this.modelNodes,
+      aliases: this.aliases,
     });
+  }
+
+  /** Indices of a layer's parameters by slot, its own or those that it is tied to; −1 where it goes without. */
+  private parametersOf(layer: Layer, path: string, wanted: readonly (LayerParameter | null)[]): number[] {
+    const targets = tiedParameters(layer, path, wanted);
+    // All of them are looked up before anything is added.
+    const shared = wanted.map((parameter) => this.sharedIndex(path, parameter, targets));
+    return wanted.map((parameter, slot) => {
+      if (parameter === null) return -1;
+      const name = `${path}.${parameter.name}`;
+      const index = shared[slot];
+      if (index !== undefined) {
+        this.aliases.set(name, this.parameters[index]?.name as string);
+        return index;
+      }
+      this.initializers.push(parameter.initialise);
+      return this.parameters.push({ name, shape: parameter.shape, trainable: !layer.frozen }) - 1;
+    });
+  }
+
+  /** The index of the parameter that is used in the place of a layer's own; undefined where it is not tied. */
+  private sharedIndex(
+    path: string,
+    parameter: LayerParameter | null,
+    targets: ReadonlyMap<string, string>,
+  ): number | undefined {
+    const target = parameter === null ? undefined : targets.get(parameter.name);
+    if (parameter === null || target === undefined) return undefined;
+    const known = this.aliases.get(target) ?? target;
+    const index = this.parameters.findIndex(({ name }) => name === known);
+    const found = this.parameters[index];
+    const own = `${path}.${parameter.name}`;
+    if (found === undefined) {
+      const names = [...this.parameters.map(({ name }) => name), ...this.aliases.keys()];
+      throw new GraphError(`tie: there is no parameter '${target}' before '${own}'; allowed are ${names.join(", ")}`);
+    }
+    if (showShape(found.shape) === showShape(parameter.shape)) return index;
+    throw new GraphError(
+      `tie: '${own}' has shape ${showShape(parameter.shape)}, and '${target}' ${showShape(found.shape)}; ` +
+        "tie parameters of one shape",
+    );
   }
 
   private remember(path: string, shape: Shape): Value {
@@ -138,6 +177,30 @@ export class GraphBuilder {
       `layer '${this.nodes[dead]?.path}': its output goes nowhere; feed it to a layer or leave it out`,
     );
   }
+}
+
+/** What a layer's parameters are tied to, by their names in the layer. */
+function tiedParameters(
+  { tie, frozen }: Layer,
+  path: string,
+  parameters: readonly (LayerParameter | null)[],
+): ReadonlyMap<string, string> {
+  if (tie === undefined) return new Map();
+  const own = parameters.flatMap((parameter) => parameter?.name ?? []);
+  const pairs = typeof tie === "string" ? own.map((name) => [name, `${tie}.${name}`] as const) : Object.entries(tie);
+  const unknown = pairs.find(([name]) => !own.includes(name));
+  if (unknown !== undefined) {
+    throw new GraphError(
+      `layer '${path}': tie: it has no parameter '${unknown[0]}'; allowed are ${own.join(", ") || "none"}`,
+    );
+  }
+  if (pairs.length === 0) throw new GraphError(`layer '${path}': tie: it has no parameters to tie; leave tie out`);
+  if (frozen) {
+    throw new GraphError(
+      `layer '${path}': freeze: '${pairs[0]?.[1]}' is not its own; freeze the layer that has it, or build with freeze`,
+    );
+  }
+  return new Map(pairs);
 }
 
 function requireAddressable({ type }: Layer, path: string, shape: Shape): void {

@@ -32,6 +32,9 @@ export interface LayerJson {
   readonly [option: string]: unknown;
 }
 
+/** Whose parameters a layer uses: an earlier layer's name, or names of parameters by this layer's own. */
+export type Tie = string | Readonly<Record<string, string>>;
+
 export interface Layer {
   /** What JSON calls it: `conv2d`. */
   readonly type: string;
@@ -39,6 +42,8 @@ export interface Layer {
   readonly kind: string;
   /** True: its parameters are not trained. */
   readonly frozen: boolean;
+  /** Absent: its parameters are its own. */
+  readonly tie?: Tie | undefined;
   /** @throws LayerError naming `path`, the reason and what to use instead. */
   infer(inputs: readonly Shape[], path: string): InferredLayer;
   toJSON(): LayerJson;

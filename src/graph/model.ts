@@ -35,6 +35,8 @@ export interface ModelParts {
   readonly parameters: readonly ParameterSpec[];
   readonly initializers: readonly Initializer[];
   readonly modelNodes: readonly ModelNode[];
+  /** Further names of shared parameters, and the names that `parameters` has. */
+  readonly aliases: ReadonlyMap<string, string>;
 }
 
 /** Values that are made at a time. */
@@ -54,6 +56,14 @@ export class Model {
     this.spec = { inputShape: [...parts.inputShape], parameters, nodes: [...parts.nodes] };
     this.parameterCount = count(parameters);
     this.trainableParameterCount = count(parameters.filter((parameter) => parameter.trainable));
+  }
+
+  /**
+   * Names that PyTorch's `state_dict` has beside those of `spec.parameters`: of tied layers, with the name of the
+   * parameter that is used.
+   */
+  get aliases(): ReadonlyMap<string, string> {
+    return this.parts.aliases;
   }
 
   get inputShape(): Shape {

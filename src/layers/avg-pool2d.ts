@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { Layer } from "../graph/layer.js";
-import { defineLayer } from "./define.js";
+import { defineLayer, type InferenceContext } from "./define.js";
 import { paddings, sizes } from "./options.js";
-import { requireHalfPadding, requirePicture, slide } from "./window.js";
+import { type Axes, requireHalfPadding, requireSpatial, type Sizes, slide } from "./window.js";
 
 export const avgPool2dType = defineLayer({
   type: "avgPool2d",
@@ -13,16 +13,30 @@ export const avgPool2dType = defineLayer({
     padding: paddings.default([0, 0]),
     countIncludePad: z.boolean().default(true),
   },
-  infer({ kernelSize, stride = kernelSize, padding, countIncludePad }, context) {
-    const [channels] = requirePicture(context);
-    requireHalfPadding(context, { kernelSize, padding });
-    return {
-      outputShape: [channels, ...slide(context, { kernelSize, stride, padding, dilation: [1, 1] })],
-      attributes: { kernelSize, stride, padding, countIncludePad: countIncludePad ? 1 : 0 },
-      parameters: [],
-    };
-  },
+  infer: inferAvgPool,
 });
+
+interface AvgPool {
+  readonly kernelSize: Sizes;
+  readonly stride?: Sizes | undefined;
+  readonly padding: Sizes;
+  readonly countIncludePad: boolean;
+}
+
+/** A mean over as many spatial dimensions as its kernel has. */
+export function inferAvgPool(
+  { kernelSize, stride = kernelSize, padding, countIncludePad }: AvgPool,
+  context: InferenceContext,
+) {
+  const [channels] = requireSpatial(context, kernelSize.length as Axes);
+  requireHalfPadding(context, { kernelSize, padding });
+  const dilation = kernelSize.map(() => 1);
+  return {
+    outputShape: [channels, ...slide(context, { kernelSize, stride, padding, dilation })],
+    attributes: { kernelSize, stride, padding, countIncludePad: countIncludePad ? 1 : 0 },
+    parameters: [],
+  };
+}
 
 export interface AvgPool2dOptions {
   /** A number for both, or [height, width]; default: the kernel's size. */

@@ -3,7 +3,7 @@ import { kaimingUniform } from "../graph/initializers.js";
 import type { Layer } from "../graph/layer.js";
 import { showShape } from "../graph/shape.js";
 import { requireDivisible } from "./conv2d.js";
-import { defineLayer, type InferenceContext } from "./define.js";
+import { defineLayer, type InferenceContext, type ParameterOptions } from "./define.js";
 import { count, paddings, sizes } from "./options.js";
 import { type Pair, requirePicture, type Window } from "./window.js";
 
@@ -39,7 +39,7 @@ export const convTranspose2dType = defineLayer({
 });
 
 /** Height and width, each (n − 1)s − 2p + d(k − 1) + outputPadding + 1, as in PyTorch. */
-function spread({ refuse }: InferenceContext, size: Pair, window: Window, outputPadding: Pair): Pair {
+function spread({ refuse }: InferenceContext, size: Pair, window: Window<Pair>, outputPadding: Pair): Pair {
   const { kernelSize, stride, padding, dilation } = window;
   if (outputPadding[0] >= stride[0] || outputPadding[1] >= stride[1]) {
     refuse(
@@ -61,7 +61,7 @@ function spread({ refuse }: InferenceContext, size: Pair, window: Window, output
   );
 }
 
-export interface ConvTranspose2dOptions {
+export interface ConvTranspose2dOptions extends ParameterOptions {
   /** A number for both, or [height, width]; default 1. */
   readonly stride?: number | [number, number];
   /** Pixels cut from each side of the output; default 0. */
@@ -74,8 +74,6 @@ export interface ConvTranspose2dOptions {
   readonly groups?: number;
   /** Default true. */
   readonly bias?: boolean;
-  /** True: its parameters are not trained. */
-  readonly freeze?: boolean;
 }
 
 /** torch.nn.ConvTranspose2d: `[C, H, W]` → `[outChannels, H', W']`. */

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import type { Layer } from "../graph/layer.js";
-import { showShape } from "../graph/shape.js";
 import { inferConvolution } from "./conv2d.js";
-import { defineLayer } from "./define.js";
-import { count } from "./options.js";
+import { defineLayer, type ParameterOptions } from "./define.js";
+import { count, padding } from "./options.js";
 
 /** A Conv2d of height 1. Parameters `weight` [out, in / groups, kernel] and `bias` [out]. */
 export const conv1dType = defineLayer({
@@ -13,45 +12,20 @@ export const conv1dType = defineLayer({
     outChannels: count,
     kernelSize: count,
     stride: count.default(1),
-    padding: z.int().min(0).default(0),
+    padding: padding.default(0),
     dilation: count.default(1),
     groups: count.default(1),
     bias: z.boolean().default(true),
     weightStandardization: z.boolean().default(false),
   },
-  infer({ outChannels, kernelSize, stride, padding, dilation, groups, bias, weightStandardization }, context) {
-    const [channels, length, ...rest] = context.input;
-    if (channels === undefined || length === undefined || rest.length > 0) {
-      return context.refuse(
-        `its input has shape ${showShape(context.input)}, not [channels, length]`,
-        "give the model an input of shape [C, L] and put this layer before flatten",
-      );
-    }
-    const { outputShape, parameters, attributes } = inferConvolution(
-      {
-        outChannels,
-        groups,
-        bias,
-        weightStandardization,
-        kernelSize: [1, kernelSize],
-        stride: [1, stride],
-        padding: [0, padding],
-        dilation: [1, dilation],
-      },
-      { ...context, input: [channels, 1, length] },
-    );
-    const withoutHeight = (shape: readonly number[]) => shape.filter((_, d) => d !== shape.length - 2);
-    return {
-      attributes,
-      outputShape: withoutHeight(outputShape),
-      parameters: parameters.map((parameter) =>
-        parameter?.name === "weight" ? { ...parameter, shape: withoutHeight(parameter.shape) } : parameter,
-      ),
-    };
-  },
+  infer: ({ kernelSize, stride, padding, dilation, ...rest }, context) =>
+    inferConvolution(
+      { ...rest, kernelSize: [kernelSize], stride: [stride], padding: [padding], dilation: [dilation] },
+      context,
+    ),
 });
 
-export interface Conv1dOptions {
+export interface Conv1dOptions extends ParameterOptions {
   /** Default 1. */
   readonly stride?: number;
   /** Zeros at both ends; default 0. */
@@ -64,8 +38,6 @@ export interface Conv1dOptions {
   readonly bias?: boolean;
   /** As of `conv2d`; default false. */
   readonly weightStandardization?: boolean;
-  /** True: its parameters are not trained. */
-  readonly freeze?: boolean;
 }
 
 /** torch.nn.Conv1d: `[C, L]` → `[outChannels, L']`. */

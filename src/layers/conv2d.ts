@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { kaimingUniform } from "../graph/initializers.js";
 import type { InferredLayer, Layer } from "../graph/layer.js";
-import { defineLayer, type InferenceContext } from "./define.js";
+import { elementCount } from "../graph/shape.js";
+import { defineLayer, type InferenceContext, type ParameterOptions } from "./define.js";
 import { count, paddings, sizes } from "./options.js";
-import { requirePicture, slide, type Window } from "./window.js";
+import { type Axes, requireSpatial, slide, type Window } from "./window.js";
 
 /** Parameters `weight` [out, in / groups, kernel height, kernel width] and `bias` [out]. */
 export const conv2dType = defineLayer({
@@ -29,16 +30,16 @@ interface Convolution extends Window {
   readonly weightStandardization: boolean;
 }
 
-/** For layers that are a convolution under another name. */
+/** A convolution over as many spatial dimensions as its kernel has. */
 export function inferConvolution(options: Convolution, context: InferenceContext) {
   const { outChannels, groups, bias, kernelSize, stride, padding, dilation, weightStandardization } = options;
-  const [inChannels] = requirePicture(context);
+  const [inChannels] = requireSpatial(context, kernelSize.length as Axes);
   requireDivisible(context, "input", inChannels, groups);
   requireDivisible(context, "output", outChannels, groups);
-  const [height, width] = slide(context, options);
-  const initialise = kaimingUniform((inChannels / groups) * kernelSize[0] * kernelSize[1]);
+  const extents = slide(context, options);
+  const initialise = kaimingUniform((inChannels / groups) * elementCount(kernelSize));
   return {
-    outputShape: [outChannels, height, width],
+    outputShape: [outChannels, ...extents],
     attributes: {
       inChannels,
       outChannels,
@@ -62,7 +63,7 @@ export function requireDivisible({ refuse }: InferenceContext, which: string, ch
   refuse(`${channels} ${which} channels are not divisible by groups ${groups}`, `use groups that divide ${channels}`);
 }
 
-export interface Conv2dOptions {
+export interface Conv2dOptions extends ParameterOptions {
   /** A number for both, or [height, width]; default 1. */
   readonly stride?: number | [number, number];
   /** Zeros around the picture; default 0. */
@@ -78,8 +79,6 @@ export interface Conv2dOptions {
    * noised and updated are the raw weights w. Default false.
    */
   readonly weightStandardization?: boolean;
-  /** True: its parameters are not trained. */
-  readonly freeze?: boolean;
 }
 
 /** torch.nn.Conv2d: `[C, H, W]` → `[outChannels, H', W']`. */

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { LayerError } from "../graph/errors.js";
-import type { InferredLayer, Layer, LayerJson } from "../graph/layer.js";
+import type { InferredLayer, Layer, LayerJson, Tie } from "../graph/layer.js";
 import type { Shape } from "../graph/shape.js";
 
 /** What a layer's rules see: the inputs' shapes, and how to refuse them. */
@@ -19,7 +19,24 @@ export interface InferenceContext {
 type JsonShape<T extends string, S extends z.ZodRawShape> = S & {
   type: z.ZodLiteral<T>;
   freeze: z.ZodOptional<z.ZodBoolean>;
+  tie: z.ZodOptional<typeof tieSchema>;
 };
+
+const tieSchema = z.union(
+  [z.string(), z.record(z.string(), z.string())],
+  'expected an earlier layer\'s name, or parameter by parameter {weight: "0.weight"}',
+);
+
+/** What every layer with parameters takes. */
+export interface ParameterOptions {
+  /** True: its parameters are not trained. */
+  readonly freeze?: boolean;
+  /**
+   * Whose parameters it uses in the place of its own: those of the earlier layer of this name, or one by one, by their
+   * names in this layer: `{weight: "embedding.weight"}`. They must have the same shapes.
+   */
+  readonly tie?: Tie;
+}
 
 /** A kind of layer: the schema of its JSON form, and the way from options to a layer. */
 export interface LayerType<T extends string = string, S extends z.ZodType = z.ZodType> {
@@ -41,11 +58,16 @@ export interface LayerRules<T extends string, S extends z.ZodRawShape> {
   infer(options: z.output<z.ZodObject<S>>, context: InferenceContext): InferredLayer;
 }
 
-/** Declares a layer. Every layer also takes `freeze: true`: its parameters are not trained. */
+/** Declares a layer. Every layer also takes the `ParameterOptions`. */
 export function defineLayer<const T extends string, S extends z.ZodRawShape>(
   rules: LayerRules<T, S>,
 ): LayerType<T, z.ZodObject<JsonShape<T, S>, z.core.$strict>> {
-  const shape: JsonShape<T, S> = { ...rules.options, type: z.literal(rules.type), freeze: z.boolean().optional() };
+  const shape: JsonShape<T, S> = {
+    ...rules.options,
+    type: z.literal(rules.type),
+    freeze: z.boolean().optional(),
+    tie: tieSchema.optional(),
+  };
   const schema = strictObject(shape);
   return {
     type: rules.type,
@@ -56,6 +78,7 @@ export function defineLayer<const T extends string, S extends z.ZodRawShape>(
         type: rules.type,
         kind: rules.kind,
         frozen: parsed.freeze === true,
+        tie: parsed.tie as Tie | undefined,
         infer: (inputs, path) =>
           rules.infer(parsed as unknown as z.output<z.ZodObject<S>>, contextOf(rules, inputs, path)),
         toJSON: () => parsed,

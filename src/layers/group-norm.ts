@@ -2,9 +2,8 @@ import { z } from "zod";
 import { constant } from "../graph/initializers.js";
 import type { InferredLayer, Layer } from "../graph/layer.js";
 import { elementCount } from "../graph/shape.js";
-import { defineLayer, type InferenceContext } from "./define.js";
+import { defineLayer, type InferenceContext, type ParameterOptions } from "./define.js";
 import { count, epsilon } from "./options.js";
-import { requirePicture } from "./window.js";
 
 /** Parameters `weight` [C] and `bias` [C]. */
 export const groupNormType = defineLayer({
@@ -19,7 +18,7 @@ export function inferGroupNorm(
   { groups, epsilon, affine }: { groups: number; epsilon: number; affine: boolean },
   context: InferenceContext,
 ): InferredLayer {
-  const channels = channelsOf(context);
+  const channels = context.input[0] as number;
   if (channels % groups !== 0) {
     context.refuse(`${channels} channels are not divisible by groups ${groups}`, `use groups that divide ${channels}`);
   }
@@ -36,21 +35,14 @@ export function inferGroupNorm(
   };
 }
 
-function channelsOf(context: InferenceContext): number {
-  if (context.input.length <= 2) return context.input[0] as number;
-  return requirePicture(context)[0];
-}
-
-export interface GroupNormOptions {
+export interface GroupNormOptions extends ParameterOptions {
   /** Added to the variance; default 1e-5. */
   readonly epsilon?: number;
   /** True (default): a weight and a bias for each channel. */
   readonly affine?: boolean;
-  /** True: its parameters are not trained. */
-  readonly freeze?: boolean;
 }
 
-/** torch.nn.GroupNorm over `[C, H, W]`, `[C, L]` or `[C]`, within the example: C channels in `groups` groups. */
+/** torch.nn.GroupNorm over `[C, D, H, W]`, `[C, H, W]`, `[C, L]` or `[C]`, within the example: C channels in `groups` groups. */
 export function groupNorm(groups: number, options: GroupNormOptions = {}): Layer {
   return groupNormType.create({ ...options, groups });
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Layer } from "../graph/layer.js";
-import { defineLayer } from "./define.js";
+import { defineLayer, type ParameterOptions } from "./define.js";
 import { inferGroupNorm } from "./group-norm.js";
 import { epsilon } from "./options.js";
 import { requirePicture } from "./window.js";
@@ -13,13 +13,11 @@ export const instanceNorm2dType = defineLayer({
   infer: (options, context) => inferGroupNorm({ ...options, groups: requirePicture(context)[0] }, context),
 });
 
-export interface InstanceNorm2dOptions {
+export interface InstanceNorm2dOptions extends ParameterOptions {
   /** Added to the variance; default 1e-5. */
   readonly epsilon?: number;
   /** True: a weight and a bias for each channel. Default false, as in PyTorch. */
   readonly affine?: boolean;
-  /** True: its parameters are not trained. */
-  readonly freeze?: boolean;
 }
 
 /** torch.nn.InstanceNorm2d over `[C, H, W]`, without running statistics: each channel of each example by itself. */

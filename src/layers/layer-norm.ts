@@ -2,7 +2,7 @@ import { z } from "zod";
 import { constant } from "../graph/initializers.js";
 import type { Layer } from "../graph/layer.js";
 import { elementCount, type Shape, showShape } from "../graph/shape.js";
-import { defineLayer } from "./define.js";
+import { defineLayer, type ParameterOptions } from "./define.js";
 import { count, epsilon } from "./options.js";
 
 /** Parameters `weight` and `bias` of the shape that is normalised. */
@@ -33,15 +33,13 @@ export const layerNormType = defineLayer({
   },
 });
 
-export interface LayerNormOptions {
+export interface LayerNormOptions extends ParameterOptions {
   /** The last dimensions to normalise over; default: the last one alone. */
   readonly normalizedShape?: number[];
   /** Added to the variance; default 1e-5. */
   readonly epsilon?: number;
   /** True (default): a weight and a bias for each normalised element. */
   readonly affine?: boolean;
-  /** True: its parameters are not trained. */
-  readonly freeze?: boolean;
 }
 
 /** torch.nn.LayerNorm over the last dimensions. */

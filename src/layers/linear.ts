@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { kaimingUniform } from "../graph/initializers.js";
 import type { Layer } from "../graph/layer.js";
-import { defineLayer } from "./define.js";
+import { defineLayer, type ParameterOptions } from "./define.js";
 import { count } from "./options.js";
 
 /** y = x·Wᵀ + b over the last dimension: `[…, in]` → `[…, out]`. Parameters `weight` [out, in] and `bias` [out]. */
@@ -23,11 +23,9 @@ export const linearType = defineLayer({
   },
 });
 
-export interface LinearOptions {
+export interface LinearOptions extends ParameterOptions {
   /** Default true. */
   readonly bias?: boolean;
-  /** True: its parameters are not trained. */
-  readonly freeze?: boolean;
 }
 
 /** torch.nn.Linear over the last dimension: `[…, in]` → `[…, outFeatures]`. */

@@ -1,7 +1,7 @@
 import type { Layer } from "../graph/layer.js";
-import { defineLayer } from "./define.js";
+import { defineLayer, type InferenceContext } from "./define.js";
 import { paddings, sizes } from "./options.js";
-import { requireHalfPadding, requirePicture, slide } from "./window.js";
+import { type Axes, requireHalfPadding, requireSpatial, type Sizes, slide } from "./window.js";
 
 export const maxPool2dType = defineLayer({
   type: "maxPool2d",
@@ -12,13 +12,26 @@ export const maxPool2dType = defineLayer({
     padding: paddings.default([0, 0]),
     dilation: sizes.default([1, 1]),
   },
-  infer({ kernelSize, stride = kernelSize, padding, dilation }, context) {
-    const [channels] = requirePicture(context);
-    const window = { kernelSize, stride, padding, dilation };
-    requireHalfPadding(context, window);
-    return { outputShape: [channels, ...slide(context, window)], attributes: window, parameters: [] };
-  },
+  infer: inferMaxPool,
 });
+
+interface MaxPool {
+  readonly kernelSize: Sizes;
+  readonly stride?: Sizes | undefined;
+  readonly padding: Sizes;
+  readonly dilation: Sizes;
+}
+
+/** A maximum over as many spatial dimensions as its kernel has. */
+export function inferMaxPool(
+  { kernelSize, stride = kernelSize, padding, dilation }: MaxPool,
+  context: InferenceContext,
+) {
+  const [channels] = requireSpatial(context, kernelSize.length as Axes);
+  const window = { kernelSize, stride, padding, dilation };
+  requireHalfPadding(context, window);
+  return { outputShape: [channels, ...slide(context, window)], attributes: window, parameters: [] };
+}
 
 export interface MaxPool2dOptions {
   /** A number for both, or [height, width]; default: the kernel's size. */

@@ -66,7 +66,7 @@ export function withProbe(plan: SessionPlan, probe: SessionPlan, trainableParame
 
 /** `forward oneDNN jit:avx2, weight gradient oneDNN jit:avx2` names two. */
 function generatedKernels({ kind, implementation }: LayerPlan): number {
-  return kind === "Conv2d" ? implementation.split("oneDNN").length - 1 : 0;
+  return kind === "Conv2d" || kind === "Conv3d" ? implementation.split("oneDNN").length - 1 : 0;
 }
 
 function packedProduct({ kind, parameters }: LayerPlan): number {

@@ -52,7 +52,7 @@ import type {
 import { type CheckedOptions, checkNoise, checkOptions, type SessionOptions } from "./session-options.js";
 import { planSession, type SessionPlan } from "./session-plan.js";
 import { SessionMask, type SparsificationRefresh, type SparsificationState } from "./sparsification.js";
-import { checkNames, checkTensor, joined, type Tensor, type Tensors } from "./tensors.js";
+import { checkNames, checkTensor, joined, type Tensor, type Tensors, withoutAliases } from "./tensors.js";
 import { checkMoved } from "./unmoved.js";
 
 /**
@@ -72,6 +72,7 @@ export class Session {
 
   private readonly native: NativeSession;
   private readonly parameterSpecs: readonly ParameterSpec[];
+  private readonly aliases: ReadonlyMap<string, string>;
   private readonly random: SessionRandom;
   private readonly trainableParameters: number;
   private readonly planned: NativeSession["plan"];
@@ -97,6 +98,7 @@ export class Session {
     this.seeded = seed !== undefined;
     this.learningRate = optimizer.learningRate;
     this.parameterSpecs = model.spec.parameters;
+    this.aliases = model.aliases;
     const binding = loadBinding();
     this.native = new binding.Session(options.spec);
     this.trainableParameters = model.trainableParameterCount;
@@ -140,11 +142,16 @@ export class Session {
     return this.named((index) => this.native.getParameter(index));
   }
 
-  /** Sets every parameter; all or nothing. @throws TypeError or RangeError naming what is missing, unknown or misshapen. */
+  /**
+   * Sets every parameter; all or nothing. A tied parameter may come under any of its names, or, with the same values,
+   * under several.
+   * @throws TypeError or RangeError naming what is missing, unknown or misshapen.
+   */
   loadParameters(tensors: Readonly<Tensors>): void {
     this.requireIdle("loadParameters()");
-    checkNames("parameters", tensors, this.parameterSpecs);
-    const values = this.parameterSpecs.map((spec) => checkTensor(spec.name, tensors[spec.name], spec));
+    const given = withoutAliases(tensors, this.aliases);
+    checkNames("parameters", given, this.parameterSpecs);
+    const values = this.parameterSpecs.map((spec) => checkTensor(spec.name, given[spec.name], spec));
     values.forEach((data, index) => {
       this.native.setParameter(index, data);
     });

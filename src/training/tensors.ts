@@ -48,6 +48,35 @@ export function checkNames(argument: string, given: Readonly<Tensors>, specs: re
   throw new RangeError(`${argument}: ${parts.filter(Boolean).join("; ")}`);
 }
 
+/**
+ * The tensors under the names of the model's parameters alone: `aliases` are further names of shared ones.
+ * @throws RangeError where two names of one parameter come with different values.
+ */
+export function withoutAliases(given: Readonly<Tensors>, aliases: ReadonlyMap<string, string>): Readonly<Tensors> {
+  if (aliases.size === 0 || typeof given !== "object" || given === null) return given;
+  const named = new Map<string, Tensor>();
+  for (const [name, tensor] of Object.entries(given)) {
+    const target = aliases.get(name) ?? name;
+    const other = named.get(target);
+    if (other !== undefined && !sameTensor(other, tensor)) {
+      throw new RangeError(
+        `${name}: differs from '${target}', which it is tied to; give equal values, or one of the two`,
+      );
+    }
+    named.set(target, tensor);
+  }
+  return Object.fromEntries(named);
+}
+
+function sameTensor(a: Tensor, b: Tensor | undefined): boolean {
+  return (
+    a === b ||
+    (b?.shape?.join() === a?.shape?.join() &&
+      b?.data?.length === a?.data?.length &&
+      a.data.every((value, i) => Object.is(value, b.data[i])))
+  );
+}
+
 type Numbers = Float32Array | Float64Array | Uint8Array;
 
 /** All parts in one array; a single part is handed back as it is. */

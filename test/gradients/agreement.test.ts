@@ -8,8 +8,9 @@
  */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { GraphBuilder, type Layer, LayerError, type Model, type Value } from "../../src/graph/index.js";
+import { GraphBuilder, GraphError, type Layer, LayerError, type Model, type Value } from "../../src/graph/index.js";
 import * as layers from "../../src/layers/index.js";
+import { layerFromJSON } from "../../src/layers/model-json.js";
 import { crossEntropy, type Loss, meanSquaredError } from "../../src/losses/index.js";
 import type { Batch } from "../../src/training/batch.js";
 import { clippingGroups } from "../../src/training/clipping-groups.js";
@@ -19,12 +20,17 @@ import { Stream } from "./generator.js";
 import { type ClipFunction, clipFunctions, strategies, styles, withSession } from "./sessions.js";
 
 const {
+  adaptiveAvgPool1d,
   adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
   add,
+  avgPool1d,
   avgPool2d,
+  avgPool3d,
   concat,
   conv1d,
   conv2d,
+  conv3d,
   convTranspose2d,
   dropout,
   flatten,
@@ -34,7 +40,9 @@ const {
   layerNorm,
   leakyRelu,
   linear,
+  maxPool1d,
   maxPool2d,
+  maxPool3d,
   multiply,
   pad,
   relu,
@@ -74,6 +82,20 @@ const chained: fc.Arbitrary<Layer> = fc.oneof(
   fc
     .record({ out: fc.integer({ min: 1, max: 6 }), kernel: small, stride: small, padding: fc.nat(2), groups: small })
     .map(({ out, kernel, ...options }) => conv1d(out, kernel, options)),
+  fc
+    .record({
+      out: fc.integer({ min: 1, max: 6 }),
+      kernel: fc.tuple(small, small, small),
+      stride: small,
+      padding: fc.nat(2),
+      dilation: small,
+      groups: small,
+      bias: fc.boolean(),
+    })
+    .map(({ out, kernel, ...options }) => conv3d(out, kernel, options)),
+  fc.tuple(small, small).map(([kernel, stride]) => maxPool3d([kernel, 1, kernel], { stride })),
+  fc.tuple(small, small).map(([kernel, stride]) => avgPool3d([1, kernel, kernel], { stride })),
+  small.map((size) => adaptiveAvgPool3d(size)),
   fc.tuple(small, small).map(([height, width]) => adaptiveAvgPool2d([height, width])),
   fc
     .tuple(fc.integer({ min: 1, max: 8 }), fc.constantFrom("nearest" as const, "bilinear" as const))
@@ -82,6 +104,9 @@ const chained: fc.Arbitrary<Layer> = fc.oneof(
   fc.boolean().map((affine) => instanceNorm2d({ affine, epsilon })),
   fc.tuple(small, small).map(([kernel, stride]) => maxPool2d(kernel, { stride })),
   fc.tuple(small, small).map(([kernel, stride]) => avgPool2d(kernel, { stride })),
+  fc.tuple(small, small).map(([kernel, stride]) => maxPool1d(kernel, { stride })),
+  fc.tuple(small, small).map(([kernel, stride]) => avgPool1d(kernel, { stride })),
+  small.map((size) => adaptiveAvgPool1d(size)),
   fc.tuple(small, fc.boolean()).map(([groups, affine]) => groupNorm(groups, { affine, epsilon })),
   fc.boolean().map((affine) => layerNorm({ affine, epsilon })),
   fc.constantFrom(flatten(), relu(), leakyRelu({ slope: 0.1 }), tanh(), sigmoid(), gelu(), dropout(0.3)),
@@ -92,14 +117,18 @@ interface Network {
   readonly loss: Loss;
 }
 
-/** A layer of a network: fed by the one before it and, where it takes several, by others as far back as this says. */
+/**
+ * A layer of a network: fed by the one before it and, where it takes several, by others as far back as this says;
+ * `again`: a layer tied to it works beside it, and their outputs are multiplied.
+ */
 interface Candidate {
   readonly layer: Layer;
   readonly back: readonly number[];
+  readonly again?: boolean;
 }
 
 const anyLayer: fc.Arbitrary<Candidate> = fc.oneof(
-  { weight: 3, arbitrary: chained.map((layer) => ({ layer, back: [] })) },
+  { weight: 3, arbitrary: fc.tuple(chained, fc.boolean()).map(([layer, again]) => ({ layer, back: [], again })) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -111,24 +140,33 @@ const anyLayer: fc.Arbitrary<Candidate> = fc.oneof(
 
 /** Layers that refuse where they stand are left out; a head makes the rest a network that can be trained. */
 const networks: fc.Arbitrary<Network> = fc
-  .tuple(fc.constantFrom([5], [4, 3], [2, 6, 6], [4, 5, 4]), fc.array(anyLayer, { maxLength: 6 }), fc.boolean())
+  .tuple(
+    fc.constantFrom([5], [4, 3], [2, 6, 6], [4, 5, 4], [2, 3, 4, 4]),
+    fc.array(anyLayer, { maxLength: 6 }),
+    fc.boolean(),
+  )
   .map(([inputShape, candidates, classes]) => {
     const graph = new GraphBuilder();
     const values = [graph.input(inputShape)];
-    for (const { layer, back } of candidates) {
+    for (const { layer, back, again } of candidates) {
       const sources = [0, ...back].map((steps) => values[Math.max(0, values.length - 1 - steps)] as Value);
       const value = unlessRefused(() => graph.add(layer, sources));
-      if (value) values.push(value);
+      if (value) values.push(again ? besideItself(graph, layer, sources, value) : value);
     }
     const model = graph.build(graph.add(linear(3), graph.add(flatten(), values.at(-1) as Value)));
     return { model, loss: classes ? crossEntropy() : meanSquaredError() };
   });
 
+function besideItself(graph: GraphBuilder, layer: Layer, sources: readonly Value[], value: Value): Value {
+  const tied = unlessRefused(() => graph.add(layerFromJSON({ ...layer.toJSON(), tie: value.path }), sources));
+  return tied ? graph.add(multiply(), [value, graph.add(tanh(), tied)]) : value;
+}
+
 function unlessRefused<T>(make: () => T): T | undefined {
   try {
     return make();
   } catch (error) {
-    if (error instanceof LayerError) return undefined;
+    if (error instanceof LayerError || error instanceof GraphError) return undefined;
     throw error;
   }
 }

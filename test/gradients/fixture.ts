@@ -17,6 +17,8 @@ export interface Row {
   readonly inputShape: readonly number[];
   readonly layers: readonly { readonly type: string }[];
   readonly loss: { readonly type: string };
+  /** Names of parameters that are not trained, beyond those of layers with `freeze`. */
+  readonly frozen?: readonly string[];
   readonly batch: number;
   /** Augmentation multiplicity: an example is so many rows of the inputs. */
   readonly views?: number;
@@ -52,7 +54,7 @@ export function loadFixture(row: Row): Fixture {
   const { sketch, ...made } = JSON.parse(metadata.row ?? "null") as Record<string, unknown>;
   if (sorted(made) !== sorted(row))
     throw new Error(`${row.name}: the fixture was made for another row; run make.py again`);
-  const model = modelFromJSON({ inputShape: row.inputShape, layers: row.layers });
+  const model = modelFromJSON({ inputShape: row.inputShape, layers: row.layers, frozen: row.frozen });
   const loss = lossFromJSON(row.loss);
   const stream = new Stream(Number(metadata.seed));
   const size = row.batch * (row.views ?? 1);

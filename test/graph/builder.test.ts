@@ -45,6 +45,70 @@ describe("sequential", () => {
   });
 });
 
+describe("tied layers", () => {
+  it("use the parameters of an earlier layer, all of them or by name", () => {
+    const model = sequential([4], [linear(4), linear(4, { tie: "0" }), linear(4, { tie: { weight: "1.weight" } })]);
+    expect(model.spec.parameters.map((p) => p.name)).toEqual(["0.weight", "0.bias", "2.bias"]);
+    expect(model.spec.nodes.map((node) => node.parameters)).toEqual([
+      [0, 1],
+      [0, 1],
+      [0, 2],
+    ]);
+    expect(model.parameterCount).toBe(16 + 4 + 4);
+    expect(model.initialise({ uniform: () => 0.5 }).map((values) => values.length)).toEqual([16, 4, 4]);
+    expect([...model.aliases]).toEqual([
+      ["1.weight", "0.weight"],
+      ["1.bias", "0.bias"],
+      ["2.weight", "0.weight"],
+    ]);
+  });
+
+  it.each<[string, () => unknown, RegExp]>([
+    [
+      "to a layer that is not there",
+      () => sequential([4], [linear(4), linear(4, { tie: "head" })]),
+      /^tie: there is no parameter 'head\.weight' before '1\.weight'; allowed are 0\.weight, 0\.bias$/,
+    ],
+    [
+      "to a layer behind it",
+      () => sequential([4], [linear(4, { tie: "1" }), linear(4)]),
+      /there is no parameter '1\.weight' before '0\.weight'/,
+    ],
+    [
+      "to a bias that the other has not",
+      () => sequential([4], [linear(4, { bias: false }), linear(4, { tie: "0" })]),
+      /there is no parameter '0\.bias' before '1\.bias'; allowed are 0\.weight/,
+    ],
+    [
+      "to another shape",
+      () => sequential([3], [linear(4), linear(4, { tie: "0" })]),
+      /'1\.weight' has shape \[4, 4\], and '0\.weight' \[4, 3\]; tie parameters of one shape/,
+    ],
+    [
+      "a parameter that it has not",
+      () => sequential([4], [linear(4), linear(4, { tie: { weigth: "0.weight" } })]),
+      /^layer '1': tie: it has no parameter 'weigth'; allowed are weight, bias$/,
+    ],
+    [
+      "nothing",
+      () => sequential([4], [linear(4), linear(4, { tie: {} })]),
+      /layer '1': tie: it has no parameters to tie/,
+    ],
+    [
+      "and frozen",
+      () => sequential([4], [linear(4), linear(4, { tie: "0", freeze: true })]),
+      /^layer '1': freeze: '0\.weight' is not its own; freeze the layer that has it/,
+    ],
+    [
+      "with a number",
+      () => sequential([4], [linear(4), linear(4, { tie: 0 as never })]),
+      /linear\.tie: expected an earlier layer's name, or parameter by parameter .* \(got 0\)/,
+    ],
+  ])("are refused: %s", (_, build, message) => {
+    expect(build).toThrow(message);
+  });
+});
+
 describe("GraphBuilder", () => {
   it("takes names, and prefixes parameters with them", () => {
     const graph = new GraphBuilder();

@@ -54,6 +54,7 @@ describe("JSON", () => {
           dilation: [1, 1],
           groups: 1,
           bias: true,
+          weightStandardization: false,
           freeze: true,
         },
         { type: "tanh" },
@@ -64,6 +65,13 @@ describe("JSON", () => {
     });
     expect(modelFromJSON(json).spec).toEqual(model.spec);
     expect(JSON.stringify(modelFromJSON(json))).toBe(JSON.stringify(model));
+  });
+
+  it("keeps what is tied", () => {
+    const model = sequential([4], [linear(4), linear(4, { tie: "0" }), linear(4, { tie: { bias: "0.bias" } })]);
+    const again = modelFromJSON(JSON.parse(JSON.stringify(model)));
+    expect(again.spec).toEqual(model.spec);
+    expect([...again.aliases]).toEqual([...model.aliases]);
   });
 
   it("keeps names and wiring where they differ from the position", () => {

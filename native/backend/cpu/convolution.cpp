@@ -26,6 +26,7 @@ void checkExtent(const char* name, int64_t in, int64_t out, int64_t kernel, int6
 }
 
 void check(const Window& w, int64_t capacity) {
+  checkExtent("depth", w.inDepth, w.outDepth, w.kernelDepth, w.strideDepth, w.padDepth, w.dilationDepth);
   checkExtent("height", w.inHeight, w.outHeight, w.kernelHeight, w.strideHeight, w.padHeight, w.dilationHeight);
   checkExtent("width", w.inWidth, w.outWidth, w.kernelWidth, w.strideWidth, w.padWidth, w.dilationWidth);
   if (w.groups < 1 || w.inChannels < 1 || w.outChannels < 1 || w.inChannels % w.groups || w.outChannels % w.groups)

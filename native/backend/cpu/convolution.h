@@ -44,7 +44,8 @@ std::unique_ptr<ConvolutionRoute> makeDirectRoute(const Window& window, Convolut
                                                   int64_t capacity);
 // convolution_unfold.cpp; serves every window.
 std::unique_ptr<ConvolutionRoute> makeUnfoldRoute(const Window& window, ConvolutionDirection direction);
-// convolution_winograd.cpp; null unless the kernel is 3×3 with stride and dilation 1 and one group.
+// convolution_winograd.cpp; null unless the kernel is 3×3 with stride and dilation 1 and one group,
+// and slides over a picture.
 std::unique_ptr<ConvolutionRoute> makeWinogradRoute(const Window& window, ConvolutionDirection direction);
 
 }  // namespace hushgrad::cpu

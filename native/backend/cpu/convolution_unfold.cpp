@@ -1,5 +1,5 @@
 // Convolution as unfolding and a matrix product, a few output rows at a time so that the patches stay in cache.
-// Weights lie as [groups, patch, OC / groups], the patch in unfold's order: kernel row, kernel column, channel.
+// Weights lie as [groups, patch, OC / groups], the patch in unfold's order: kernel plane, row, column, channel.
 #include <algorithm>
 #include <cstring>
 
@@ -16,7 +16,7 @@ class UnfoldRoute final : public ConvolutionRoute {
   UnfoldRoute(const Window& window, ConvolutionDirection direction)
       : w(window), direction(direction), channels(w.outChannels / w.groups), patchFloats(w.groups * w.patch()) {
     const int64_t rowFloats = w.outWidth * patchFloats;
-    blockRows = std::clamp<int64_t>(kBlockFloats / rowFloats, 1, w.outHeight);
+    blockRows = std::clamp<int64_t>(kBlockFloats / rowFloats, 1, w.outRows());
   }
 
   std::string implementation() const override { return "unfold + sgemm"; }
@@ -38,8 +38,8 @@ class UnfoldRoute final : public ConvolutionRoute {
       float* y = all.y + b * w.outElements();
       if (direction == ConvolutionDirection::inputGradient)
         std::memset(x, 0, static_cast<size_t>(w.inElements()) * sizeof(float));
-      for (int64_t row = 0; row < w.outHeight; row += blockRows)
-        runRows(all, x, y + row * w.outWidth * w.outChannels, row, std::min(blockRows, w.outHeight - row));
+      for (int64_t row = 0; row < w.outRows(); row += blockRows)
+        runRows(all, x, y + row * w.outWidth * w.outChannels, row, std::min(blockRows, w.outRows() - row));
     }
   }
 
@@ -47,7 +47,7 @@ class UnfoldRoute final : public ConvolutionRoute {
   // visit(index in OIHW, index in this layout)
   template <class Visit>
   void forEachWeight(const Visit& visit) const {
-    const int64_t inChannels = w.inChannels / w.groups, taps = w.kernelHeight * w.kernelWidth;
+    const int64_t inChannels = w.inChannels / w.groups, taps = w.taps();
     for (int64_t o = 0; o < w.outChannels; ++o)
       for (int64_t i = 0; i < inChannels; ++i)
         for (int64_t tap = 0; tap < taps; ++tap) {

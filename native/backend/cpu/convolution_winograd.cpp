@@ -245,7 +245,7 @@ class WinogradWeightGradient final : public ConvolutionRoute {
 };
 
 bool isPlain3x3(const Window& w) {
-  return w.kernelHeight == 3 && w.kernelWidth == 3 && w.strideHeight == 1 && w.strideWidth == 1 &&
+  return w.isPicture() && w.kernelHeight == 3 && w.kernelWidth == 3 && w.strideHeight == 1 && w.strideWidth == 1 &&
          w.dilationHeight == 1 && w.dilationWidth == 1 && w.groups == 1;
 }
 

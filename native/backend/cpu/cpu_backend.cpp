@@ -14,7 +14,7 @@ class CpuBackend final : public Backend {
     return cpu::makeConvolution(window, needsInputGradient, capacity);
   }
   void unfold(const Window& window, const float* x, float* patches) override {
-    cpu::unfoldRows(window, x, 0, window.outHeight, patches);
+    cpu::unfoldRows(window, x, 0, window.outRows(), patches);
   }
 
   void maxPool(const Window& window, int64_t examples, const float* x, float* y, int32_t* chosen) override {

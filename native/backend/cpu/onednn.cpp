@@ -27,9 +27,21 @@ memory::desc plainDescription(const memory::dims& sizes, memory::format_tag tag)
   return memory::desc(sizes, memory::data_type::f32, tag);
 }
 
+// Numbers by spatial dimension behind those in front of them; a picture has no depth.
+memory::dims spatial(const Window& w, memory::dims front, int64_t depth, int64_t height, int64_t width) {
+  if (!w.isPicture()) front.push_back(depth);
+  front.insert(front.end(), {height, width});
+  return front;
+}
+
 memory::dims weightSizes(const Window& w) {
-  if (w.groups == 1) return {w.outChannels, w.inChannels, w.kernelHeight, w.kernelWidth};
-  return {w.groups, w.outChannels / w.groups, w.inChannels / w.groups, w.kernelHeight, w.kernelWidth};
+  memory::dims channels = w.groups == 1 ? memory::dims{w.outChannels, w.inChannels}
+                                        : memory::dims{w.groups, w.outChannels / w.groups, w.inChannels / w.groups};
+  return spatial(w, channels, w.kernelDepth, w.kernelHeight, w.kernelWidth);
+}
+
+memory::format_tag channelsLast(const Window& w) {
+  return w.isPicture() ? memory::format_tag::nhwc : memory::format_tag::ndhwc;
 }
 
 // Padding behind the last row or column that the last window reaches; none where the windows end before the edge.
@@ -42,15 +54,18 @@ struct Description {
   memory::dims strides, dilations, padBefore, padBehind;
 
   Description(const Window& w, int64_t examples, const memory::desc* fixedWeights)
-      : x(plainDescription({examples, w.inChannels, w.inHeight, w.inWidth}, memory::format_tag::nhwc)),
+      : x(plainDescription(spatial(w, {examples, w.inChannels}, w.inDepth, w.inHeight, w.inWidth), channelsLast(w))),
         weights(fixedWeights ? *fixedWeights : plainDescription(weightSizes(w), memory::format_tag::any)),
         bias(plainDescription({w.outChannels}, memory::format_tag::x)),
-        y(plainDescription({examples, w.outChannels, w.outHeight, w.outWidth}, memory::format_tag::nhwc)),
-        strides{w.strideHeight, w.strideWidth},
-        dilations{w.dilationHeight - 1, w.dilationWidth - 1},
-        padBefore{w.padHeight, w.padWidth},
-        padBehind{paddingBehind(w.inHeight, w.outHeight, w.kernelHeight, w.strideHeight, w.padHeight, w.dilationHeight),
-                  paddingBehind(w.inWidth, w.outWidth, w.kernelWidth, w.strideWidth, w.padWidth, w.dilationWidth)} {}
+        y(plainDescription(spatial(w, {examples, w.outChannels}, w.outDepth, w.outHeight, w.outWidth),
+                           channelsLast(w))),
+        strides(spatial(w, {}, w.strideDepth, w.strideHeight, w.strideWidth)),
+        dilations(spatial(w, {}, w.dilationDepth - 1, w.dilationHeight - 1, w.dilationWidth - 1)),
+        padBefore(spatial(w, {}, w.padDepth, w.padHeight, w.padWidth)),
+        padBehind(spatial(
+            w, {}, paddingBehind(w.inDepth, w.outDepth, w.kernelDepth, w.strideDepth, w.padDepth, w.dilationDepth),
+            paddingBehind(w.inHeight, w.outHeight, w.kernelHeight, w.strideHeight, w.padHeight, w.dilationHeight),
+            paddingBehind(w.inWidth, w.outWidth, w.kernelWidth, w.strideWidth, w.padWidth, w.dilationWidth))) {}
 };
 
 dnnl::primitive_attr userScratchpad() {
@@ -140,8 +155,9 @@ WeightsDescription describeWeightGradient(const Description& d, const ForwardDes
 }  // namespace
 
 memory::desc plainWeights(const Window& window) {
-  return plainDescription(weightSizes(window),
-                          window.groups == 1 ? memory::format_tag::oihw : memory::format_tag::goihw);
+  using tag = memory::format_tag;
+  if (window.isPicture()) return plainDescription(weightSizes(window), window.groups == 1 ? tag::oihw : tag::goihw);
+  return plainDescription(weightSizes(window), window.groups == 1 ? tag::oidhw : tag::goidhw);
 }
 
 template <class PrimitiveDescription>

@@ -11,7 +11,7 @@
 
 namespace hushgrad::cpu {
 
-// The plain layout [OC, IC / groups, KH, KW] that PyTorch uses.
+// The plain layout [OC, IC / groups, KH, KW] that PyTorch uses; of volumes [OC, IC / groups, KD, KH, KW].
 dnnl::memory::desc plainWeights(const Window& window);
 
 // One convolution for a fixed number of examples, channels-last activations, one thread and a scratchpad of the

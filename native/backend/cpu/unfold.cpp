@@ -1,5 +1,6 @@
-// Patches of a channels-last picture as rows of a matrix, and the adjoint. Within a patch the order is kernel row,
-// kernel column, channel, so that a kernel row of one group is a run of contiguous memory where nothing is dilated.
+// Patches of a channels-last picture or volume as rows of a matrix, and the adjoint. Within a patch the order is kernel
+// plane, row, column, channel, so that a kernel row of one group is a run of contiguous memory where nothing is
+// dilated. A volume's rows are numbered picture after picture.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "backend/cpu/unfold.cpp"
 #include "backend/cpu/targets.h"
@@ -58,15 +59,18 @@ bool goesThroughBuffer(const Window& w) {
   return kernelRowsAreRuns(w) && w.padWidth >= 0 && paddedRow(w).floats <= kBufferFloats;
 }
 
-// visit(row of the picture, or -1 outside it; offset in the patches of the first position's kernel row)
+// visit(row of the input beneath the kernel's k-th row, or -1 outside the picture; k) for one output row.
 template <class Visit>
-HWY_INLINE void forEachKernelRow(const Window& w, int64_t firstRow, int64_t rows, const Visit& visit) {
-  for (int64_t row = 0; row < rows; ++row)
-    for (int64_t k = 0; k < w.kernelHeight; ++k) {
-      const int64_t inRow = (firstRow + row) * w.strideHeight - w.padHeight + k * w.dilationHeight;
-      const int64_t offset = row * w.outWidth * w.patch() + k * w.kernelWidth * w.inChannels;
-      visit(inRow >= 0 && inRow < w.inHeight ? inRow : -1, offset);
-    }
+HWY_INLINE void forEachKernelRow(const Window& w, int64_t row, const Visit& visit) {
+  const int64_t picture = w.isPicture() ? 0 : row / w.outHeight;
+  const int64_t top = (row - picture * w.outHeight) * w.strideHeight - w.padHeight;
+  int64_t plane = picture * w.strideDepth - w.padDepth, k = 0;
+  for (int64_t kp = 0; kp < w.kernelDepth; ++kp, plane += w.dilationDepth) {
+    const bool planeInside = plane >= 0 && plane < w.inDepth;
+    int64_t inRow = top;
+    for (int64_t kr = 0; kr < w.kernelHeight; ++kr, ++k, inRow += w.dilationHeight)
+      visit(planeInside && inRow >= 0 && inRow < w.inHeight ? plane * w.inHeight + inRow : -1, k);
+  }
 }
 
 void unfoldThroughBuffer(const Window& w, const float* x, int64_t firstRow, int64_t rows, float* patches) {
@@ -74,16 +78,17 @@ void unfoldThroughBuffer(const Window& w, const float* x, int64_t firstRow, int6
   const PaddedRow padded = paddedRow(w);
   const int64_t patch = w.patch();
   clearRun(padded.floats, buffer);
-  forEachKernelRow(w, firstRow, rows, [&](int64_t inRow, int64_t offset) HWY_ATTR {
-    float* to = patches + offset;
-    if (inRow < 0) {
-      for (int64_t column = 0; column < w.outWidth; ++column) clearRun(padded.rowFloats, to + column * patch);
-      return;
-    }
-    copyRun(x + inRow * w.inWidth * w.inChannels, padded.inside, buffer + padded.border);
-    for (int64_t column = 0; column < w.outWidth; ++column)
-      copyRun(buffer + column * padded.step, padded.rowFloats, to + column * patch);
-  });
+  for (int64_t row = 0; row < rows; ++row, patches += w.outWidth * patch)
+    forEachKernelRow(w, firstRow + row, [&](int64_t inRow, int64_t k) HWY_ATTR {
+      float* to = patches + k * padded.rowFloats;
+      if (inRow < 0) {
+        for (int64_t column = 0; column < w.outWidth; ++column) clearRun(padded.rowFloats, to + column * patch);
+        return;
+      }
+      copyRun(x + inRow * w.inWidth * w.inChannels, padded.inside, buffer + padded.border);
+      for (int64_t column = 0; column < w.outWidth; ++column)
+        copyRun(buffer + column * padded.step, padded.rowFloats, to + column * patch);
+    });
 }
 
 // Positions outside, kernel rows inside: neighbouring positions overlap, and adding to what has just been stored half a
@@ -95,12 +100,11 @@ void foldKernelRows(const Window& w, const float* patches, int64_t firstRow, int
       const int64_t start = column * w.strideWidth - w.padWidth;
       const int64_t before = std::clamp<int64_t>(-start, 0, w.kernelWidth);
       const int64_t inside = std::clamp<int64_t>(w.inWidth - start, before, w.kernelWidth) - before;
-      int64_t inRow = row * w.strideHeight - w.padHeight;
-      for (int64_t k = 0; k < w.kernelHeight; ++k, inRow += w.dilationHeight) {
-        if (inRow < 0 || inRow >= w.inHeight) continue;
+      forEachKernelRow(w, row, [&](int64_t inRow, int64_t k) HWY_ATTR {
+        if (inRow < 0) return;
         addRun(patches + k * rowFloats + before * channels, inside * channels,
                dx + (inRow * w.inWidth + start + before) * channels);
-      }
+      });
     }
 }
 
@@ -109,15 +113,13 @@ void foldKernelRows(const Window& w, const float* patches, int64_t firstRow, int
 template <class Run>
 HWY_INLINE void forEachTap(const Window& w, int64_t row, int64_t column, int64_t group, int64_t patch, const Run& run) {
   const int64_t channels = w.inChannels / w.groups;
-  for (int64_t kr = 0; kr < w.kernelHeight; ++kr) {
-    const int64_t inRow = row * w.strideHeight - w.padHeight + kr * w.dilationHeight;
-    const bool rowInside = inRow >= 0 && inRow < w.inHeight;
+  forEachKernelRow(w, row, [&](int64_t inRow, int64_t) HWY_ATTR {
     for (int64_t kc = 0; kc < w.kernelWidth; ++kc, patch += channels) {
       const int64_t inColumn = column * w.strideWidth - w.padWidth + kc * w.dilationWidth;
-      const bool inside = rowInside && inColumn >= 0 && inColumn < w.inWidth;
+      const bool inside = inRow >= 0 && inColumn >= 0 && inColumn < w.inWidth;
       run(patch, inside ? (inRow * w.inWidth + inColumn) * w.inChannels + group * channels : -1, channels);
     }
-  }
+  });
 }
 
 // run(offset in the patches, offset in the picture or -1 outside it, floats)

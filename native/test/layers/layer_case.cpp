@@ -39,38 +39,63 @@ LayerCase linearCase(const std::string& name, Shape input, int64_t out, bool bia
 
 struct Geometry {
   int64_t kernel[2], stride[2] = {1, 1}, padding[2] = {0, 0}, dilation[2] = {1, 1}, groups = 1;
+  struct {
+    int64_t kernel = 1, stride = 1, padding = 0, dilation = 1;
+  } depth = {};  // of volumes
 
+  int64_t taps() const { return depth.kernel * kernel[0] * kernel[1]; }
   int64_t extent(int64_t size, int axis) const {
     return (size + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1) / stride[axis] + 1;
   }
-  Attributes attributes() const {
-    auto pair = [](const int64_t* v) { return std::vector<double>{double(v[0]), double(v[1])}; };
-    return attributesOf({{"kernelSize", pair(kernel)},
-                         {"stride", pair(stride)},
-                         {"padding", pair(padding)},
-                         {"dilation", pair(dilation)},
+  Shape output(const Shape& in, int64_t channels) const {
+    if (in.size() == 3) return {channels, extent(in[1], 0), extent(in[2], 1)};
+    const int64_t planes = (in[1] + 2 * depth.padding - depth.dilation * (depth.kernel - 1) - 1) / depth.stride + 1;
+    return {channels, planes, extent(in[2], 0), extent(in[3], 1)};
+  }
+  Attributes attributes(bool volume = false) const {
+    auto list = [volume](int64_t first, const int64_t* v) {
+      std::vector<double> sizes = {double(v[0]), double(v[1])};
+      if (volume) sizes.insert(sizes.begin(), double(first));
+      return sizes;
+    };
+    return attributesOf({{"kernelSize", list(depth.kernel, kernel)},
+                         {"stride", list(depth.stride, stride)},
+                         {"padding", list(depth.padding, padding)},
+                         {"dilation", list(depth.dilation, dilation)},
                          {"groups", {double(groups)}}});
   }
 };
 
-// visit(index into [OH, OW], index into [H, W], index into the kernel) for every pixel under a window.
+// visit(index into [OH, OW], index into [H, W], index into the kernel) for every pixel under a window; of volumes, into
+// [OD, OH, OW] and [D, H, W].
 template <class Visit>
-void forEachPixel(const Geometry& g, const Shape& in, const Shape& out, Visit visit) {
-  for (int64_t oh = 0; oh < out[1]; ++oh) {
-    for (int64_t ow = 0; ow < out[2]; ++ow) {
-      for (int64_t k = 0; k < g.kernel[0] * g.kernel[1]; ++k) {
-        int64_t h = oh * g.stride[0] - g.padding[0] + k / g.kernel[1] * g.dilation[0];
-        int64_t w = ow * g.stride[1] - g.padding[1] + k % g.kernel[1] * g.dilation[1];
-        if (h >= 0 && h < in[1] && w >= 0 && w < in[2]) visit(oh * out[2] + ow, h * in[2] + w, k);
-      }
+void forEachPixel(const Geometry& g, Shape in, Shape out, Visit visit) {
+  for (Shape* shape : {&in, &out})
+    if (shape->size() == 3) shape->insert(shape->begin() + 1, 1);
+  const int64_t picture = g.kernel[0] * g.kernel[1];
+  for (int64_t t = 0; t < out[1] * out[2] * out[3]; ++t) {
+    for (int64_t k = 0; k < g.taps(); ++k) {
+      int64_t d = t / (out[2] * out[3]) * g.depth.stride - g.depth.padding + k / picture * g.depth.dilation;
+      int64_t h = t / out[3] % out[2] * g.stride[0] - g.padding[0] + k % picture / g.kernel[1] * g.dilation[0];
+      int64_t w = t % out[3] * g.stride[1] - g.padding[1] + k % g.kernel[1] * g.dilation[1];
+      bool inside = d >= 0 && d < in[1] && h >= 0 && h < in[2] && w >= 0 && w < in[3];
+      if (inside) visit(t, (d * in[2] + h) * in[3] + w, k);
     }
   }
 }
 
+int64_t pixelsOf(const Shape& shape) {
+  return elementCount(shape) / shape[0];
+}
+
+std::string kindOf(const std::string& name, const Shape& in) {
+  return name + (in.size() == 4 ? "3d" : "2d");
+}
+
 LayerCase convolutionCase(const std::string& name, Shape in, int64_t outChannels, Geometry g, bool bias) {
-  Shape out = {outChannels, g.extent(in[1], 0), g.extent(in[2], 1)};
-  int64_t inGroup = in[0] / g.groups, outGroup = outChannels / g.groups, taps = g.kernel[0] * g.kernel[1];
-  int64_t pixels = in[1] * in[2], positions = out[1] * out[2];
+  Shape out = g.output(in, outChannels);
+  int64_t inGroup = in[0] / g.groups, outGroup = outChannels / g.groups, taps = g.taps();
+  int64_t pixels = pixelsOf(in), positions = pixelsOf(out);
   auto forward = [=](const Doubles& x, const Parameters& p) {
     Doubles y(static_cast<size_t>(outChannels * positions), 0.0);
     for (int64_t oc = 0; oc < outChannels; ++oc) {
@@ -84,11 +109,11 @@ LayerCase convolutionCase(const std::string& name, Shape in, int64_t outChannels
     }
     return y;
   };
-  Attributes attributes = g.attributes();
+  Attributes attributes = g.attributes(in.size() == 4);
   attributes.values["inChannels"] = {double(in[0])};
   attributes.values["outChannels"] = {double(outChannels)};
-  Shape weight = {outChannels, inGroup, g.kernel[0], g.kernel[1]};
-  return {name, "Conv2d", attributes, in, out, {weight, bias ? Shape{outChannels} : Shape{}}, forward};
+  Shape weight = {outChannels, inGroup, taps};
+  return {name, kindOf("Conv", in), attributes, in, out, {weight, bias ? Shape{outChannels} : Shape{}}, forward};
 }
 
 // A convolution of weights standardised by output channel.
@@ -130,11 +155,14 @@ LayerCase transposedCase(const std::string& name, Shape in, Shape out, Geometry 
   return {name, "ConvTranspose2d", g.attributes(), in, out, {weight, bias ? Shape{out[0]} : Shape{}}, forward};
 }
 
-// A convolution along [C, L].
-LayerCase lengthCase(const std::string& name, Shape in, int64_t outChannels, Geometry g) {
-  LayerCase layer = convolutionCase(name, {in[0], 1, in[1]}, outChannels, g, true);
-  layer.input = in;
+// The same along [C, L], of a case on [C, 1, L].
+LayerCase alongLength(LayerCase layer) {
+  layer.input = {layer.input[0], layer.input[2]};
   layer.output = {layer.output[0], layer.output[2]};
+  for (const char* name : {"kernelSize", "stride", "padding", "dilation"}) {
+    auto given = layer.attributes.values.find(name);
+    if (given != layer.attributes.values.end()) given->second.erase(given->second.begin());
+  }
   return layer;
 }
 
@@ -181,8 +209,8 @@ LayerCase padCase(const std::string& name, Shape in, std::vector<double> before,
 }
 
 LayerCase maxPoolCase(const std::string& name, Shape in, Geometry g) {
-  Shape out = {in[0], g.extent(in[1], 0), g.extent(in[2], 1)};
-  int64_t pixels = in[1] * in[2], positions = out[1] * out[2];
+  Shape out = g.output(in, in[0]);
+  int64_t pixels = pixelsOf(in), positions = pixelsOf(out);
   auto forward = [=](const Doubles& x, const Parameters&) {
     Doubles y(static_cast<size_t>(in[0] * positions), -std::numeric_limits<double>::infinity());
     forEachPixel(g, in, out, [&](int64_t position, int64_t pixel, int64_t) {
@@ -192,12 +220,12 @@ LayerCase maxPoolCase(const std::string& name, Shape in, Geometry g) {
     });
     return y;
   };
-  return {name, "MaxPool2d", g.attributes(), in, out, {}, forward};
+  return {name, kindOf("MaxPool", in), g.attributes(in.size() == 4), in, out, {}, forward};
 }
 
 LayerCase averagePoolCase(const std::string& name, Shape in, Geometry g, bool countPadding) {
-  Shape out = {in[0], g.extent(in[1], 0), g.extent(in[2], 1)};
-  int64_t pixels = in[1] * in[2], positions = out[1] * out[2];
+  Shape out = g.output(in, in[0]);
+  int64_t pixels = pixelsOf(in), positions = pixelsOf(out);
   auto forward = [=](const Doubles& x, const Parameters&) {
     Doubles sums(static_cast<size_t>(in[0] * positions), 0.0), counts(sums);
     forEachPixel(g, in, out, [&](int64_t position, int64_t pixel, int64_t) {
@@ -206,12 +234,12 @@ LayerCase averagePoolCase(const std::string& name, Shape in, Geometry g, bool co
         counts[c * positions + position] += 1;
       }
     });
-    for (size_t i = 0; i < sums.size(); ++i) sums[i] /= countPadding ? g.kernel[0] * g.kernel[1] : counts[i];
+    for (size_t i = 0; i < sums.size(); ++i) sums[i] /= countPadding ? g.taps() : counts[i];
     return sums;
   };
-  Attributes attributes = g.attributes();
+  Attributes attributes = g.attributes(in.size() == 4);
   attributes.values["countIncludePad"] = {countPadding ? 1.0 : 0.0};
-  return {name, "AvgPool2d", attributes, in, out, {}, forward};
+  return {name, kindOf("AvgPool", in), attributes, in, out, {}, forward};
 }
 
 // Normalises runs of `run` elements; the weight of element i is weight[indexOf(i)].
@@ -285,7 +313,11 @@ std::vector<LayerCase> makeCases() {
       standardizedCase("ConvStandardized", {3, 7, 6}, 4, {{3, 3}, {2, 1}, {1, 0}}, true),
       standardizedCase("ConvStandardizedGroups", {6, 5, 5}, 4, {{3, 2}, {1, 2}, {1, 0}, {1, 1}, 2}, false),
       standardizedCase("ConvStandardizedWinograd", {16, 5, 6}, 16, {{3, 3}, {1, 1}, {1, 1}}, true),
-      lengthCase("ConvAlongALength", {4, 9}, 6, {{1, 3}, {1, 2}, {0, 1}, {1, 2}, 2}),
+      alongLength(convolutionCase("ConvAlongALength", {4, 1, 9}, 6, {{1, 3}, {1, 2}, {0, 1}, {1, 2}, 2}, true)),
+      convolutionCase("ConvVolume", {3, 4, 5, 4}, 4, {{3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, {3, 1, 1, 1}}, true),
+      convolutionCase("ConvVolumeUneven", {2, 6, 4, 5}, 3, {{2, 1}, {1, 2}, {1, 0}, {2, 1}, 1, {3, 2, 2, 2}}, true),
+      convolutionCase("ConvVolumeGroups", {4, 3, 4, 4}, 6, {{2, 2}, {1, 1}, {0, 1}, {1, 2}, 2, {2, 1, 0, 1}}, false),
+      convolutionCase("ConvVolumePointwise", {5, 3, 2, 4}, 4, {{1, 1}}, true),
       transposedCase("TransposedPlain", {3, 4, 5}, {2, 6, 6}, {{3, 2}}, true),
       transposedCase("TransposedUp", {8, 3, 3}, {4, 6, 6}, {{2, 2}, {2, 2}}, true),
       transposedCase("TransposedOutputPadding", {2, 4, 3}, {5, 8, 9}, {{3, 2}, {2, 3}, {1, 0}}, false),
@@ -307,10 +339,20 @@ std::vector<LayerCase> makeCases() {
       padCase("Pad", {3, 4, 5}, {0, 1, 2}, {0, 2, 0}),
       padCase("PadChannelsAndCut", {3, 4, 5}, {1, -1, 2}, {2, 3, -2}),
       padCase("PadPositions", {4, 3}, {2, 1}, {0, -1}),
+      padCase("PadVolume", {3, 2, 4, 3}, {0, 1, -1, 2}, {1, 0, 2, -1}),
+      groupNormCase("GroupNormVolume", {4, 2, 3, 2}, 2),
       padCase("PadVector", {6}, {-2}, {3}),
       maxPoolCase("MaxPool", {3, 6, 7}, {{2, 2}, {2, 2}}),
       maxPoolCase("MaxPoolOverlapping", {16, 5, 5}, {{2, 2}}),
       maxPoolCase("MaxPoolPaddedDilated", {2, 7, 8}, {{3, 2}, {2, 1}, {1, 1}, {2, 2}}),
+      alongLength(maxPoolCase("MaxPoolAlongALength", {2, 1, 9}, {{1, 3}, {1, 2}, {0, 1}, {1, 2}})),
+      alongLength(averagePoolCase("AveragePoolAlongALength", {3, 1, 8}, {{1, 3}, {1, 2}, {0, 1}}, false)),
+      alongLength(resamplingCase("AdaptiveAverageOfALength", "AdaptiveAvgPool2d", {}, {3, 1, 4}, {{1}},
+                                 {{0.5, 0.5, 0, 0}, {0, 0, 0.5, 0.5}})),
+      maxPoolCase("MaxPoolVolume", {2, 5, 4, 6}, {{2, 3}, {2, 1}, {1, 0}, {1, 2}, 1, {2, 1, 1, 2}}),
+      averagePoolCase("AveragePoolVolume", {3, 4, 5, 4}, {{2, 3}, {2, 1}, {1, 1}, {1, 1}, 1, {2, 2, 1, 1}}, true),
+      averagePoolCase("AveragePoolVolumeInsideOnly", {2, 5, 4, 4}, {{2, 2}, {1, 2}, {1, 0}, {1, 1}, 1, {3, 1, 1, 1}},
+                      false),
       averagePoolCase("AveragePool", {3, 6, 6}, {{2, 3}, {2, 3}}, true),
       averagePoolCase("AveragePoolPadded", {2, 5, 6}, {{3, 3}, {2, 1}, {1, 1}}, true),
       averagePoolCase("AveragePoolInsideOnly", {2, 5, 6}, {{3, 3}, {2, 1}, {1, 1}}, false),

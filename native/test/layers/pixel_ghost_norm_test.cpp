@@ -19,7 +19,7 @@ double squaredGradient(const Window& w, const std::vector<float>& x, const std::
   forEachTap(w, [&](const WindowTap& tap) {
     for (int64_t o = 0; o < w.outChannels; ++o)
       for (int64_t i = 0; i < inGroup; ++i) {
-        int64_t weight = ((tap.row * w.kernelWidth + tap.column) * w.outChannels + o) * inGroup + i;
+        int64_t weight = (tap.index * w.outChannels + o) * inGroup + i;
         gradient[static_cast<size_t>(weight)] +=
             static_cast<double>(e[static_cast<size_t>(tap.position * w.outChannels + o)]) *
             x[static_cast<size_t>(tap.pixel * w.inChannels + o / outGroup * inGroup + i)];

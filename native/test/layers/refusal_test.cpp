@@ -32,13 +32,13 @@ TEST(LayerRefusal, UnknownKindsListWhatThereIs) {
 TEST(LayerRefusal, WindowsWantPictures) {
   std::string message = refusal("MaxPool2d", {{"kernelSize", {2, 2}}, {"stride", {2, 2}}}, {3});
   EXPECT_EQ(message,
-            "layer 'features.3' (MaxPool2d) got a value of rank 1; it works on [channels, length] and [channels, "
-            "height, width]");
+            "layer 'features.3' (MaxPool2d) got a value of rank 1; it works on [channels, length], [channels, "
+            "height, width] and [channels, depth, height, width]");
 }
 
 TEST(LayerRefusal, GroupNormWantsChannelsFirst) {
-  std::string message = refusal("GroupNorm", {{"groups", {1}}, {"epsilon", {1e-5}}}, {3, 4, 5, 6});
-  EXPECT_NE(message.find("rank 4"), std::string::npos) << message;
+  std::string message = refusal("GroupNorm", {{"groups", {1}}, {"epsilon", {1e-5}}}, {3, 4, 5, 6, 7});
+  EXPECT_NE(message.find("rank 5"), std::string::npos) << message;
 }
 
 TEST(LayerRefusal, NegativeSlope) {

@@ -16,7 +16,7 @@ void forEachProduct(const Window& w, Visit visit) {
   forEachTap(w, [&](const WindowTap& tap) {
     for (int64_t oc = 0; oc < w.outChannels; ++oc) {
       for (int64_t ic = 0; ic < inGroup; ++ic) {
-        int64_t weight = ((oc * inGroup + ic) * w.kernelHeight + tap.row) * w.kernelWidth + tap.column;
+        int64_t weight = (oc * inGroup + ic) * w.taps() + tap.index;
         int64_t channel = oc / outGroup * inGroup + ic;
         visit(tap.position * w.outChannels + oc, tap.pixel * w.inChannels + channel, weight);
       }

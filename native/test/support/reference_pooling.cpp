@@ -12,7 +12,7 @@ void ReferenceBackend::unfold(const Window& w, const float* x, float* patches) {
   std::fill_n(patches, w.positions() * row, 0.0f);
   forEachTap(w, [&](const WindowTap& tap) {
     for (int64_t c = 0; c < w.inChannels; ++c) {
-      int64_t place = (tap.row * w.kernelWidth + tap.column) * inGroup + c % inGroup;
+      int64_t place = tap.index * inGroup + c % inGroup;
       patches[tap.position * row + c / inGroup * w.patch() + place] = x[tap.pixel * w.inChannels + c];
     }
   });

@@ -6,22 +6,21 @@
 namespace hushgrad {
 
 struct WindowTap {
-  int64_t position, pixel;  // into OH·OW and H·W
-  int64_t row, column;      // of the kernel
+  int64_t position, pixel;  // into OD·OH·OW and D·H·W
+  int64_t index;            // into the kernel, KD·KH·KW
 };
 
 template <class Visit>
 void forEachTap(const Window& w, Visit visit) {
-  for (int64_t oh = 0; oh < w.outHeight; ++oh) {
-    for (int64_t ow = 0; ow < w.outWidth; ++ow) {
-      for (int64_t kh = 0; kh < w.kernelHeight; ++kh) {
-        for (int64_t kw = 0; kw < w.kernelWidth; ++kw) {
-          int64_t h = oh * w.strideHeight - w.padHeight + kh * w.dilationHeight;
-          int64_t v = ow * w.strideWidth - w.padWidth + kw * w.dilationWidth;
-          if (h < 0 || h >= w.inHeight || v < 0 || v >= w.inWidth) continue;
-          visit(WindowTap{oh * w.outWidth + ow, h * w.inWidth + v, kh, kw});
-        }
-      }
+  const int64_t picture = w.kernelHeight * w.kernelWidth;
+  for (int64_t position = 0; position < w.positions(); ++position) {
+    const int64_t od = position / w.outWidth / w.outHeight, oh = position / w.outWidth % w.outHeight;
+    for (int64_t k = 0; k < w.taps(); ++k) {
+      const int64_t d = od * w.strideDepth - w.padDepth + k / picture * w.dilationDepth;
+      const int64_t h = oh * w.strideHeight - w.padHeight + k % picture / w.kernelWidth * w.dilationHeight;
+      const int64_t v = position % w.outWidth * w.strideWidth - w.padWidth + k % w.kernelWidth * w.dilationWidth;
+      const bool inside = d >= 0 && d < w.inDepth && h >= 0 && h < w.inHeight && v >= 0 && v < w.inWidth;
+      if (inside) visit(WindowTap{position, (d * w.inHeight + h) * w.inWidth + v, k});
     }
   }
 }
