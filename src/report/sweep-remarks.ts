@@ -7,9 +7,14 @@ import type { SweepReport } from "./sweep-report.js";
 const WEAK = 10;
 
 export function remarks(report: SweepReport): string[] {
-  return [unitRemark(report), sizeRemark(report), choiceRemark(report), measuredRemark(), ...gaps(report)].filter(
-    (text) => text !== "",
-  );
+  return [
+    ...report.notes,
+    unitRemark(report),
+    sizeRemark(report),
+    choiceRemark(report),
+    measuredRemark(),
+    ...gaps(report),
+  ].filter((text) => text !== "");
 }
 
 function privateRuns({ runs }: SweepReport): readonly CellRun[] {
@@ -21,7 +26,7 @@ function unitRemark(report: SweepReport): string {
   if (!first) return "No cell is private: nothing here has an ε.";
   const { relation } = first.ledger.start;
   const group = first.config.privacy?.group;
-  const unit = `ε is that of one example (${relation}), as large as the accountant proves.`;
+  const unit = `ε is an upper bound for one example (${relation}).`;
   if (!group) return `${unit} Somebody to whom several examples belong is protected less.`;
   return (
     `${unit} The configuration declares that no ${group.name} has more than ${group.size} of them: what the same models ` +
@@ -34,11 +39,12 @@ function sizeRemark(report: SweepReport): string {
   const weak = runs.filter(({ epsilon }) => epsilon > WEAK);
   if (weak.length === 0) return "";
   const rates = weak.map(({ ledger }) => ledger.start.mechanisms[0]?.samplingRate ?? 0);
-  const rate = Math.max(...rates);
+  const { batchSize, privacy } = (weak[0] as CellRun).config;
+  const batch = batchSize && privacy?.datasetSize ? `: ${batchSize} of ${privacy.datasetSize} examples on average` : "";
   return (
     `${weak.length} of the ${runs.length} private cells have an ε above ${WEAK}, where it promises next to nothing (e^${WEAK} ` +
-    `is 22,026). A step sees the share q = ${rate.toPrecision(3)} of all examples; what helps is more examples, more noise ` +
-    "or fewer steps, not another setting of these cells."
+    `is 22,026). A step sees the share q = ${Math.max(...rates).toPrecision(3)} of the data${batch}. More examples, more noise or fewer ` +
+    "steps would make it smaller."
   );
 }
 

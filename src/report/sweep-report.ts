@@ -12,6 +12,7 @@ import { remarks } from "./sweep-remarks.js";
 
 export interface SweepReport {
   readonly title: string;
+  readonly notes: readonly string[];
   readonly runs: readonly CellRun[];
   /** Names of cells that have not begun. */
   readonly missing: readonly string[];

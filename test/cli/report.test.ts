@@ -51,6 +51,7 @@ describe("hushgrad report", () => {
       `all 4 private cells spent together, if they are about the same data: ε = ${epsilonText(spent.epsilon)} ` +
         `(${epsilonText(spent.group.epsilon)} for a patient with up to 4 examples)`,
     );
+    expect(html).toContain("<p>An example is a picture.</p>");
     expect(html).toContain("Cells without DP or with a seed have no ε");
     expect(html).toContain("The configuration declares that no patient has more than 4 of them");
     expect(html).toContain('<th scope="col">ε of one patient</th>');
