@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { buildCudaLibrary, cudaToolkit } from "./lib/cuda-toolkit.mjs";
 import { nodeBinary } from "./lib/node-binary.mjs";
 import { countJUnit, countVitest } from "./lib/reports.mjs";
-import { run } from "./lib/run.mjs";
+import { run, SetupError } from "./lib/run.mjs";
+import { installPackages, missingPackages } from "./lib/system-packages.mjs";
 import { root, setup } from "./setup.mjs";
 
 const reports = join(root, "build", "reports");
@@ -53,6 +54,15 @@ function readReport(file, read) {
 
 const readVitest = (/** @type {string} */ text) => countVitest(JSON.parse(text));
 
+/** Large, and not everywhere a package: the test that opens a page says so where it is missing, and is skipped. */
+async function installBrowser() {
+  try {
+    await installPackages(missingPackages(["page"]));
+  } catch (error) {
+    console.log(error instanceof SetupError ? error.message : error);
+  }
+}
+
 /** The README's test command, with its own set-up. */
 async function runTests() {
   rmSync(reports, { recursive: true, force: true }); // an older run's must not count
@@ -97,6 +107,7 @@ async function compileCuda() {
   return buildCudaLibrary(root, nvcc);
 }
 
+await installBrowser();
 await check("npm test", runTests);
 await check("set-up for the other checks", async () => {
   await setup({ purposes: ["build", "test", "lint"] });

@@ -1,10 +1,6 @@
 /** Numbers and tables as the terminal shows them. */
 
-/** `1.998`, `1e-5`: four significant digits, short. */
-export function short(value: number): string {
-  const rounded = Number(value.toPrecision(4));
-  return rounded !== 0 && Math.abs(rounded) < 1e-3 ? rounded.toExponential() : String(rounded);
-}
+export { short } from "../report/numbers.js";
 
 /** `850 B`, `12.3 KB`, `4.56 MB`. */
 export function bytes(count: number): string {

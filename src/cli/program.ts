@@ -13,6 +13,7 @@ interface CommandModule {
 const commands: Readonly<Record<string, () => Promise<CommandModule>>> = {
   train: () => import("./train.js"),
   sweep: () => import("./sweep.js"),
+  report: () => import("./report.js"),
   plan: () => import("./plan.js"),
   ledger: () => import("./ledger.js"),
   audit: () => import("./audit.js"),

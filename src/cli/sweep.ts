@@ -1,6 +1,6 @@
 /** `hushgrad sweep GRID.json --out DIR`: trains every cell of a grid; said again, it goes on where it stopped. */
 import type { Command } from "commander";
-import { roundUp } from "../privacy/rounding.js";
+import { epsilonText } from "../report/numbers.js";
 import { type Grid, readGrid } from "../sweep/grid.js";
 import { type CellData, type CellOutcome, runSweep } from "../sweep/run-sweep.js";
 import { type CellRun, readRuns } from "../sweep/runs.js";
@@ -79,7 +79,7 @@ function summary({ cells }: Grid, outcomes: readonly CellOutcome[], out: string)
     const run = runs.find(({ name }) => name === cell.name);
     if (!run) return [cell.name, state, "–", "–", "–"];
     const status = state === "failed" ? `failed (${run.status})` : run.status;
-    return [cell.name, status, String(run.steps), epsilonText(run), duration(run.seconds)];
+    return [cell.name, status, String(run.steps), spentText(run), duration(run.seconds)];
   });
   const left = cells.length - outcomes.length;
   const unreached = left > 0 ? [`${left} of the cells were not reached; the same command goes on.`] : [];
@@ -93,16 +93,16 @@ function summary({ cells }: Grid, outcomes: readonly CellOutcome[], out: string)
   return `\n${lines.join("\n")}\n`;
 }
 
-function epsilonText({ privacy, epsilon }: CellRun): string {
+function spentText({ privacy, epsilon }: CellRun): string {
   if (privacy === "none") return "not private";
-  return privacy === "seeded" ? "seeded: not private" : short(roundUp(epsilon, 4));
+  return privacy === "seeded" ? "seeded: not private" : epsilonText(epsilon);
 }
 
 function spentLines(runs: readonly CellRun[], damaged: readonly string[]): string[] {
   if (damaged.length > 0) return damaged.map((reason) => `What a cell has spent cannot be told: ${printable(reason)}`);
   const spent = spentTogether(runs);
   if (!spent) return [];
-  const epsilon = short(roundUp(spent.epsilon, 4));
+  const epsilon = epsilonText(spent.epsilon);
   return [
     `All ${spent.runs} private cells together: ε = ${epsilon} at δ = ${short(spent.delta)}. Choosing the best of them is outside`,
     "the ε of that one: whoever chooses has spent what all have spent together.",

@@ -43,6 +43,54 @@ export function tableCard(title: string, rows: readonly (readonly [string, strin
   return `<section class="card"><h2>${escapeHtml(title)}</h2><table><tbody>${body.join("")}</tbody></table></section>`;
 }
 
+/** A card with paragraphs. */
+export function textCard(title: string, paragraphs: readonly string[]): string {
+  const body = paragraphs.map((text) => `<p>${escapeHtml(text)}</p>`).join("");
+  return `<section class="card text"><h2>${escapeHtml(title)}</h2>${body}</section>`;
+}
+
+export interface Column {
+  readonly title: string;
+  /** Of what is outside ε; said above the column. */
+  readonly outside?: boolean;
+}
+
+/** A card with a table as wide as it needs to be. */
+export function gridCard(title: string, columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const head = columns.map(({ title, outside }) => {
+    const note = outside ? `<br><span class="badge quiet">outside ε</span>` : "";
+    return `<th scope="col">${escapeHtml(title)}${note}</th>`;
+  });
+  const body = rows.map(([first = "", ...cells]) => {
+    const others = cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join("");
+    return `<tr><th scope="row">${escapeHtml(first)}</th>${others}</tr>`;
+  });
+  return (
+    `<section class="card wide"><h2>${escapeHtml(title)}</h2><table class="columns"><thead><tr>${head.join("")}</tr></thead>` +
+    `<tbody>${body.join("")}</tbody></table></section>`
+  );
+}
+
+export interface Picture {
+  /** A `data:` URI. */
+  readonly uri: string;
+  readonly caption: string;
+}
+
+/** A card with pictures side by side, shown pixel by pixel. */
+export function pictureCard(
+  title: string,
+  pictures: readonly Picture[],
+  legend: readonly LegendEntry[],
+  note: string,
+): string {
+  const figures = pictures.map(
+    ({ uri, caption }) =>
+      `<figure><img src="${escapeHtml(uri)}" alt="${escapeHtml(caption)}"><figcaption>${escapeHtml(caption)}</figcaption></figure>`,
+  );
+  return chartCard(title, `<div class="pictures">${figures.join("")}</div>`, legend, note);
+}
+
 /** Nested JSON as rows: `privacy.delta` → `0.00001`. */
 export function flatten(value: unknown, prefix = ""): [string, string][] {
   if (Array.isArray(value) && value.every((item) => item === null || typeof item !== "object")) {
@@ -76,7 +124,7 @@ export function renderPage(page: Page): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>${escapeHtml(page.title)}</title>
 <style>${STYLE}</style>
 </head>
@@ -95,10 +143,12 @@ ${page.body}
 const STYLE = `
 :root { color-scheme: light dark;
   --bg: #f6f7f9; --card: #ffffff; --text: #16181d; --muted: #626a78; --grid: #e6e8ed; --line: #e2e5ea;
-  --accent: #3457d5; --second: #c2410c; --good-bg: #e3f5ea; --good: #14683a; --warn-bg: #fdeedd; --warn: #99440a; }
+  --accent: #3457d5; --second: #c2410c; --series-1: #3457d5; --series-2: #c2410c; --series-3: #0f7b6c; --series-4: #8b3fc4;
+  --series-5: #a16207; --series-6: #be185d; --series-7: #475569; --series-8: #0369a1; --good-bg: #e3f5ea; --good: #14683a; --warn-bg: #fdeedd; --warn: #99440a; }
 @media (prefers-color-scheme: dark) { :root {
   --bg: #111318; --card: #1a1d24; --text: #eceef2; --muted: #9aa3b2; --grid: #2a2e38; --line: #2a2e38;
-  --accent: #8aa4ff; --second: #fb9a5b; --good-bg: #123524; --good: #7fdba4; --warn-bg: #3d2613; --warn: #ffbd85; } }
+  --accent: #8aa4ff; --second: #fb9a5b; --series-1: #8aa4ff; --series-2: #fb9a5b; --series-3: #4fd1b8; --series-4: #c792ea;
+  --series-5: #e5c046; --series-6: #f586b5; --series-7: #a3b1c6; --series-8: #5cc3f5; --good-bg: #123524; --good: #7fdba4; --warn-bg: #3d2613; --warn: #ffbd85; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--bg); color: var(--text); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
 main { max-width: 1120px; margin: 0 auto; padding: 40px 24px 56px; }
@@ -128,5 +178,14 @@ th, td { text-align: left; vertical-align: top; padding: 6px 0; border-top: 1px 
 tr:first-child th, tr:first-child td { border-top: 0; }
 th { width: 40%; padding-right: 16px; color: var(--muted); font-weight: 500; }
 td { font-variant-numeric: tabular-nums; }
+.card.wide { overflow-x: auto; margin-bottom: 12px; }
+.card.text { margin-bottom: 12px; }
+.card.text p { margin: 0 0 8px; max-width: 88ch; }
+.columns th, .columns td { width: auto; padding: 6px 14px 6px 0; overflow-wrap: normal; white-space: nowrap; vertical-align: bottom; }
+.columns thead th .badge { margin: 2px 0 0; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 12px; }
+.pictures figure { margin: 0; }
+.pictures img { display: block; width: 100%; image-rendering: pixelated; border-radius: 6px; }
+.pictures figcaption { color: var(--muted); font-size: 12px; overflow-wrap: anywhere; }
 footer { margin-top: 20px; color: var(--muted); font-size: 13px; max-width: 80ch; }
 `;

@@ -1,6 +1,7 @@
 /** The page of one training run: curves of loss, accuracy and ε, the settings and what the guarantee rests on. */
 import type { MetricsRow } from "../training/metrics.js";
 import { type LineChart, lineChartSvg, type Series } from "./chart.js";
+import { short } from "./numbers.js";
 import { chartCard, flatten, renderPage, type Tile, tableCard, tiles } from "./page.js";
 
 export interface TrainingReport {
@@ -176,9 +177,7 @@ function epochMeans(report: TrainingReport, key: "trainLoss") {
 }
 
 function number(value: number | undefined): string {
-  if (value === undefined) return "unknown";
-  const short = Number(value.toPrecision(4));
-  return Math.abs(short) < 1e-3 && short !== 0 ? short.toExponential() : String(short);
+  return value === undefined ? "unknown" : short(value);
 }
 
 function duration(seconds: number): string {

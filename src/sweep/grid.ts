@@ -40,6 +40,8 @@ export interface GridCell {
 
 export interface Grid {
   readonly name: string;
+  /** Sentences for the report. */
+  readonly notes: readonly string[];
   /** Where relative paths of the data start. */
   readonly base: string;
   readonly cells: readonly GridCell[];
@@ -53,6 +55,8 @@ const values = z.array(z.unknown(), allowed("a list of values")).min(1, allowed(
 const gridSchema = configObject({
   /** Heads the report; the file's name by default. */
   name: text.optional(),
+  /** Sentences for the report: what an example is, what was shortened. */
+  notes: z.array(text, allowed("a list of sentences")).default([]),
   /** A configuration, or the path of one, from this file. */
   base: z.union([text, json], { error: () => allowed("a configuration, or the path of its file") }),
   /** What all cells change in it. */
@@ -79,7 +83,8 @@ export function readGrid(file: string, overrides: ConfigOverrides = {}): Grid {
     );
   });
   checkNames(file, cells);
-  return { name: grid.name ?? basename(file).replace(/(\.grid)?\.json$/, ""), base: dirname(baseFile), cells };
+  const name = grid.name ?? basename(file).replace(/(\.grid)?\.json$/, "");
+  return { name, notes: grid.notes, base: dirname(baseFile), cells };
 }
 
 interface Choice {

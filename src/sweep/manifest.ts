@@ -15,6 +15,7 @@ const cellSchema = z.strictObject({
 const manifestSchema = z.strictObject({
   format: z.literal(1),
   name: z.string(),
+  notes: z.array(z.string()),
   /** An absolute path. */
   base: z.string(),
   cells: z.array(cellSchema),
@@ -35,11 +36,11 @@ export function readManifest(folder: string): SweepManifest | undefined {
 }
 
 /** Writes what the grid holds, and keeps cells of an earlier grid: what they spent is spent. */
-export function writeManifest(folder: string, { name, base, cells }: Grid): void {
+export function writeManifest(folder: string, { name, notes, base, cells }: Grid): void {
   const now = cells.map((cell): SweepCell => ({ name: cell.name, variant: cell.variant, values: { ...cell.values } }));
   const names = new Set(now.map((cell) => cell.name));
   const before = (readManifest(folder)?.cells ?? []).filter((cell) => !names.has(cell.name));
-  const manifest: SweepManifest = { format: 1, name, base, cells: [...before, ...now] };
+  const manifest: SweepManifest = { format: 1, name, notes: [...notes], base, cells: [...before, ...now] };
   writeAtomically(manifestPath(folder), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 

@@ -34,6 +34,8 @@ export interface CellRun extends SweepCell {
 export interface Runs {
   /** The first sweep's name, or the folder's. */
   readonly title: string;
+  /** What their grids say of them. */
+  readonly notes: readonly string[];
   readonly runs: readonly CellRun[];
   /** Cells of sweeps that have not begun. */
   readonly missing: readonly string[];
@@ -49,6 +51,7 @@ export function readRuns(folders: readonly string[]): Runs {
   const found = folders.map(readFolder);
   return {
     title: found[0]?.title ?? "",
+    notes: found.flatMap(({ notes }) => notes),
     runs: found.flatMap(({ runs }) => runs),
     missing: found.flatMap(({ missing }) => missing),
     damaged: found.flatMap(({ damaged }) => damaged),
@@ -59,9 +62,9 @@ function readFolder(folder: string): Runs {
   const manifest = readManifest(folder);
   if (!manifest) {
     const title = basename(resolve(folder));
-    return { title, runs: [readRun(folder, { name: title, values: {} })], missing: [], damaged: [] };
+    return { title, notes: [], runs: [readRun(folder, { name: title, values: {} })], missing: [], damaged: [] };
   }
-  const { name: title, base, cells } = manifest;
+  const { name: title, notes, base, cells } = manifest;
   const begun = cells.filter(({ name }) => hasRun(join(folder, name)));
   const missing = cells.filter((cell) => !begun.includes(cell)).map(({ name }) => name);
   const runs: CellRun[] = [];
@@ -73,7 +76,7 @@ function readFolder(folder: string): Runs {
       damaged.push((error as Error).message);
     }
   }
-  return { title, runs, missing, damaged };
+  return { title, notes, runs, missing, damaged };
 }
 
 function hasRun(folder: string): boolean {

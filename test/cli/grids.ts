@@ -27,6 +27,7 @@ export function writeGrid(folder: string, changes: Record<string, unknown> = {})
   writeFileSync(join(folder, "base.json"), JSON.stringify(base));
   const grid = {
     name: "tiny study",
+    notes: ["An example is a picture."],
     base: "base.json",
     variants: {
       "without DP": { strategy: "none", privacy: null },
