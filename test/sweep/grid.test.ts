@@ -100,7 +100,7 @@ describe("readGrid", () => {
     [{ base: 3 }, /base: got 3; allowed: a configuration, or the path of its file/],
     [{ base: "none.json" }, /none\.json: there is no such file/],
     [{ base, variants: { one: 1 } }, /variants\.one: got 1; allowed: an object/],
-    [{ base, grid: { "privacy.noise": [1] } }, /cell noise-1: privacy: unknown key 'noise'/],
+    [{ base, grid: { "privacy.noyse": [1] } }, /cell noyse-1: privacy: unknown key 'noyse'/],
     [{ base, grid: { epochs: [2, -1] } }, /cell epochs--1: epochs: got -1; allowed/],
     [{ base, grid: { model: ["mlp", { name: "MLP" }] } }, /cell model-MLP: model\.name: got "MLP"; did you mean 'mlp'/],
     [
