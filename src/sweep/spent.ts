@@ -11,7 +11,7 @@ export interface SpentTogether extends Pick<Composition, "relation" | "unit"> {
   /** The smallest of theirs. */
   readonly delta: number;
   readonly accountant: string;
-  /** Of the largest group that any of them declares. */
+  /** Of the largest group, where all of them declare one. */
   readonly group?: { readonly name: string; readonly size: number; readonly epsilon: number } | undefined;
 }
 
@@ -25,7 +25,8 @@ export function spentTogether(all: readonly CellRun[]): SpentTogether | undefine
   const { mechanisms, relation, unit } = composeLedgers(runs.map(({ ledger, name }) => ({ ...ledger, name })));
   const settings = runs.flatMap(({ config }) => config.privacy ?? []);
   const delta = Math.min(...settings.map((privacy) => privacy.delta));
-  const [group] = settings.flatMap(({ group }) => group ?? []).sort((a, b) => b.size - a.size);
+  const groups = settings.flatMap(({ group }) => group ?? []).sort((a, b) => b.size - a.size);
+  const group = groups.length === runs.length ? groups[0] : undefined;
   return {
     runs: runs.length,
     relation,
