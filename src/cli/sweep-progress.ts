@@ -17,7 +17,11 @@ export class SweepProgress {
     private readonly stream: NodeJS.WriteStream = process.stderr,
   ) {
     if (!stream.isTTY) return;
-    this.bars = new cliProgress.MultiBar({ ...barStyle, stream, format: "cell {value} of {total} │{bar}│ {name}" });
+    this.bars = new cliProgress.MultiBar({
+      ...barStyle,
+      stream,
+      format: "{value} of {total} cells done │{bar}│ {name}",
+    });
     this.cellsBar = this.bars.create(cells, 0, { name: "" });
   }
 

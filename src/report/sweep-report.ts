@@ -27,7 +27,7 @@ export interface SweepReport {
 const OUTSIDE = "outside ε";
 const COLORS = 8;
 const MOST_TICKS = 12;
-/** From this ratio on, values of a chart are shown on a log scale. */
+/** From this ratio on, values of ε are shown on a log scale. */
 const WIDE = 20;
 
 interface Quantity {
@@ -89,7 +89,7 @@ async function chartOf(quantity: Quantity, runs: readonly CellRun[]): Promise<st
     series,
     ...(quantity.format ? { yFormat: quantity.format } : {}),
     ...(noises.length <= MOST_TICKS ? { xTicks: noises.map((value) => ({ value, label: short(value) })) } : {}),
-    yScale: { type: isWide(series) ? "log" : "linear" },
+    yScale: { type: quantity.inside && isWide(series) ? "log" : "linear" },
   };
   return chartCard(quantity.title, await lineChartSvg(chart), series, quantity.inside ? "inside ε" : OUTSIDE);
 }
@@ -138,11 +138,18 @@ function lines(runs: readonly CellRun[]): readonly Line[] {
   return [...found.values()];
 }
 
-/** `automatic clipping, unet`. */
+/** What says the noise, directly or as a target that it is calibrated from. */
+const noiseKeys: ReadonlySet<string> = new Set(["privacy.noiseMultiplier", "privacy.epsilon"]);
+
+/** `automatic clipping, unet, learningRate 3`: all but the noise. */
 export function lineLabel({ name, variant, values }: CellRun): string {
-  const others = Object.entries(values).filter(([key]) => key !== "privacy.noiseMultiplier");
-  const parts = [...(variant === undefined ? [] : [variant]), ...others.map(([, value]) => value)];
-  return parts.length > 0 ? parts.join(", ") : Object.keys(values).length > 0 ? "all cells" : name;
+  const others = Object.entries(values).filter(([key]) => !noiseKeys.has(key));
+  const named = others.map(([key, value]) =>
+    Number.isNaN(Number(value)) ? value : `${key.split(".").at(-1)} ${value}`,
+  );
+  const parts = [...(variant === undefined ? [] : [variant]), ...named];
+  if (parts.length > 0) return parts.join(", ");
+  return Object.keys(values).length > 0 ? "all cells" : name;
 }
 
 function isWide(series: readonly Series[]): boolean {

@@ -186,10 +186,10 @@ describe("SweepProgress", () => {
     await new Promise((resolve) => setTimeout(resolve, 300)); // bars are drawn every 100 ms
     progress.end({ cell, folder: "x", state: "failed", error: new Error("for\ra reason") });
     progress.stop();
-    expect(drawn).toContain("cell 0 of 5");
+    expect(drawn).toContain("0 of 5 cells done");
     expect(drawn).toContain(cell.name);
     expect(drawn).toMatch(/epoch – │.*ε –/);
     expect(drawn).toContain(`cell ${cell.name} failed: for\\x0da reason\n`);
-    expect(drawn).toContain("cell 1 of 5");
+    expect(drawn).toContain("1 of 5 cells done");
   });
 });
