@@ -33,7 +33,7 @@ const LARGEST_SHIFT = 1e4;
 const ROUNDING = 2 ** -40;
 
 /**
- * ε at `delta` of these steps for a group of up to `size` examples: an upper bound, some per cent to a fifth above the
+ * ε at `delta` of these steps for a group of up to `size` examples: an upper bound, up to a fifth above the
  * exact value. Infinity where nothing is proved: without noise, with discrete noise, under replace-one, for samples of a fixed size.
  * Throws a RangeError naming the argument that cannot be.
  */
