@@ -4,11 +4,12 @@
  * @example
  * calibrateNoise({ samplingRate: 256 / 60_000, steps: 3516, epsilon: 2, delta: 1e-5 }); // 0.838766
  */
+import { checkKeys } from "../arguments.js";
 import { defaultAccountant, makeAccountant } from "./accountant.js";
 import { PrivacyBudget } from "./budget.js";
 import { checkNumber, type NumberRange, ranges } from "./check.js";
 import { leastValue } from "./least-value.js";
-import { kindOf, type MechanismKind } from "./mechanism.js";
+import { kindKeys, kindOf, type MechanismKind } from "./mechanism.js";
 import { roundDown, roundUp } from "./rounding.js";
 
 /** `relation`, `sample` and `failure` as a mechanism has them. */
@@ -73,6 +74,7 @@ export function calibrateSteps(
   accountant: string = defaultAccountant,
 ): number {
   const { samplingRate, noiseMultiplier, epsilon, delta } = target;
+  checkKeys("target", target, [...kindKeys, "samplingRate", "noiseMultiplier", "epsilon", "delta"]);
   checkNumber("samplingRate", samplingRate, positiveRate);
   checkNumber("noiseMultiplier", noiseMultiplier, positiveNoise);
   return new PrivacyBudget(makeAccountant(accountant), epsilon, delta).remainingSteps({
@@ -91,6 +93,7 @@ export function calibrateSamplingRate(
   accountant: string = defaultAccountant,
 ): number {
   const { steps, noiseMultiplier, epsilon, delta } = target;
+  checkKeys("target", target, [...kindKeys, "noiseMultiplier", "steps", "epsilon", "delta"]);
   checkNumber("steps", steps, positiveSteps);
   checkNumber("noiseMultiplier", noiseMultiplier, positiveNoise);
   checkNumber("epsilon", epsilon, ranges.epsilon);
@@ -113,7 +116,9 @@ const positiveRate: NumberRange = { ...ranges.samplingRate, openMin: true };
 const positiveNoise: NumberRange = { ...ranges.noiseMultiplier, openMin: true };
 const positiveSteps: NumberRange = { ...ranges.steps, min: 1 };
 
-function checkTarget({ samplingRate, steps, epsilon, delta, pieces = [] }: CalibrationTarget): void {
+function checkTarget(target: CalibrationTarget): void {
+  checkKeys("target", target, [...kindKeys, "samplingRate", "steps", "pieces", "epsilon", "delta"]);
+  const { samplingRate, steps, epsilon, delta, pieces = [] } = target;
   checkNumber("samplingRate", samplingRate, positiveRate);
   checkNumber("steps", steps, positiveSteps);
   checkNumber("epsilon", epsilon, ranges.epsilon);

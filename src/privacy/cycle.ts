@@ -3,7 +3,8 @@
  * accountant: the one that holds the example; the others say nothing about it. It is charged with the cycle's first step,
  * so that what is counted is never below what was done, wherever a run stops.
  */
-import type { MechanismSteps, SampledGaussian } from "./mechanism.js";
+import { checkNumber, ranges } from "./check.js";
+import { checkSteps, type MechanismSteps, type SampledGaussian } from "./mechanism.js";
 
 export interface CyclicMechanism extends SampledGaussian {
   /** k ≥ 1 steps, of which the first is charged as the mechanism and the others as nothing; 1 by default. */
@@ -14,8 +15,11 @@ export interface CyclicMechanism extends SampledGaussian {
 
 export type CyclicSteps = CyclicMechanism & MechanismSteps;
 
-/** The same steps by what each costs: those that are charged, and those that are not. */
+/** The same steps by what each costs: those that are charged, and those that are not. Throws a RangeError naming what cannot be. */
 export function charged({ cycle = 1, phase = 0, ...row }: CyclicSteps): MechanismSteps[] {
+  checkSteps(row);
+  checkNumber("cycle", cycle, { ...ranges.steps, min: 1 });
+  checkNumber("phase", phase, ranges.steps);
   if (cycle === 1) return [row];
   const paid = Math.ceil((phase + row.steps) / cycle) - Math.ceil(phase / cycle);
   const { relation, sample, failure, ...rest } = row;

@@ -12,8 +12,9 @@
  * const filter = new PrivacyFilter({ epsilon: 2, delta: 1e-5 });
  * while (filter.spend({ samplingRate: 0.01, noiseMultiplier: sigma })) sigma = whateverTheLastStepSuggests();
  */
+import { checkKeys } from "../arguments.js";
 import { checkNumber, ranges } from "./check.js";
-import { checkMechanism, type SampledGaussian } from "./mechanism.js";
+import { checkMechanism, kindKeys, type SampledGaussian } from "./mechanism.js";
 import { rdpBudget } from "./rdp.js";
 import { checkRenyi, rdpOfMechanism } from "./rdp-of-mechanism.js";
 
@@ -34,8 +35,10 @@ export class PrivacyFilter {
   private readonly orders: readonly number[];
   private readonly left: Float64Array;
 
-  /** Throws a RangeError naming what is out of range. */
-  constructor({ epsilon, delta, orders = defaultFilterOrders }: PrivacyFilterOptions) {
+  /** Throws a RangeError naming what is out of range, a TypeError naming a key that is none. */
+  constructor(options: PrivacyFilterOptions) {
+    checkKeys("options", options, ["epsilon", "delta", "orders"]);
+    const { epsilon, delta, orders = defaultFilterOrders } = options;
     checkNumber("epsilon", epsilon, ranges.epsilon);
     checkNumber("delta", delta, ranges.delta);
     if (orders.length === 0) throw new RangeError("orders must hold at least one order, got none");
@@ -63,6 +66,7 @@ export class PrivacyFilter {
   }
 
   private after(mechanism: SampledGaussian, count: number): Float64Array {
+    checkKeys("mechanism", mechanism, ["samplingRate", "noiseMultiplier", ...kindKeys, "steps"]);
     checkMechanism(mechanism);
     checkNumber("count", count, ranges.steps);
     checkRenyi(mechanism);

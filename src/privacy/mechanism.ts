@@ -34,6 +34,9 @@ export interface MechanismSteps extends SampledGaussian {
 
 const coordinates = { min: 1, max: Number.MAX_SAFE_INTEGER, integer: true } as const;
 
+/** For checks of keys: a misspelt one would be ignored, and cost nothing. */
+export const kindKeys = ["relation", "sample", "failure", "discreteCoordinates"] as const;
+
 /** Throws a RangeError naming the field, what came and what is allowed. */
 export function checkMechanism(mechanism: SampledGaussian): void {
   checkNumber("samplingRate", mechanism.samplingRate, ranges.samplingRate);

@@ -1,5 +1,7 @@
 /** Every way of sampling, and the registry that configuration files go by. */
 import { z } from "zod";
+import { checkNumber, ranges } from "../privacy/check.js";
+import { parseConfigValue } from "../training/config-errors.js";
 import { bMinSepSampling } from "./b-min-sep.js";
 import { ballsInBinsSampling } from "./balls-in-bins.js";
 import { cyclicPoissonSampling } from "./cyclic-poisson.js";
@@ -39,7 +41,10 @@ export function samplingType(name: SamplerName): SamplingType<z.ZodType<Sampling
   return samplingTypes.find(({ type }) => type === name) as unknown as SamplingType<z.ZodType<SamplingConfig>>;
 }
 
-/** Sampling as configured. Throws a RangeError about what does not fit the setting. */
+/** Sampling as configured. Throws a ConfigError about what it cannot be, a RangeError about what does not fit the setting. */
 export function makeSampling(config: SamplingConfig, setting: SamplingSetting): Sampling {
-  return samplingType(config.type).create(config, setting);
+  checkNumber("examples", setting.examples, { min: 0, max: 2 ** 32 - 1, integer: true });
+  checkNumber("samplingRate", setting.samplingRate, { ...ranges.samplingRate, openMin: true });
+  const checked = parseConfigValue("sampling", samplingSchema, config);
+  return samplingType(checked.type).create(checked, setting);
 }

@@ -110,3 +110,11 @@ describe("rounding up", () => {
     expect(roundUp(0.9999999, 6)).toBe(1);
   });
 });
+
+it("refuses a misspelt relation, which would cost too little", () => {
+  const target = { samplingRate: 0.1, epsilon: 2, delta: 1e-5, relations: "replace-one" };
+  const wrong = /^target: got the unknown key "relations"/;
+  expect(() => calibrateNoise({ ...target, steps: 10 } as never)).toThrow(wrong);
+  expect(() => calibrateSteps({ ...target, noiseMultiplier: 1 } as never)).toThrow(wrong);
+  expect(() => calibrateSamplingRate({ ...target, noiseMultiplier: 1, steps: 10 } as never)).toThrow();
+});

@@ -75,6 +75,15 @@ describe("a privacy filter", () => {
     expect(filter.spend(noisy)).toBe(true);
   });
 
+  it("refuses keys that it would ignore", () => {
+    const filter = new PrivacyFilter({ epsilon: 2, delta: 1e-5 });
+    const wrong = /^mechanism: got the unknown key/;
+    expect(() => filter.spend({ ...step, relations: "replace-one" } as never)).toThrow(wrong);
+    expect(() => new PrivacyFilter({ epsilon: 2, delta: 1e-5, order: [2] } as never)).toThrow(
+      /^options: got the unknown/,
+    );
+  });
+
   it("names what is out of range", () => {
     expect(() => new PrivacyFilter({ epsilon: 0, delta: 1e-5 })).toThrow("epsilon must be a number > 0, got 0");
     expect(() => new PrivacyFilter({ epsilon: 1, delta: 1 })).toThrow("delta must be a number in (0, 1), got 1");

@@ -5,6 +5,7 @@ import { makeAccountant } from "../../src/privacy/accountant.js";
 import { charged, cycleFrom } from "../../src/privacy/cycle.js";
 import { costOf, stepsBetween } from "../../src/privacy/ledger-rows.js";
 import { RandomKeys } from "../../src/privacy/random.js";
+import { selectionEpsilon } from "../../src/privacy/selection.js";
 import { makeSampling, type SamplingConfig, samplerNames, samplingType } from "../../src/sampling/index.js";
 
 const random = () => new RandomKeys(5).stream("sampling");
@@ -179,3 +180,28 @@ function binomialTail(n: number, q: number, most: number): number {
   }
   return tail;
 }
+
+describe("refusals", () => {
+  // Blocks that are no whole number would overlap, and an example come twice a cycle.
+  it.each([
+    [{ type: "cyclicPoisson", blocks: 2.5 }, 0.1, /^sampling: blocks: got 2\.5/],
+    [{ type: "bMinSep", separation: 0.5 }, 0.1, /^sampling: separation: got 0\.5/],
+    [{ type: "poisson", maxBatch: 3 }, 0.1, /^sampling: unknown key 'maxBatch'/],
+    [{ type: "none" }, 0.1, /^sampling: .*allowed: an object with "type" poisson/],
+    [{ type: "ballsInBins" }, 0, /^samplingRate must be a number in \(0, 1\], got 0/],
+    [{ type: "poisson" }, 1.5, /^samplingRate must be a number in \(0, 1\], got 1\.5/],
+  ])("%o at rate %d", (config, samplingRate, message) => {
+    expect(() => makeSampling(config as never, { examples: 100, samplingRate })).toThrow(message);
+  });
+
+  it.each([
+    [{ cycle: Number.NaN }, /^cycle must be an integer ≥ 1, got NaN/],
+    [{ cycle: Number.POSITIVE_INFINITY }, /^cycle must be/],
+    [{ cycle: 10, phase: -1 }, /^phase must be an integer ≥ 0, got -1/],
+    [{ cycle: 10, steps: Number.NaN }, /^steps must be/],
+  ])("steps with %o cost something, or are refused", (wrong, message) => {
+    const rows = [{ samplingRate: 0.1, noiseMultiplier: 1, steps: 100, ...wrong }];
+    for (const name of ["prv", "rdp"]) expect(() => makeAccountant(name).epsilonWith(rows, 1e-5)).toThrow(message);
+    expect(() => selectionEpsilon(rows, { law: "geometric", mean: 10 }, 1e-5)).toThrow(message);
+  });
+});
