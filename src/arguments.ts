@@ -14,6 +14,20 @@ export function describe(value: unknown): string {
   return `${Object.prototype.toString.call(value).slice(8, -1)} of ${value.length}`;
 }
 
+const MOST_SHOWN = 60;
+
+/** A value as JSON would write it, cut to 60 characters, for messages. Whatever a program can pass is shown somehow. */
+export function preview(value: unknown): string {
+  if (typeof value === "number") return String(value); // JSON has no NaN
+  let text: string;
+  try {
+    text = JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}n` : part)) ?? describe(value);
+  } catch {
+    return describe(value); // cyclic, or nested too deeply
+  }
+  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN - 1)}…` : text;
+}
+
 /**
  * An object with no key but these: a misspelt option would be ignored, a mask not applied.
  * @throws TypeError naming the key.

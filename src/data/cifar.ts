@@ -61,7 +61,10 @@ export function loadCifar100(split: "train" | "test", options: Cifar100Options):
 
 function load(layout: Layout, split: "train" | "test", folder: string, normalization: Normalization): ByteDataset {
   checkChoice("split", split, ["train", "test"]);
-  const files = layout.files[split].map((file) => readRecords(findFile(layout, folder, file), layout));
+  const files = layout.files[split].map((file) => {
+    const path = findFile(layout, folder, file);
+    return parseRecords(readFile(path), path, layout);
+  });
   const count = files.reduce((sum, { labels }) => sum + labels.length, 0);
   const inputs = new Uint8Array(count * PICTURE_BYTES);
   const labels = new Uint8Array(count);
@@ -80,11 +83,19 @@ function findFile({ name, archive }: Layout, folder: string, file: string): stri
   return found;
 }
 
-function readRecords(
-  path: string,
-  { labelBytes, label, classes }: Layout,
-): { readonly inputs: Uint8Array; readonly labels: Uint8Array } {
-  const bytes = readFile(path);
+export interface CifarRecords {
+  /** [N, 3, 32, 32] */
+  readonly inputs: Uint8Array;
+  /** [N] */
+  readonly labels: Uint8Array;
+}
+
+/** Parses the bytes of one file of CIFAR-10; `path` stands for it in errors. Throws a DataError as `loadCifar10` does. */
+export function parseCifar10(bytes: Uint8Array, path: string): CifarRecords {
+  return parseRecords(bytes, path, cifar10);
+}
+
+function parseRecords(bytes: Uint8Array, path: string, { labelBytes, label, classes }: Layout): CifarRecords {
   const record = labelBytes + PICTURE_BYTES;
   const count = bytes.length / record;
   if (!(Number.isInteger(count) && count > 0)) {

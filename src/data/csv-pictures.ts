@@ -37,7 +37,8 @@ export interface CsvPicturesOptions extends PictureOptions, ExampleFilesOptions 
 const MOST_BYTES = 256 * 2 ** 20;
 const MOST_LINE_BYTES = 65_536;
 
-interface Row {
+/** A picture in the list. */
+export interface PictureRow {
   readonly line: number;
   readonly path: string;
   readonly label: string;
@@ -48,7 +49,7 @@ export async function loadCsvPictures(options: CsvPicturesOptions): Promise<Load
   const { file, normalization = unitRange } = options;
   const format = pictureFormat(options);
   const checked = checkFilesOptions(options);
-  const rows = readRows(await readRegularFile(file, MOST_BYTES), options);
+  const rows = parsePictureRows(await readRegularFile(file, MOST_BYTES), options);
   const decode = await pictureDecoder(format);
   const numbers = options.classes && new Map(options.classes.map((name, index) => [name, index]));
   const files: ExampleFiles<Uint8Array> = {
@@ -58,7 +59,7 @@ export async function loadCsvPictures(options: CsvPicturesOptions): Promise<Load
     normalization,
     allocate: (length) => new Uint8Array(length),
     async decode(index, pixels, pixelStart, targets, targetStart) {
-      const { line, path, label } = rows[index] as Row;
+      const { line, path, label } = rows[index] as PictureRow;
       try {
         targets[targetStart] = classOf(label, numbers);
         if (path === "") throw new Error("an empty path");
@@ -71,7 +72,11 @@ export async function loadCsvPictures(options: CsvPicturesOptions): Promise<Load
   return loadExampleFiles(files, file, checked);
 }
 
-function readRows(bytes: Uint8Array, options: CsvPicturesOptions): Row[] {
+/** The list in a file's bytes; nothing it names is looked at. Throws a DataError as `loadCsvPictures` does. */
+export function parsePictureRows(
+  bytes: Uint8Array,
+  options: Pick<CsvPicturesOptions, "file" | "pathColumn" | "labelColumn" | "delimiter">,
+): PictureRow[] {
   const { file, pathColumn = "path", labelColumn = "label", delimiter = "," } = options;
   const [header, ...records] = parseCsv(bytes, file, delimiter);
   if (!header) throw new DataError(`${file}: no line with the columns' names in it`);

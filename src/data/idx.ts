@@ -57,10 +57,10 @@ export function parseIdx(bytes: Uint8Array, name: string): IdxArray {
   checkMagic(view, name);
   const shape = readShape(view, name);
   const header = 4 + 4 * shape.length;
-  // In float64 the product of up to 255 uint32 cannot wrap around; Infinity is only larger than the file.
+  // In float64 the product of up to 255 uint32 cannot wrap around: it is only larger than the file, or no number.
   const wanted = shape.reduce((product, length) => product * length, 1);
   const there = plain.length - header;
-  if (there < wanted) {
+  if (!(there >= wanted)) {
     throw new IdxError("truncated", `${name}: header says [${shape.join(", ")}] = ${wanted} bytes, ${there} are there`);
   }
   if (there > wanted) {

@@ -4,7 +4,7 @@
  */
 import type { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
-import { type Entry, fromFdPromise, type ZipFile } from "yauzl";
+import { type Entry, fromBufferPromise, fromFdPromise, type ZipFile } from "yauzl";
 import { DataError } from "./dataset.js";
 import { MOST_ARRAY_BYTES, type NpyArray, parseNpy } from "./npy.js";
 import { withRegularFile } from "./read-file.js";
@@ -17,23 +17,45 @@ const ENDING = ".npy";
  */
 export function readNpz(path: string, names?: readonly string[]): Promise<ReadonlyMap<string, NpyArray>> {
   return withRegularFile(path, async ({ fd }) => {
-    const arrays = new Map<string, NpyArray>();
     const archive = await fromFdPromise(fd, { autoClose: false, lazyEntries: true });
-    const found = new Set<string>();
-    for await (const entry of archive.eachEntry()) {
-      if (!entry.fileName.endsWith(ENDING)) continue;
-      const name = entry.fileName.slice(0, -ENDING.length);
-      if (found.has(name)) throw new Error(`holds two arrays ${JSON.stringify(name)}`);
-      found.add(name);
-      if (names && !names.includes(name)) continue;
-      const where = `${path}, array ${JSON.stringify(name)}`;
-      arrays.set(name, parseNpy(await inflate(archive, entry, where), where));
-    }
-    const missing = names?.find((name) => !found.has(name));
-    if (missing === undefined) return arrays;
-    const list = [...found].map((name) => JSON.stringify(name)).join(", ");
-    throw new Error(`no array ${JSON.stringify(missing)} in it, but ${list || "none at all"}`);
+    return arraysOf(archive, path, names);
   });
+}
+
+/** Parses an archive's bytes, as `readNpz` does; `source` stands for the file in errors. */
+export async function parseNpz(
+  bytes: Uint8Array,
+  source: string,
+  names?: readonly string[],
+): Promise<ReadonlyMap<string, NpyArray>> {
+  try {
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return await arraysOf(await fromBufferPromise(buffer, { lazyEntries: true }), source, names);
+  } catch (error) {
+    throw error instanceof DataError ? error : new DataError(`${source}: ${(error as Error).message}`);
+  }
+}
+
+async function arraysOf(
+  archive: ZipFile,
+  source: string,
+  names: readonly string[] | undefined,
+): Promise<ReadonlyMap<string, NpyArray>> {
+  const arrays = new Map<string, NpyArray>();
+  const found = new Set<string>();
+  for await (const entry of archive.eachEntry()) {
+    if (!entry.fileName.endsWith(ENDING)) continue;
+    const name = entry.fileName.slice(0, -ENDING.length);
+    if (found.has(name)) throw new Error(`holds two arrays ${JSON.stringify(name)}`);
+    found.add(name);
+    if (names && !names.includes(name)) continue;
+    const where = `${source}, array ${JSON.stringify(name)}`;
+    arrays.set(name, parseNpy(await inflate(archive, entry, where), where));
+  }
+  const missing = names?.find((name) => !found.has(name));
+  if (missing === undefined) return arrays;
+  const list = [...found].map((name) => JSON.stringify(name)).join(", ");
+  throw new Error(`no array ${JSON.stringify(missing)} in it, but ${list || "none at all"}`);
 }
 
 /** yauzl sees to it that no more and no fewer bytes come than the entry says. */

@@ -25,6 +25,8 @@ export interface Value {
 const INPUT = "input";
 /** Of one value or parameter; native code refuses more. */
 const MOST_ELEMENTS = 2 ** 40;
+/** A number in a file, such as a depth, must not build for ever. */
+const MOST_LAYERS = 10_000;
 const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
 
 export interface BuildOptions {
@@ -54,6 +56,9 @@ export class GraphBuilder {
    * @throws LayerError where the layer refuses its inputs, GraphError where what it is tied to is not there.
    */
   add(layer: Layer, inputs: Value | readonly Value[], name?: string): Value {
+    if (this.nodes.length === MOST_LAYERS) {
+      throw new GraphError(`add: the model has ${MOST_LAYERS} layers already, the most that are allowed; add no more`);
+    }
     const path = name ?? String(this.nodes.length);
     this.checkName(path);
     const from = "path" in inputs ? [inputs] : inputs;

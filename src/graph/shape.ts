@@ -1,5 +1,6 @@
 /** Shapes of one example, without the batch, in PyTorch's order: `[features]`, `[T, features]` or `[C, H, W]`. */
 
+import { preview } from "../arguments.js";
 import { ShapeError } from "./errors.js";
 
 export type Shape = readonly number[];
@@ -24,7 +25,7 @@ export function checkShape(name: string, shape: Shape): void {
     Number.isSafeInteger(elementCount(shape));
   if (valid) return;
   throw new ShapeError(
-    `${name}: got ${JSON.stringify(shape)}; allowed is a list of 1 to 4 positive whole numbers without the batch, ` +
+    `${name}: got ${preview(shape)}; allowed is a list of 1 to 4 positive whole numbers without the batch, ` +
       "such as [1, 28, 28]",
   );
 }

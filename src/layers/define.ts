@@ -3,6 +3,7 @@
  * checks the factory's arguments and the JSON form alike.
  */
 import { z } from "zod";
+import { preview } from "../arguments.js";
 import { LayerError } from "../graph/errors.js";
 import type { InferredLayer, Layer, LayerJson, Tie } from "../graph/layer.js";
 import type { Shape } from "../graph/shape.js";
@@ -128,13 +129,5 @@ export function strictObject<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, 
 function describeIssue(what: string, issue: z.core.$ZodIssue): string {
   const place = [what, ...issue.path.map(String)].join(".");
   if (issue.code === "unrecognized_keys") return `${place}: ${issue.message}`;
-  return `${place}: ${issue.message} (got ${shown(issue.input)})`;
-}
-
-const MOST_SHOWN = 60;
-
-function shown(value: unknown): string {
-  if (typeof value === "number") return String(value); // JSON has no NaN
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN - 1)}…` : text;
+  return `${place}: ${issue.message} (got ${preview(issue.input)})`;
 }

@@ -1,5 +1,7 @@
 /** Models in JSON, as checkpoints and configuration files hold them: `{inputShape, layers: [{type, …}], frozen?}`. */
+
 import { z } from "zod";
+import { preview } from "../arguments.js";
 import { GraphBuilder, type Value } from "../graph/builder.js";
 import { GraphError } from "../graph/errors.js";
 import type { Layer } from "../graph/layer.js";
@@ -33,7 +35,7 @@ function unknownType(input: unknown): string {
   if (typeof type === "string" && /^batch_?norm/i.test(type)) {
     return `${type} is refused: ${batchNormRefusal.reason}; ${batchNormRefusal.instead}`;
   }
-  return `unknown layer type ${JSON.stringify(type) ?? "(missing)"}; allowed are ${typeNames.join(", ")}`;
+  return `unknown layer type ${type === undefined ? "(missing)" : preview(type)}; allowed are ${typeNames.join(", ")}`;
 }
 
 /**

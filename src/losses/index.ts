@@ -1,5 +1,7 @@
 /** Every loss: its factory, and the registry that JSON and configuration files go by. */
+
 import { z } from "zod";
+import { preview } from "../arguments.js";
 import { parseOptions } from "../layers/define.js";
 import { binaryCrossEntropyWithLogitsType } from "./binary-cross-entropy.js";
 import { crossEntropyType } from "./cross-entropy.js";
@@ -40,7 +42,7 @@ export const lossSchema = z.discriminatedUnion(
 function unknownType(input: unknown): string {
   const type = (input as { type?: unknown } | null | undefined)?.type;
   const allowed = lossTypes.map((loss) => loss.type).join(", ");
-  return `unknown loss type ${JSON.stringify(type) ?? "(missing)"}; allowed are ${allowed}`;
+  return `unknown loss type ${type === undefined ? "(missing)" : preview(type)}; allowed are ${allowed}`;
 }
 
 /**

@@ -1,5 +1,7 @@
 /** Every optimizer: its factory, and the registry that JSON and configuration files go by. */
+
 import { z } from "zod";
+import { preview } from "../arguments.js";
 import { parseOptions } from "../layers/define.js";
 import { adagradType } from "./adagrad.js";
 import { adamType, adamwType } from "./adam.js";
@@ -28,7 +30,7 @@ export const optimizerSchema = z.discriminatedUnion(
 function unknownType(input: unknown): string {
   const type = (input as { type?: unknown } | null | undefined)?.type;
   const allowed = optimizerTypes.map((optimizer) => optimizer.type).join(", ");
-  return `unknown optimizer type ${JSON.stringify(type) ?? "(missing)"}; allowed are ${allowed}`;
+  return `unknown optimizer type ${type === undefined ? "(missing)" : preview(type)}; allowed are ${allowed}`;
 }
 
 /**

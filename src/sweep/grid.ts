@@ -71,7 +71,12 @@ const gridSchema = configObject({
  * is about one. `overrides` hold for all cells.
  */
 export function readGrid(file: string, overrides: ConfigOverrides = {}): Grid {
-  const grid = parseConfigValue(file, gridSchema, readConfigJson(file));
+  return parseGrid(readConfigJson(file), file, overrides);
+}
+
+/** Checks a grid's JSON, as `readGrid` does; `file`: the path that it and its base are named from. */
+export function parseGrid(json: unknown, file: string, overrides: ConfigOverrides = {}): Grid {
+  const grid = parseConfigValue(file, gridSchema, json);
   const baseFile = typeof grid.base === "string" ? resolve(dirname(file), grid.base) : resolve(file);
   const base = mergePatch(typeof grid.base === "string" ? readConfigJson(baseFile) : grid.base, grid.set);
   const variants = Object.entries(grid.variants);

@@ -1,7 +1,7 @@
 /** The checksum of a checkpoint: SHA-256 over every tensor's name, shape and bytes and all other metadata. */
 import { createHash } from "node:crypto";
 import { DataError } from "../data/dataset.js";
-import { readSafetensors, type Tensor, type TensorFile } from "../data/safetensors.js";
+import { decodeSafetensors, readSafetensors, type Tensor, type TensorFile } from "../data/safetensors.js";
 
 type Metadata = Readonly<Record<string, string>>;
 
@@ -12,10 +12,18 @@ export function seal(tensors: ReadonlyMap<string, Tensor>, metadata: Metadata): 
 
 /** Reads a checkpoint of either kind. Throws a DataError naming the file unless it is what was written. */
 export function readCheckpoint(path: string): TensorFile {
-  const file = readSafetensors(path);
+  return checkSeal(readSafetensors(path), path);
+}
+
+/** Reads a checkpoint's bytes, as `readCheckpoint` does; `source` stands for the file in errors. */
+export function decodeCheckpoint(bytes: Uint8Array, source: string): TensorFile {
+  return checkSeal(decodeSafetensors(bytes, source), source);
+}
+
+function checkSeal(file: TensorFile, source: string): TensorFile {
   const { sha256, ...sealed } = file.metadata;
   if (sha256 === digest(file.tensors, sealed)) return file;
-  throw new DataError(`${path}: is damaged: its SHA-256 is not that of its content`);
+  throw new DataError(`${source}: is damaged: its SHA-256 is not that of its content`);
 }
 
 function digest(tensors: ReadonlyMap<string, Tensor>, metadata: Metadata): string {

@@ -9,7 +9,7 @@
 import { existsSync } from "node:fs";
 import { z } from "zod";
 import { DataError } from "../data/dataset.js";
-import { encodeSafetensors, type Tensor as StoredTensor } from "../data/safetensors.js";
+import { encodeSafetensors, type Tensor as StoredTensor, type TensorFile } from "../data/safetensors.js";
 import type { LedgerMark } from "../privacy/ledger.js";
 import { readCheckpoint, seal } from "./checkpoint-seal.js";
 import { writeAtomically } from "./files.js";
@@ -33,10 +33,12 @@ export type CheckpointNotes = Readonly<Record<string, string>>;
 
 const STATE_FORMAT = "hushgrad-state-2";
 const AVERAGE = "average.";
+/** No optimizer has as many; a count that a file claims is not looped over unchecked. */
+const MOST_SLOTS = 16;
 const MODEL_FORMAT = "hushgrad-model-1";
 
 /** Metadata are strings: of a number, in digits; of a list, as JSON. */
-const whole = z.string().regex(/^\d+$/, "expected a whole number").transform(Number);
+const whole = z.string().regex(/^\d+$/, "expected a whole number").transform(Number).pipe(z.int());
 const real = z
   .string()
   .regex(/^\d[\d.eE+-]*$/, "expected a number, at least 0")
@@ -57,7 +59,7 @@ const metadataSchema = z.object({
   format: z.literal(STATE_FORMAT),
   step: whole,
   seconds: real,
-  slots: whole,
+  slots: whole.pipe(z.int().max(MOST_SLOTS)),
   ledgerSequence: whole,
   ledgerHash: z.string(),
   /** The optimizer's numbers that all coordinates share. */
@@ -175,7 +177,7 @@ export function loadLastState({ state, previousState }: CheckpointPaths): Loaded
   for (const file of [state, previousState]) {
     if (!existsSync(file)) continue;
     try {
-      return { ...readState(file), damaged };
+      return { ...stateOf(readCheckpoint(file), file), damaged };
     } catch (error) {
       if (!(error instanceof DataError)) throw error;
       damaged = damaged === undefined ? error.message : `${damaged}; ${error.message}`;
@@ -187,15 +189,15 @@ export function loadLastState({ state, previousState }: CheckpointPaths): Loaded
   );
 }
 
-function readState(file: string): Omit<LoadedState, "damaged"> {
-  const read = readCheckpoint(file);
+/** The state in a checkpoint that is whole. Throws a DataError naming `file` where its metadata are not a state's. */
+export function stateOf(read: TensorFile, file: string): Omit<LoadedState, "damaged"> {
   const metadata = parseMetadata(file, read.metadata);
   const { step, seconds, ledgerSequence: sequence, ledgerHash: hash } = metadata;
   return { file, step, seconds, mark: { sequence, hash }, tensors: read.tensors, metadata };
 }
 
 /** Puts a state's tensors into the session and the average. Throws a DataError naming the file and what is of another model. */
-export function restoreState(loaded: LoadedState, session: Session, average?: ParameterAverage): void {
+export function restoreState(loaded: Omit<LoadedState, "damaged">, session: Session, average?: ParameterAverage): void {
   try {
     putState(loaded, session);
     average?.load(averageOf(loaded.tensors));
@@ -205,7 +207,7 @@ export function restoreState(loaded: LoadedState, session: Session, average?: Pa
   }
 }
 
-function putState({ file, tensors, metadata }: LoadedState, session: Session): void {
+function putState({ file, tensors, metadata }: Omit<LoadedState, "damaged">, session: Session): void {
   const { step, slots, shared = [], thresholds } = metadata;
   session.loadParameters(withPrefix(file, tensors, "model."));
   const state: OptimizerState = {

@@ -221,6 +221,11 @@ export function readConfigJson(path: string): unknown {
   } catch (error) {
     throw new ConfigError(`${path}: ${whyUnreadable(error)}; give the path of a JSON configuration`);
   }
+  return parseConfigJson(text, path);
+}
+
+/** The JSON in a configuration file's text, unchecked. Throws a ConfigError; `path` stands for the file in it. */
+export function parseConfigJson(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -1,5 +1,7 @@
 /** Every schedule, of a learning rate, a clipping threshold or a noise multiplier: its factory, and the registry that JSON and configuration files go by. */
+
 import { z } from "zod";
+import { preview } from "../../arguments.js";
 import { parseOptions } from "../../layers/define.js";
 import { constantType } from "./constant.js";
 import { cosineType } from "./cosine.js";
@@ -37,7 +39,7 @@ export const scheduleSchema = z.discriminatedUnion(
 function unknownType(input: unknown): string {
   const type = (input as { type?: unknown } | null | undefined)?.type;
   const allowed = scheduleTypes.map((schedule) => schedule.type).join(", ");
-  return `unknown schedule type ${JSON.stringify(type) ?? "(missing)"}; allowed are ${allowed}`;
+  return `unknown schedule type ${type === undefined ? "(missing)" : preview(type)}; allowed are ${allowed}`;
 }
 
 /**
