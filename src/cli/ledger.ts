@@ -74,16 +74,19 @@ function json({ composition, delta, accountant, epsilon: together, alone }: Answ
   const { ledgers, mechanisms, steps, relation, unit, notPrivateBecause } = composition;
   const { name, upperBound } = makeAccountant(accountant);
   const epsilon = finite(together);
-  const isPrivate = notPrivateBecause.length === 0 && epsilon !== null;
+  const reasons = [
+    ...notPrivateBecause,
+    ...(epsilon === null ? ["steps that prove nothing: no noise, or δ does not pay for their failures"] : []),
+    ...(upperBound ? [] : [`${name} is an approximation that may under-report: not proven`]),
+  ];
   const answer = {
-    epsilon: isPrivate ? epsilon : null,
+    epsilon: notPrivateBecause.length > 0 ? null : epsilon,
     ...(notPrivateBecause.length > 0 ? { epsilonIfNotSeeded: epsilon } : {}),
     delta,
     accountant: name,
     upperBound,
-    private: isPrivate,
-    notPrivateBecause:
-      epsilon === null ? [...notPrivateBecause, "steps without noise: not private"] : notPrivateBecause,
+    private: reasons.length === 0,
+    notPrivateBecause: reasons,
     relation,
     unit,
     assumes: SAME_DATA,

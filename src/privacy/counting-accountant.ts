@@ -1,9 +1,10 @@
 /** What all accountants do alike: they count steps by mechanism. What the counts cost is each one's own answer. */
+import { checkKeys } from "../arguments.js";
 import type { Accountant, EpsilonReport } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
 import { type CyclicSteps, charged } from "./cycle.js";
 import { totalVariation } from "./discrete-gaussian.js";
-import { type MechanismSteps, type SampledGaussian, StepCounts } from "./mechanism.js";
+import { type MechanismSteps, mechanismKeys, type SampledGaussian, StepCounts } from "./mechanism.js";
 
 export abstract class CountingAccountant implements Accountant {
   abstract readonly name: string;
@@ -14,6 +15,7 @@ export abstract class CountingAccountant implements Accountant {
   protected abstract answer(rows: readonly MechanismSteps[], delta: number): EpsilonReport;
 
   step(mechanism: SampledGaussian, count = 1): void {
+    checkKeys("mechanism", mechanism, [...mechanismKeys, "steps"]); // of a row, whose steps are `count`
     this.counts.add(mechanism, count);
   }
 

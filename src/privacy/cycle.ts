@@ -3,8 +3,9 @@
  * accountant: the one that holds the example; the others say nothing about it. It is charged with the cycle's first step,
  * so that what is counted is never below what was done, wherever a run stops.
  */
+import { checkKeys } from "../arguments.js";
 import { checkNumber, ranges } from "./check.js";
-import { checkSteps, type MechanismSteps, type SampledGaussian } from "./mechanism.js";
+import { checkSteps, type MechanismSteps, mechanismKeys, type SampledGaussian } from "./mechanism.js";
 
 export interface CyclicMechanism extends SampledGaussian {
   /** k ≥ 1 steps, of which the first is charged as the mechanism and the others as nothing; 1 by default. */
@@ -16,7 +17,9 @@ export interface CyclicMechanism extends SampledGaussian {
 export type CyclicSteps = CyclicMechanism & MechanismSteps;
 
 /** The same steps by what each costs: those that are charged, and those that are not. Throws a RangeError naming what cannot be. */
-export function charged({ cycle = 1, phase = 0, ...row }: CyclicSteps): MechanismSteps[] {
+export function charged(given: CyclicSteps): MechanismSteps[] {
+  checkKeys("steps", given, [...mechanismKeys, "steps", "cycle", "phase"]);
+  const { cycle = 1, phase = 0, ...row } = given;
   checkSteps(row);
   checkNumber("cycle", cycle, { ...ranges.steps, min: 1 });
   checkNumber("phase", phase, ranges.steps);

@@ -14,7 +14,7 @@
  */
 import { checkKeys } from "../arguments.js";
 import { checkNumber, ranges } from "./check.js";
-import { checkMechanism, kindKeys, type SampledGaussian } from "./mechanism.js";
+import { checkMechanism, mechanismKeys, type SampledGaussian } from "./mechanism.js";
 import { rdpBudget } from "./rdp.js";
 import { checkRenyi, rdpOfMechanism } from "./rdp-of-mechanism.js";
 
@@ -66,7 +66,7 @@ export class PrivacyFilter {
   }
 
   private after(mechanism: SampledGaussian, count: number): Float64Array {
-    checkKeys("mechanism", mechanism, ["samplingRate", "noiseMultiplier", ...kindKeys, "steps"]);
+    checkKeys("mechanism", mechanism, [...mechanismKeys, "steps"]);
     checkMechanism(mechanism);
     checkNumber("count", count, ranges.steps);
     checkRenyi(mechanism);

@@ -36,6 +36,7 @@ const coordinates = { min: 1, max: Number.MAX_SAFE_INTEGER, integer: true } as c
 
 /** For checks of keys: a misspelt one would be ignored, and cost nothing. */
 export const kindKeys = ["relation", "sample", "failure", "discreteCoordinates"] as const;
+export const mechanismKeys = ["samplingRate", "noiseMultiplier", ...kindKeys] as const;
 
 /** Throws a RangeError naming the field, what came and what is allowed. */
 export function checkMechanism(mechanism: SampledGaussian): void {

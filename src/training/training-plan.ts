@@ -90,8 +90,10 @@ export function planTraining(config: TrainingConfig, examples: number): Training
     if (noise === "discrete") aboutKey("privacy.noise", () => checkDiscreteNoise(noiseMultiplier * factor));
     return { ...kind, noiseMultiplier: noiseMultiplier * factor, steps: count };
   });
-  // Where one accountant proves something, every one does. Noise that proves nothing must not train under the name of privacy.
-  if (makeAccountant("rdp").epsilonWith(mechanisms, delta) === Number.POSITIVE_INFINITY) {
+  // Noise that proves nothing must not train under the name of privacy. rdp is asked first: it answers at once.
+  const provesNothing = (name: string) =>
+    makeAccountant(name).epsilonWith(mechanisms, delta) === Number.POSITIVE_INFINITY;
+  if (provesNothing("rdp") && provesNothing(accountant)) {
     throw new ConfigError(
       `privacy.noiseMultiplier: got ${noiseMultiplier}; allowed: a number large enough for a finite epsilon`,
     );

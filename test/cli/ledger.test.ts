@@ -109,7 +109,7 @@ describe("hushgrad ledger", () => {
     expect(JSON.parse((await inProcess(["ledger", plain, "--delta", "1e-5", "--json"])).stdout)).toMatchObject({
       epsilon: null,
       private: false,
-      notPrivateBecause: ["steps without noise: not private"],
+      notPrivateBecause: ["steps that prove nothing: no noise, or δ does not pay for their failures"],
     });
   });
 

@@ -212,6 +212,12 @@ describe("refusals", () => {
     expect(() => accountant.epsilon(delta)).toThrow(`delta must be a number in (0, 1), got ${delta}`);
   });
 
+  it("a misspelt relation, which would count as one that costs less", () => {
+    const misspelt = { samplingRate: 0.1, noiseMultiplier: 1, Relation: "replace-one" };
+    expect(() => accountant.step(misspelt)).toThrow('mechanism: got the unknown key "Relation"');
+    expect(() => accountant.epsilonAfter(misspelt, 3, 1e-5)).toThrow('got the unknown key "Relation"');
+  });
+
   it("orders", () => {
     expect(() => new RdpAccountant([])).toThrow("orders");
     expect(() => new RdpAccountant([1])).toThrow("order must be a number > 1, got 1");

@@ -1,6 +1,7 @@
 /** ε of the best of several runs, beside dp-accounting's RepeatAndSelect (test/fixtures/accounting/selection.py). */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { mechanismOf } from "../../src/privacy/mechanism.js";
 import { PrvAccountant } from "../../src/privacy/prv.js";
 import { drawRuns, type RunLaw, runsAt, selectionEpsilon } from "../../src/privacy/selection.js";
 
@@ -20,7 +21,7 @@ const lawOf = ({ law, mean, shape }: RunLaw): RunLaw => ({ law, mean, ...(shape 
 
 describe("ε of the best of several runs", () => {
   it.each(rows)("is dp-accounting's: $law of mean $mean, q $samplingRate, δ $delta", (row) => {
-    const { epsilon } = selectionEpsilon([row], lawOf(row), row.delta);
+    const { epsilon } = selectionEpsilon([{ ...mechanismOf(row), steps: row.steps }], lawOf(row), row.delta);
     // dp-accounting takes, for an order, the least of the larger ones' besides: never a smaller ε where the best is taken.
     expect(epsilon).toBeGreaterThanOrEqual(row.epsilon * (1 - 1e-7));
     expect(epsilon).toBeLessThanOrEqual(row.epsilon * (1 + 1e-7));
