@@ -2,9 +2,10 @@
  * NumPy's .npz archives: a zip file with a .npy file an array, stored or deflated, zip64 or not. The zip format is
  * yauzl's affair; checksums are compared here.
  */
+import { createReadStream, read } from "node:fs";
 import type { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
-import { type Entry, fromBufferPromise, fromFdPromise, type ZipFile } from "yauzl";
+import { type Entry, fromBufferPromise, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from "yauzl";
 import { DataError } from "./dataset.js";
 import { MOST_ARRAY_BYTES, type NpyArray, parseNpy } from "./npy.js";
 import { withRegularFile } from "./read-file.js";
@@ -16,8 +17,10 @@ const ENDING = ".npy";
  * Rejects with a DataError that names the file, the array and what is wrong; for a name that is not in it, too.
  */
 export function readNpz(path: string, names?: readonly string[]): Promise<ReadonlyMap<string, NpyArray>> {
-  return withRegularFile(path, async ({ fd }) => {
-    const archive = await fromFdPromise(fd, { autoClose: false, lazyEntries: true });
+  return withRegularFile(path, async (file) => {
+    const { size } = await file.stat();
+    const reader = new BoundedReader(file.fd, size);
+    const archive = await fromRandomAccessReaderPromise(reader, size, { autoClose: false, lazyEntries: true });
     return arraysOf(archive, path, names);
   });
 }
@@ -56,6 +59,31 @@ async function arraysOf(
   if (missing === undefined) return arrays;
   const list = [...found].map((name) => JSON.stringify(name)).join(", ");
   throw new Error(`no array ${JSON.stringify(missing)} in it, but ${list || "none at all"}`);
+}
+
+/** yauzl's own reader of files lets a place outside the file, which a header may name, end the process. */
+class BoundedReader extends RandomAccessReader {
+  constructor(
+    private readonly fd: number,
+    private readonly size: number,
+  ) {
+    super();
+  }
+
+  override _readStreamForRange(start: number, end: number): Readable {
+    return createReadStream("", { fd: this.fd, start, end: end - 1, autoClose: false });
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null, bytesRead?: number) => void,
+  ): void {
+    if (position >= 0 && position + length <= this.size) read(this.fd, buffer, offset, length, position, callback);
+    else setImmediate(callback, new Error("it names a place outside the file: the file is damaged"));
+  }
 }
 
 /** yauzl sees to it that no more and no fewer bytes come than the entry says. */

@@ -30,19 +30,21 @@ const HASH = /^[0-9a-f]{64}$/;
 const hash = z.string().regex(HASH);
 const identity = z.string().regex(/^[0-9a-f]{32}$/);
 const count = z.int().min(0);
-const row = z.strictObject({
-  samplingRate: z.number().min(ranges.samplingRate.min).max(ranges.samplingRate.max),
-  noiseMultiplier: z.number().min(ranges.noiseMultiplier.min).max(ranges.noiseMultiplier.max),
-  /** Absent where it is the run's own, which costs nothing more: src/privacy/mechanism.ts. */
-  relation: z.literal("replace-one").optional(),
-  sample: z.literal("fixed-size").optional(),
-  failure: z.number().min(0).max(1).optional(),
-  discreteCoordinates: z.int().min(1).optional(),
-  /** Of samplers with cycles, of which one step is charged: src/privacy/cycle.ts. */
-  cycle: z.int().min(1).optional(),
-  phase: count.optional(),
-  steps: count,
-});
+const row = z
+  .strictObject({
+    samplingRate: z.number().min(ranges.samplingRate.min).max(ranges.samplingRate.max),
+    noiseMultiplier: z.number().min(ranges.noiseMultiplier.min).max(ranges.noiseMultiplier.max),
+    /** Absent where it is the run's own, which costs nothing more: src/privacy/mechanism.ts. */
+    relation: z.literal("replace-one").optional(),
+    sample: z.literal("fixed-size").optional(),
+    failure: z.number().min(0).max(1).optional(),
+    discreteCoordinates: z.int().min(1).optional(),
+    /** Of samplers with cycles, of which one step is charged: src/privacy/cycle.ts. */
+    cycle: z.int().min(1).optional(),
+    phase: count.optional(),
+    steps: count,
+  })
+  .refine(({ cycle = 1, phase = 0 }) => phase < cycle, { path: ["phase"], error: "is not within the cycle" });
 const rows = z.array(row).min(1);
 const place = { sequence: count, previous: hash, hash };
 
@@ -164,7 +166,16 @@ export function parseLedger(text: string, name: string): Ledger {
     else reader.refuse("is damaged: its SHA-256 is not that of its content");
   }
   const whole = lines.slice(0, reader.entries.length).join("\n");
-  return { name, start: reader.start(), entries: reader.entries, bytes: Buffer.byteLength(whole) + 1, torn };
+  const ledger = { name, start: reader.start(), entries: reader.entries, bytes: Buffer.byteLength(whole) + 1, torn };
+  checkCountable(ledger);
+  return ledger;
+}
+
+/** Beyond 2⁵³ − 1 a sum of steps is rounded, and could come out below what was spent. */
+function checkCountable(ledger: Ledger): void {
+  const steps = charges(ledger).reduce((sum, { kept }) => sum + kept, 0);
+  if (Number.isSafeInteger(steps)) return;
+  throw new LedgerError(`${ledger.name} reserves ${steps} steps; at most ${Number.MAX_SAFE_INTEGER} can be counted`);
 }
 
 /** What one line can cost: a reservation's steps, of which `kept` were taken or cannot be told from taken ones. */

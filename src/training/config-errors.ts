@@ -18,6 +18,15 @@ export function configObject<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, 
   });
 }
 
+function parsedBy<S extends z.ZodType>(schema: S, value: unknown, source: string): z.ZodSafeParseResult<z.output<S>> {
+  try {
+    return schema.safeParse(value);
+  } catch {
+    // zod's records fail on a key `constructor` that is null.
+    throw new ConfigError(`${source}: got an object with a key 'constructor'; allowed: other keys`);
+  }
+}
+
 /** No configuration needs as many, and what walks through it must not run out of stack. */
 const MOST_LEVELS = 64;
 
@@ -31,7 +40,7 @@ export function parseConfigValue<S extends z.ZodType>(source: string, schema: S,
   if (isNestedBelow(value, MOST_LEVELS)) {
     throw new ConfigError(`${source}: got more than ${MOST_LEVELS} levels of lists and objects; allowed: fewer`);
   }
-  const parsed = schema.safeParse(value);
+  const parsed = parsedBy(schema, value, source);
   if (parsed.success) return parsed.data;
   throw new ConfigError(
     `${source}: ${parsed.error.issues

@@ -37,11 +37,13 @@ import { optionRanges } from "./session-options.js";
 import { sparsificationStructures } from "./sparsification.js";
 
 const openUnit = "a number above 0 and below 1";
+const noiseText =
+  "a number above 0, at most 1e15: without noise no epsilon is finite; leave it out, and it is calibrated for epsilon";
 const privacy = configObject({
   /** Target, and with it a hard stop. σ is calibrated from it unless noiseMultiplier is given. */
   epsilon: positive().optional(),
   delta: z.number(allowed(openUnit)).gt(0, allowed(openUnit)).lt(1, allowed(openUnit)),
-  noiseMultiplier: positive().max(ranges.noiseMultiplier.max, allowed("a number above 0, at most 1e15")).optional(),
+  noiseMultiplier: positive(noiseText).max(ranges.noiseMultiplier.max, allowed(noiseText)).optional(),
   /** gaussian (default): floating point. discrete: whole numbers and an exact sampler; docs/privacy.md. */
   noise: choice(noiseKinds).optional(),
   /** Multiplies σ from step to step; every step is accounted for with its own. */

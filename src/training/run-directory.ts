@@ -144,7 +144,7 @@ export class RunDirectory {
       refuseEnded(path, ledger);
       if (ledger.start.fingerprint !== fingerprint) {
         throw new RunDirectoryError(
-          `${path} was made with another configuration (${files.config}): resume with that one, or another --out starts a new run`,
+          `${path} was made with another configuration (${files.config}), or with another number of training examples: what it spent was counted for those; resume with them, or another --out starts a new run`,
         );
       }
       removeLeftovers(path);

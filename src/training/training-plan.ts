@@ -75,6 +75,7 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   };
   checkThresholdSchedule(config, base);
   if (!config.privacy) return { ...base, noiseMultiplier: 0, mechanisms: [] };
+  checkDelta(config.privacy.delta, datasetSize);
   const { epsilon, delta, accountant = defaultAccountant } = config.privacy;
   const pieces = plannedNoise(config, base);
   const relation = plannedRelation(config, base.sampling);
@@ -106,6 +107,15 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   };
   checkCountNoise(config, plan);
   return plan;
+}
+
+/** Publishing one example at random, whole, is (0, 1/N)-differentially private. */
+function checkDelta(delta: number, datasetSize: number): void {
+  if (delta < 1 / datasetSize) return;
+  throw new ConfigError(
+    `privacy.delta: got ${delta}; allowed: below 1/${datasetSize}, one over the number of training examples: a ` +
+      "mechanism that publishes one of them at random would be private by such a delta; take a tenth of that or less",
+  );
 }
 
 type Steps = Pick<TrainingPlan, "steps" | "stepsPerEpoch" | "sampling">;

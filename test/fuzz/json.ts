@@ -125,7 +125,7 @@ export class JsonSeeds {
           1n,
         ]);
       case 7:
-        return random.once(200) ? nested(random.pick([100, 20_000]), random.once(2)) : [random.pick(numbers)];
+        return random.once(200) ? nested(random.pick([100, 1000]), random.once(2)) : [random.pick(numbers)];
       case 8:
         return random.once(200) ? Array.from({ length: 20_000 }, () => random.pick(numbers)) : [random.pick(texts)];
       default:

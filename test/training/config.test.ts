@@ -61,7 +61,11 @@ describe("parseConfig", () => {
     ["privacy.delta", 1, /privacy\.delta: got 1; allowed: a number above 0 and below 1/],
     ["privacy.delta", 0, /privacy\.delta: got 0; allowed/],
     ["privacy.delta", undefined, /privacy\.delta: got nothing; allowed/],
-    ["privacy.noiseMultiplier", 0, /privacy\.noiseMultiplier: got 0; allowed: a number above 0/],
+    [
+      "privacy.noiseMultiplier",
+      0,
+      /noiseMultiplier: got 0; allowed: a number above 0.*no epsilon is finite; leave it out/,
+    ],
     ["privacy.datasetSize", 1.5, /privacy\.datasetSize: got 1\.5; allowed: a whole number, at least 1/],
     [
       "privacy.relation",
@@ -121,7 +125,7 @@ describe("parseConfig", () => {
     [
       "privacy.noiseMultiplier",
       1e300,
-      /^[^:]*: privacy\.noiseMultiplier: got 1e\+300; allowed: a number above 0, at most 1e15$/,
+      /^[^:]*: privacy\.noiseMultiplier: got 1e\+300; allowed: a number above 0, at most 1e15: without noise/,
     ],
     ["threads", -1, /threads: got -1; allowed: a whole number, at least 0/],
     ["threads", 99_999, /threads: got 99999; allowed: a whole number from 0 to 4096/],

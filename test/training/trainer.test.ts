@@ -45,6 +45,8 @@ function ledger(out: string): { status: string; steps: number } {
 
 const json = (path: string) => JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
 
+const notDeclared = { privacy: { epsilon: 8, delta: 1e-5 } };
+
 describe("Trainer", () => {
   it("learns, and spends no more than its target with the noise calibrated for it", async () => {
     const { result } = await run(
@@ -230,6 +232,17 @@ describe("Trainer", () => {
     await expect(make(config).run()).rejects.toThrow(/privacy\.noiseMultiplier: got 1e-7; allowed: .* finite epsilon/);
   });
 
+  it("refuses a delta by which publishing an example would be private", async () => {
+    const privacy = { noiseMultiplier: 1, delta: 1 / 200 };
+    for (const declared of [{}, { datasetSize: 200 }]) {
+      const config = tinyConfig({ privacy: { ...privacy, ...declared } });
+      await expect(make(config).run()).rejects.toThrow(
+        /privacy\.delta: got 0\.005; allowed: below 1\/200, .* publishes one of them .*; take a tenth/,
+      );
+    }
+    expect(planTraining(tinyConfig({ privacy: { ...privacy, delta: 0.0049 } }), 200).steps).toBe(30);
+  });
+
   it("refuses data that does not fit the model, and lets go of nothing it did not take", async () => {
     const out = join(temporaryFolder(), "run");
     const config = tinyConfig({ model: { inputShape: [5], layers: [{ type: "linear", outFeatures: 4 }] } });
@@ -371,6 +384,15 @@ describe("Trainer, stopped and resumed", () => {
     await expect(make(tinyConfig({ seed: 4, steps: 24 }), { out, resume: true }).run()).rejects.toThrow(
       /another configuration/,
     );
+    const grown = new Trainer({ config: tinyConfig({ ...notDeclared, seed: 3 }), train, out: `${out}-2` });
+    await run(grown, 3);
+    const more = {
+      config: tinyConfig({ ...notDeclared, seed: 3 }),
+      train: tinyData(204),
+      out: `${out}-2`,
+      resume: true,
+    };
+    await expect(new Trainer(more).run()).rejects.toThrow(/another number of training examples/);
     const state = readFileSync(join(out, "state.safetensors"));
     writeFileSync(join(out, "state.safetensors"), state.subarray(0, 100));
     await expect(make(seeded, { out, resume: true }).run()).rejects.toThrow(/state\.safetensors/);

@@ -99,7 +99,11 @@ export const config = defineTarget<JsonCase>({
 });
 
 const gridSeeds = new JsonSeeds([
-  ...examples((name) => name.endsWith(".grid.json")).map((grid) => ({ ...(grid as object), base: configurations[1] })),
+  ...examples((name) => name.endsWith(".grid.json")).map((grid) => ({
+    ...(grid as object),
+    base: { ...base, model: "mlp", privacy: { delta: 1e-5, noiseMultiplier: 1 } },
+    grid: { model: ["mlp", { name: "mlp", hidden: [] }], "privacy.noiseMultiplier": [0.3, 0.5] },
+  })),
   {
     base: { ...base, model: "mlp", privacy: { delta: 1e-5, noiseMultiplier: 1 } },
     set: { steps: 3 },
