@@ -2,8 +2,8 @@
  * NumPy's .npz archives: a zip file with a .npy file an array, stored or deflated, zip64 or not. The zip format is
  * yauzl's affair; checksums are compared here.
  */
-import { createReadStream, read } from "node:fs";
-import type { Readable } from "node:stream";
+import type { FileHandle } from "node:fs/promises";
+import { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
 import { type Entry, fromBufferPromise, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from "yauzl";
 import { DataError } from "./dataset.js";
@@ -11,6 +11,7 @@ import { MOST_ARRAY_BYTES, type NpyArray, parseNpy } from "./npy.js";
 import { withRegularFile } from "./read-file.js";
 
 const ENDING = ".npy";
+const CHUNK_BYTES = 65_536;
 
 /**
  * Reads arrays of an archive by name; all there are unless `names` are given.
@@ -19,7 +20,7 @@ const ENDING = ".npy";
 export function readNpz(path: string, names?: readonly string[]): Promise<ReadonlyMap<string, NpyArray>> {
   return withRegularFile(path, async (file) => {
     const { size } = await file.stat();
-    const reader = new BoundedReader(file.fd, size);
+    const reader = new BoundedReader(file, size);
     const archive = await fromRandomAccessReaderPromise(reader, size, { autoClose: false, lazyEntries: true });
     return arraysOf(archive, path, names);
   });
@@ -64,14 +65,14 @@ async function arraysOf(
 /** yauzl's own reader of files lets a place outside the file, which a header may name, end the process. */
 class BoundedReader extends RandomAccessReader {
   constructor(
-    private readonly fd: number,
+    private readonly file: FileHandle,
     private readonly size: number,
   ) {
     super();
   }
 
   override _readStreamForRange(start: number, end: number): Readable {
-    return createReadStream("", { fd: this.fd, start, end: end - 1, autoClose: false });
+    return Readable.from(this.chunks(start, end), { objectMode: false });
   }
 
   override read(
@@ -81,8 +82,21 @@ class BoundedReader extends RandomAccessReader {
     position: number,
     callback: (error: Error | null, bytesRead?: number) => void,
   ): void {
-    if (position >= 0 && position + length <= this.size) read(this.fd, buffer, offset, length, position, callback);
-    else setImmediate(callback, new Error("it names a place outside the file: the file is damaged"));
+    if (!(position >= 0 && position + length <= this.size)) {
+      setImmediate(callback, new Error("it names a place outside the file: the file is damaged"));
+      return;
+    }
+    this.file.read(buffer, offset, length, position).then(({ bytesRead }) => callback(null, bytesRead), callback);
+  }
+
+  private async *chunks(start: number, end: number): AsyncGenerator<Buffer> {
+    for (let from = start; from < end; ) {
+      const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - from));
+      const { bytesRead } = await this.file.read(chunk, 0, chunk.length, from);
+      if (bytesRead === 0) throw new Error("it ends within an array: the file is damaged");
+      yield chunk.subarray(0, bytesRead);
+      from += bytesRead;
+    }
   }
 }
 

@@ -137,4 +137,5 @@ export const checkpoint = defineTarget({
     promise(Number.isSafeInteger(state.mark.sequence), "a place in the ledger that is no number");
     restoreState(state, session);
   },
+  quickCases: 10_000,
 });

@@ -95,7 +95,7 @@ export const config = defineTarget<JsonCase>({
     const again = parseConfig(plain(parsed), "again"); // as a run writes it and a sweep reads it
     promise(isDeepStrictEqual(plain(again), plain(parsed)), "is not read back as it was written");
   },
-  quickCases: 10_000,
+  quickCases: 2000,
 });
 
 const gridSeeds = new JsonSeeds([
@@ -125,7 +125,7 @@ export const grid = defineTarget<JsonCase>({
       "a name that is no folder's",
     );
   },
-  quickCases: 5000,
+  quickCases: 2000,
 });
 
 const modelSeeds = new JsonSeeds([layers, volumes]);
@@ -142,4 +142,5 @@ export const model = defineTarget<unknown>({
       "shape",
     );
   },
+  quickCases: 4000,
 });

@@ -30,5 +30,5 @@ export const picture = defineTarget({
     const { values, height, width } = await (way === 1 ? decodeWhole(place.path, 1) : decodeMask(place.path));
     promise(values.length === height * width, "another size");
   },
-  quickCases: 300,
+  quickCases: 200,
 });
