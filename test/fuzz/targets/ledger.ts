@@ -50,4 +50,5 @@ export const ledger = defineTarget({
       "noise that is no number",
     );
   },
+  quickCases: 10_000,
 });
