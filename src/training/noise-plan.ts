@@ -7,10 +7,13 @@ import type { Schedule } from "../optimizers/schedules/index.js";
 import type { NoisePiece } from "../privacy/calibrate.js";
 
 const MOST_PIECES = 64;
+/** Every step's factor is looked at before the first is taken. */
+const MOST_STEPS = 100_000_000;
 
 /** The noise multiplier's factors over all steps, in order. Throws a RangeError where a factor is not above 0. */
 export function noisePieces(schedule: Schedule, steps: number, stepsPerEpoch: number): NoisePiece[] {
   if (schedule.type === "constant") return [{ factor: 1, steps }];
+  checkScheduledSteps(steps);
   const exact: NoisePiece[] = [];
   const held: NoisePiece[] = [];
   for (let step = 0; step < steps; step++) {
@@ -21,6 +24,11 @@ export function noisePieces(schedule: Schedule, steps: number, stepsPerEpoch: nu
     held[piece] = { factor: Math.max(before.factor, factor), steps: before.steps + 1 };
   }
   return exact.length <= MOST_PIECES ? exact : held;
+}
+
+/** Throws a RangeError where a schedule would be looked at for hours. */
+export function checkScheduledSteps(steps: number): void {
+  if (steps > MOST_STEPS) throw new RangeError(`${steps} steps; a schedule is for at most ${MOST_STEPS}`);
 }
 
 /** The schedule's factor of a step; a RangeError where it is not above 0. */

@@ -13,7 +13,7 @@ import { clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
 import { checkDiscreteNoise } from "./discrete-noise.js";
 import { buildModel } from "./model-config.js";
-import { noisePieces, positiveFactor } from "./noise-plan.js";
+import { checkScheduledSteps, noisePieces, positiveFactor } from "./noise-plan.js";
 
 export interface TrainingPlan {
   /** N: of the configuration where it declares it, else of the data. */
@@ -180,6 +180,7 @@ function checkThresholdSchedule({ clipping }: TrainingConfig, { steps, stepsPerE
   if (!clipping.schedule) return;
   const schedule = scheduleFromJSON(clipping.schedule);
   aboutKey("clipping.schedule", () => {
+    checkScheduledSteps(steps);
     for (let step = 0; step < steps; step++) {
       checkNumber("factor", positiveFactor(schedule, step, steps, stepsPerEpoch), thresholdFactorRange);
     }

@@ -12,6 +12,7 @@ import type { StepEvent, TrainingResult } from "../../src/training/events.js";
 import { readMetrics } from "../../src/training/metrics.js";
 import { noisePieces } from "../../src/training/noise-plan.js";
 import { Trainer, type TrainerOptions } from "../../src/training/trainer.js";
+import { planTraining } from "../../src/training/training-plan.js";
 import { temporaryFolder, tinyConfig, tinyData } from "./tiny.js";
 
 const train = tinyData(200);
@@ -69,6 +70,14 @@ describe("noisePieces", () => {
     expanded(schedule, 1000, 11).forEach((factor, i) => {
       expect(factor).toBeGreaterThanOrEqual(schedule.factor(i, 1000, 11));
     });
+  });
+
+  it("are refused where looking at every step would take hours", () => {
+    expect(() => noisePieces(linear({ final: 0.5 }), 1e15, 10)).toThrow(/1000000000000000 steps; .* at most 100000000/);
+    expect(noisePieces({ type: "constant" } as Schedule, 1e15, 10)).toEqual([{ factor: 1, steps: 1e15 }]);
+    const clipping = { function: "abadi", style: "flat", threshold: 1, schedule: { type: "linear", final: 0.5 } };
+    const endless = tinyConfig({ clipping, steps: 1e15, epochs: undefined });
+    expect(() => planTraining(endless, 200)).toThrow(/^clipping\.schedule: 1000000000000000 steps/);
   });
 
   it("are cut in order", () => {
