@@ -30,8 +30,12 @@ async function measure(workload: string, strategy: StrategyName, batch: number, 
   }
 }
 
+/** What a process leaves idle may be taken back by the system, of code above all: then less is seen than was planned. */
+const TAKEN_BACK = 8 * MEGABYTE;
+
 function expectAsPlanned({ peak, planned }: Memory): void {
-  expect(Math.abs(planned - peak)).toBeLessThan(TOLERANCE * peak + SLACK);
+  expect(peak - planned).toBeLessThan(TOLERANCE * planned + SLACK);
+  expect(planned - peak).toBeLessThan(TOLERANCE * planned + TAKEN_BACK);
 }
 
 const measured: string[] = [];
