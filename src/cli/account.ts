@@ -8,7 +8,7 @@ import type { MechanismSteps } from "../privacy/mechanism.js";
 import { roundDown, roundUp } from "../privacy/rounding.js";
 import { runLaws } from "../privacy/selection.js";
 import { type TradeOffPoint, tradeOff } from "../privacy/trade-off.js";
-import { writeAtomically } from "../training/files.js";
+import { writeOutput } from "../training/files.js";
 import { type RowOptions, rowsOf } from "./account-rows.js";
 import { type Answerer, answererOf, type SelectOptions } from "./account-select.js";
 import { short, table } from "./format.js";
@@ -100,7 +100,7 @@ function curveTable(curve: readonly CurvePoint[]): string {
 async function draw(path: string, { tradeOff, rows }: Answer): Promise<void> {
   // The plots take half a second to load, and other answers none of it.
   const { tradeOffSvg } = await import("../report/trade-off-chart.js");
-  writeAtomically(path, await tradeOffSvg(tradeOff, `trade-off function of ${countSteps(rows)} steps`));
+  writeOutput(path, await tradeOffSvg(tradeOff, `trade-off function of ${countSteps(rows)} steps`));
 }
 
 function json(options: AccountOptions, answer: Answer): string {

@@ -9,7 +9,7 @@ import { type CellRun, type Runs, readRuns } from "../sweep/runs.js";
 import { spentTogether } from "../sweep/spent.js";
 import { applyOverrides, parseConfig } from "../training/config.js";
 import { loadData } from "../training/data-config.js";
-import { writeAtomically } from "../training/files.js";
+import { writeOutput } from "../training/files.js";
 import { runPaths } from "../training/run-directory.js";
 import { printable } from "./failure.js";
 
@@ -29,13 +29,13 @@ export function register(program: Command): void {
 }
 
 async function report(folders: readonly string[], options: ReportOptions, command: Command): Promise<void> {
+  const found = readRuns(folders);
   const out = options.out ?? defaultOut(folders);
   if (out === undefined)
     command.error("error: --out FILE is needed: the first folder is no sweep's, and holds its own page");
-  const found = readRuns(folders);
   const spent = found.damaged.length > 0 ? undefined : spentTogether(found.runs);
   const pictures = await picturesOf(found, options.data);
-  writeAtomically(out, await sweepReport({ ...found, spent, pictures }));
+  writeOutput(out, await sweepReport({ ...found, spent, pictures }));
   process.stdout.write(`${out}\n`);
 }
 

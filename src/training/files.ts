@@ -31,6 +31,12 @@ export function writeAtomically(path: string, content: string | Uint8Array, prev
   flushFolder(dirname(path));
 }
 
+/** A file that was asked for by its path: its folder is made where it is missing. @throws Error naming the folder that cannot be made. */
+export function writeOutput(path: string, content: string): void {
+  makeFolder(dirname(path));
+  writeAtomically(path, content);
+}
+
 function writeFlushed(path: string, bytes: Uint8Array): void {
   const file = openSync(path, "w");
   try {
