@@ -83,6 +83,8 @@ class Session::Impl {
 
   // session.cpp
   void choose();
+  void prepareFor(int64_t examples);  // layers, and methods, for chunks of so many
+  int64_t ownChunkSize();
   void allocate();
   ProgramSetup programSetup(const StrategyRow& row, std::vector<Method> methods, int64_t capacity) const;
   void describe();

@@ -9,6 +9,7 @@
 namespace hushgrad::cpu {
 namespace {
 
+constexpr int64_t kLineFloats = 16;
 constexpr int64_t kBlockFloats = 64 * 1024;  // of patches: 256 KB, a part of any L2
 
 class UnfoldRoute final : public ConvolutionRoute {
@@ -44,16 +45,18 @@ class UnfoldRoute final : public ConvolutionRoute {
   }
 
  private:
-  // visit(index in OIHW, index in this layout)
+  // visit(index in OIHW, index in this layout). A cache line of output channels at a time: in either layout whole lines
+  // are then read and written.
   template <class Visit>
   void forEachWeight(const Visit& visit) const {
     const int64_t inChannels = w.inChannels / w.groups, taps = w.taps();
-    for (int64_t o = 0; o < w.outChannels; ++o)
-      for (int64_t i = 0; i < inChannels; ++i)
-        for (int64_t tap = 0; tap < taps; ++tap) {
-          const int64_t group = o / channels, patchIndex = tap * inChannels + i;
-          visit((o * inChannels + i) * taps + tap, (group * w.patch() + patchIndex) * channels + o % channels);
-        }
+    for (int64_t group = 0; group < w.groups; ++group)
+      for (int64_t first = 0; first < channels; first += kLineFloats)
+        for (int64_t i = 0; i < inChannels; ++i)
+          for (int64_t tap = 0; tap < taps; ++tap)
+            for (int64_t o = first; o < std::min(first + kLineFloats, channels); ++o)
+              visit(((group * channels + o) * inChannels + i) * taps + tap,
+                    (group * w.patch() + tap * inChannels + i) * channels + o);
   }
 
   void runRows(const ConvolutionOperands& all, float* x, float* y, int64_t row, int64_t rows) const {
