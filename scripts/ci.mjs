@@ -54,13 +54,23 @@ function readReport(file, read) {
 
 const readVitest = (/** @type {string} */ text) => countVitest(JSON.parse(text));
 
-/** Large, and not everywhere a package: the test that opens a page says so where it is missing, and is skipped. */
-async function installBrowser() {
+/** Installs what CI can do without, if it can. @param {string} purpose @returns {Promise<boolean>} whether it is there now */
+async function installIfPossible(purpose) {
   try {
-    await installPackages(missingPackages(["page"]));
+    await installPackages(missingPackages([purpose]));
+    return true;
   } catch (error) {
     console.log(error instanceof SetupError ? error.message : error);
+    return false;
   }
+}
+
+/** The clone, its native tests, node-gyp's route and the tarball's compile the same sources: all but the first find them. */
+async function cacheCompilations() {
+  if (!(await installIfPossible("cache"))) return;
+  for (const language of ["C", "CXX"]) process.env[`CMAKE_${language}_COMPILER_LAUNCHER`] = "ccache";
+  // Paths are told apart by what they end in: each route builds in a folder of its own.
+  Object.assign(process.env, { CCACHE_DIR: join(root, "build", "ccache"), CCACHE_BASEDIR: "/", CCACHE_NOHASHDIR: "1" });
 }
 
 /** The README's test command, with its own set-up. */
@@ -107,7 +117,8 @@ async function compileCuda() {
   return buildCudaLibrary(root, nvcc);
 }
 
-await installBrowser();
+await installIfPossible("page"); // a browser: the test that opens a page says so where there is none, and is skipped
+await cacheCompilations();
 await check("npm test", runTests);
 await check("set-up for the other checks", async () => {
   await setup({ purposes: ["build", "test", "lint"] });

@@ -8,7 +8,7 @@ import { run, SetupError } from "./run.mjs";
  * @typedef {object} SystemPackage
  * @property {string} name Debian's name
  * @property {string} why what it is for, in a few words
- * @property {"build" | "test" | "lint" | "page"} purpose
+ * @property {"build" | "test" | "lint" | "page" | "cache"} purpose
  * @property {string[]} [executables] one of these in PATH will do
  * @property {string} [header] or this file in an include folder
  */
@@ -25,6 +25,7 @@ export const systemPackages = [
   { name: "libgtest-dev", why: "GoogleTest: native tests", purpose: "test", header: "gtest/gtest.h" },
   { name: "clang-format", why: "format of C++ files", purpose: "lint", executables: ["clang-format"] },
   { name: "chromium", why: "opens reports as a reader would", purpose: "page", executables: ["chromium"] },
+  { name: "ccache", why: "compiles equal sources once", purpose: "cache", executables: ["ccache"] },
 ];
 
 /**
