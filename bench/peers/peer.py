@@ -15,15 +15,14 @@ def main():
     engine, workload, batch = sys.argv[1], sys.argv[2], int(sys.argv[3])
     say = _own_stdout()
     warnings.filterwarnings("ignore")
-    try:
-        make = _import_engine(engine)
-    except ImportError as error:
-        return say({"kind": "skipped", "reason": _reason(engine, error)})
-
     from memory import watch_peak
 
-    peak = watch_peak()
-    setup = make(engine, workload, batch)
+    try:
+        make = _import_engine(engine)
+        peak = watch_peak()
+        setup = make(engine, workload, batch)  # fastDP imports some of its packages only here
+    except ImportError as error:
+        return say({"kind": "skipped", "reason": _reason(engine, error)})
     say({"kind": "ready", "parameters": setup.parameters})
     for line in sys.stdin:
         request = json.loads(line)

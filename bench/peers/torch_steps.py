@@ -178,6 +178,8 @@ def _fastdp(setup, batch):
         clipping_mode="MixOpt",
         clipping_fn="automatic",
         loss_reduction="mean",
+        # As its README advises: backpropagation need not reach further than the first layer's parameter.
+        origin_params=[next(name for name, _ in setup.model.named_parameters())],
     )
     engine.attach(setup.optimizer)
     return _step_of(setup, setup.model, setup.optimizer, setup.loss)

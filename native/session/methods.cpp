@@ -58,7 +58,7 @@ int64_t chooseChunkSize(const ChunkTraffic& traffic, int64_t cacheBytes) {
   // As many as fit the core's cache; more where the traffic of the weights would outweigh spilling activations.
   constexpr double kMost = 256;
   double fitting = static_cast<double>(cacheBytes) / traffic.perExample;
-  double worthSpilling = 2 * traffic.perChunk / traffic.perExample;
+  double worthSpilling = traffic.perChunk / traffic.perExample;
   double size = std::clamp(std::max(fitting, worthSpilling), 1.0, kMost);
   return int64_t{1} << static_cast<int>(std::log2(size));  // primitives are made for powers of two
 }

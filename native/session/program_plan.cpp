@@ -1,7 +1,6 @@
 // Memory of a program: when every buffer is alive, which ones share a place, and the pointers that follow.
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 #include "session/program_node.h"
 
@@ -10,14 +9,6 @@ namespace hushgrad {
 static constexpr int64_t kAlignment = 16;
 static int64_t aligned(int64_t floats) {
   return (floats + kAlignment - 1) / kAlignment * kAlignment;
-}
-
-FloatMemory allocateFloats(int64_t floats) {
-  size_t bytes = static_cast<size_t>(aligned(std::max<int64_t>(floats, 1))) * sizeof(float);
-  void* memory = std::aligned_alloc(64, bytes);
-  if (!memory) throw std::bad_alloc();
-  std::memset(memory, 0, bytes);
-  return FloatMemory(static_cast<float*>(memory));
 }
 
 Program::Program(const ProgramSetup& given)
