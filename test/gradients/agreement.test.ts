@@ -1,6 +1,6 @@
 /**
  * Every strategy gives what `naive` (one example at a time) gives, on random small networks, batches, clipping
- * configurations, chunk sizes and thread counts.
+ * configurations, dropped coordinates, chunk sizes and thread counts.
  *
  * Tolerance: 1e-5 of Σ_b factor_b · (largest magnitude in the gradient of example b, all parameters together). Not of
  * the parameter's own sum: examples cancel in it, and a parameter before a normalisation may have no gradient but
@@ -14,10 +14,11 @@ import { layerFromJSON } from "../../src/layers/model-json.js";
 import { crossEntropy, type Loss, meanSquaredError } from "../../src/losses/index.js";
 import type { Batch } from "../../src/training/batch.js";
 import { clippingGroups } from "../../src/training/clipping-groups.js";
+import { sparsificationStructures } from "../../src/training/sparsification.js";
 import type { Tensors } from "../../src/training/tensors.js";
 import { expectClose, largest } from "./compare.js";
 import { Stream } from "./generator.js";
-import { type ClipFunction, clipFunctions, strategies, styles, withSession } from "./sessions.js";
+import { type ClipFunction, clipFunctions, type Extras, strategies, styles, withSession } from "./sessions.js";
 
 const {
   adaptiveAvgPool1d,
@@ -198,11 +199,19 @@ function clipFactor(clipFunction: ClipFunction, threshold: number, norm: number)
   return threshold / (norm + (clipFunction === "autoS" ? 0.01 : 1e-30));
 }
 
+const rate = fc.constantFrom(0.05, 0.5, 0.9);
+const dropped: fc.Arbitrary<Pick<Extras, "sparsification">> = fc.oneof(
+  fc.constant({}),
+  fc.record({ sparsification: fc.record({ rate }) }),
+  fc.record({ sparsification: fc.record({ rate, structured: fc.constantFrom(...sparsificationStructures) }) }),
+);
+
 const settings = fc.record({
   network: networks,
   seed: fc.nat(),
   size: fc.integer({ min: 1, max: 9 }),
   augmentationMultiplicity: fc.constantFrom(1, 1, 2, 3),
+  dropped,
   chunkSize: fc.integer({ min: 0, max: 9 }),
   threads: fc.integer({ min: 1, max: 2 }),
   clipFunction: fc.constantFrom(...clipFunctions),
@@ -214,12 +223,12 @@ it("every strategy agrees with naive on random networks", async () => {
   await fc.assert(
     fc.asyncProperty(settings, async (setting) => {
       const { network, seed, size, chunkSize, threads, clipFunction, style, threshold } = setting;
-      const { augmentationMultiplicity } = setting;
+      const same = { augmentationMultiplicity: setting.augmentationMultiplicity, ...setting.dropped };
       const stream = new Stream(seed);
       const fixture = { ...network, threshold, parameters: randomParameters(network.model, stream) };
-      const batch = randomBatch(network, size, augmentationMultiplicity, stream);
+      const batch = randomBatch(network, size, same.augmentationMultiplicity, stream);
       const clipping = { function: clipFunction, style };
-      const naive = await withSession(fixture, "naive", clipping, { augmentationMultiplicity }, async (session) => ({
+      const naive = await withSession(fixture, "naive", clipping, same, async (session) => ({
         ...(await session.clippedSum(batch)),
         ...(await session.perExampleGradients(batch)),
       }));
@@ -233,7 +242,7 @@ it("every strategy agrees with naive on random networks", async () => {
         return factors.reduce((sum, factor, b) => sum + factor * (largestOf[b] ?? 0), 0);
       };
       for (const strategy of strategies) {
-        const extras = { chunkSize, threads, augmentationMultiplicity };
+        const extras = { ...same, chunkSize, threads };
         const got = await withSession(fixture, strategy, clipping, extras, (session) => session.clippedSum(batch));
         expect(got.statistics.leftOut).toBe(naive.statistics.leftOut);
         expect(got.statistics.examples).toBe(size);
@@ -242,6 +251,6 @@ it("every strategy agrees with naive on random networks", async () => {
         }
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
 }, 120_000);

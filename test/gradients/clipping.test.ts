@@ -19,6 +19,9 @@ const names = [
   "conv2d-then-linear-over-width",
   "group-norm",
   "layer-norm-positions",
+  "mixed-pictures",
+  "mixed-volumes",
+  "tied-views",
 ];
 
 function load(name: string) {
@@ -80,6 +83,7 @@ describe.each(readRows("rows.json").filter(({ name }) => names.includes(name)))(
           seed: 1,
           threads: 1,
           chunkSize: 2,
+          augmentationMultiplicity: row.views ?? 1,
         });
         session.loadParameters(fixture.parameters);
         for (const [kind, weights] of [

@@ -23,7 +23,7 @@ class DropoutTest : public testing::TestWithParam<NamedBackend> {
   // What the layer makes of ones, for `examples` examples from `first` on.
   static Doubles mask(int64_t examples, uint64_t first, uint64_t key, double rate = 0.25) {
     LayerRun run(*GetParam().backend, dropoutCase(rate), examples);
-    for (int64_t b = 0; b < examples; ++b) run.setExample(b, Doubles(kElements, 1.0), Doubles(kElements, 1.0));
+    for (int64_t b = 0; b < examples; ++b) run.setRow(b, Doubles(kElements, 1.0), Doubles(kElements, 1.0));
     run.tape().firstExample = first;
     run.tape().dropoutKey = key;
     run.forward(examples);

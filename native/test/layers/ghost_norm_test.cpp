@@ -22,7 +22,7 @@ class GhostNormTest : public testing::TestWithParam<NamedBackend> {
   // Example 0 has the given rows, [positions, columns] of `a` and `e`; example 1 stays random.
   static LayerRun linearRun(const Doubles& a, const Doubles& e) {
     LayerRun run(*GetParam().backend, caseNamed("LinearPositions"), 2);
-    run.setExample(0, a, e);
+    run.setRow(0, a, e);
     run.forward(2);
     return run;
   }
@@ -108,7 +108,7 @@ TEST_P(GhostNormTest, ConvolutionRecomputesCancellation) {
   Doubles x(static_cast<size_t>(elementCount(layer.input))), dy(static_cast<size_t>(elementCount(layer.output)));
   for (size_t i = 0; i < x.size(); ++i) x[i] = 100 * draw[i / pixels] + 0.01 * draw[i];
   for (size_t i = 0; i < dy.size(); ++i) dy[i] = (i % 2 == 0 ? 100 : -100) * (1.0 + static_cast<double>(i / pixels));
-  run.setExample(0, x, dy);
+  run.setRow(0, x, dy);
   run.forward(2);
   EXPECT_LE(deviation(run), 1e-5);
 }
@@ -126,7 +126,7 @@ TEST_P(GhostNormTest, CancellingExamplesStayOutOfTheProduct) {
       // Of sum zero whether the number of positions is even or odd.
       dy[i] = 0x1p20 * (position + 1 < static_cast<size_t>(positions) ? 1.0 : 1.0 - static_cast<double>(positions));
     }
-    run.setExample(1, Doubles(static_cast<size_t>(elementCount(layer.input)), 0x1p20), dy);
+    run.setRow(1, Doubles(static_cast<size_t>(elementCount(layer.input)), 0x1p20), dy);
     const std::vector<float> factors = {0.5f, 0x1p-40f, 2.0f};
     char cancels[3] = {0, 0, 0};
     run.tape().cancels = cancels;

@@ -49,17 +49,18 @@ bool GuardedFloats::intact() const {
   return std::all_of(memory.end() - kGuard, memory.end(), [](float value) { return value == kGuardValue; });
 }
 
-LayerRun::LayerRun(Backend& backend, const LayerCase& layerCase, int64_t capacity, uint32_t seed)
+LayerRun::LayerRun(Backend& backend, const LayerCase& layerCase, int64_t capacity, uint32_t seed, int64_t views)
     : layerCase(layerCase),
-      capacity(capacity),
+      views(views),
+      rows(capacity * views),
       node(nodeOf(layerCase)),
-      object(makeLayer({node, {layerCase.input}, layerCase.output, capacity, true, backend, true})),
-      inputs(drawn(static_cast<size_t>(capacity), elementCount(layerCase.input), 3 * seed)),
-      outputGradients(drawn(static_cast<size_t>(capacity), elementCount(layerCase.output), 3 * seed + 1)),
-      x_(capacity * elementCount(layerCase.input)),
-      y_(capacity * elementCount(layerCase.output)),
-      dy_(capacity * elementCount(layerCase.output)),
-      dx_(capacity * elementCount(layerCase.input)),
+      object(makeLayer({node, {layerCase.input}, layerCase.output, capacity, true, backend, true, views})),
+      inputs(drawn(static_cast<size_t>(rows), elementCount(layerCase.input), 3 * seed)),
+      outputGradients(drawn(static_cast<size_t>(rows), elementCount(layerCase.output), 3 * seed + 1)),
+      x_(rows * elementCount(layerCase.input)),
+      y_(rows * elementCount(layerCase.output)),
+      dy_(rows * elementCount(layerCase.output)),
+      dx_(rows * elementCount(layerCase.input)),
       saved(capacity * object->savedFloats()),
       scratch(object->scratchFloats()),
       packed(object->packedFloats()) {
@@ -81,16 +82,16 @@ LayerRun::LayerRun(Backend& backend, const LayerCase& layerCase, int64_t capacit
   object->pack(chunk.parameters, packed.data());
 }
 
-void LayerRun::setExample(int64_t b, const Doubles& x, const Doubles& dy) {
-  inputs[b] = x;
-  outputGradients[b] = dy;
+void LayerRun::setRow(int64_t row, const Doubles& x, const Doubles& dy) {
+  inputs[row] = x;
+  outputGradients[row] = dy;
 }
 
 void LayerRun::forward(int64_t examples) {
   chunk.examples = examples;
-  for (int64_t b = 0; b < examples; ++b) {
-    load(x_.data(), b, layerCase.input, inputs[b]);
-    load(dy_.data(), b, layerCase.output, outputGradients[b]);
+  for (int64_t row = 0; row < examples * views; ++row) {
+    load(x_.data(), row, layerCase.input, inputs[row]);
+    load(dy_.data(), row, layerCase.output, outputGradients[row]);
   }
   scratch.poison();
   object->forward(chunk);
@@ -104,11 +105,11 @@ void LayerRun::backward() {
   checkGuards();
 }
 
-Doubles LayerRun::output(int64_t b) {
-  return store(y_.data(), b, layerCase.output);
+Doubles LayerRun::output(int64_t row) {
+  return store(y_.data(), row, layerCase.output);
 }
-Doubles LayerRun::inputGradient(int64_t b) {
-  return store(dx_.data(), b, layerCase.input);
+Doubles LayerRun::inputGradient(int64_t row) {
+  return store(dx_.data(), row, layerCase.input);
 }
 
 LayerRun::Wanted LayerRun::all() const {
@@ -196,14 +197,14 @@ bool LayerRun::keeps(size_t slot, int64_t i) const {
   return chunk.masks.empty() || (chunk.masks[slot].bits[i / 8] >> (i % 8) & 1);
 }
 
-void LayerRun::load(float* to, int64_t b, const Shape& shape, const Doubles& values) const {
+void LayerRun::load(float* to, int64_t row, const Shape& shape, const Doubles& values) const {
   Doubles ordered = channelsLast() ? toChannelsLast(shape, values) : values;
-  std::transform(ordered.begin(), ordered.end(), to + b * elementCount(shape), [](double v) { return float(v); });
+  std::transform(ordered.begin(), ordered.end(), to + row * elementCount(shape), [](double v) { return float(v); });
 }
 
-Doubles LayerRun::store(const float* from, int64_t b, const Shape& shape) const {
+Doubles LayerRun::store(const float* from, int64_t row, const Shape& shape) const {
   int64_t count = elementCount(shape);
-  Doubles values = toDoubles(from + b * count, count);
+  Doubles values = toDoubles(from + row * count, count);
   return channelsLast() ? toPlain(shape, values) : values;
 }
 

@@ -25,10 +25,11 @@ class GuardedFloats {
 
 class LayerRun {
  public:
-  // Parameters, inputs and output gradients are drawn from a standard normal distribution.
-  LayerRun(Backend& backend, const LayerCase& layerCase, int64_t capacity, uint32_t seed = 1);
+  // Parameters, inputs and output gradients are drawn from a standard normal distribution. An example is `views` rows
+  // of inputs and outputs; with one, a row is an example.
+  LayerRun(Backend& backend, const LayerCase& layerCase, int64_t capacity, uint32_t seed = 1, int64_t views = 1);
 
-  void setExample(int64_t b, const Doubles& x, const Doubles& dy);
+  void setRow(int64_t row, const Doubles& x, const Doubles& dy);
   void forward(int64_t examples);  // keeps `examples` for the calls below
   void backward();
   Tape& tape() { return chunk; }
@@ -36,11 +37,11 @@ class LayerRun {
   bool keeps(size_t slot, int64_t i) const;
   Layer& layer() { return *object; }
 
-  Doubles x(int64_t b) const { return inputs[b]; }
-  Doubles dy(int64_t b) const { return outputGradients[b]; }
+  Doubles x(int64_t row) const { return inputs[row]; }
+  Doubles dy(int64_t row) const { return outputGradients[row]; }
   const std::vector<Doubles>& parameters() const { return parameterValues; }
-  Doubles output(int64_t b);
-  Doubles inputGradient(int64_t b);
+  Doubles output(int64_t row);
+  Doubles inputGradient(int64_t row);
 
   size_t slots() const { return parameterValues.size(); }
   bool has(size_t slot) const { return !parameterValues[slot].empty(); }
@@ -55,13 +56,14 @@ class LayerRun {
 
  private:
   bool channelsLast() const { return object->layout() == Layer::Layout::channelsLast; }
-  void load(float* to, int64_t b, const Shape& shape, const Doubles& values) const;
-  Doubles store(const float* from, int64_t b, const Shape& shape) const;
+  void load(float* to, int64_t row, const Shape& shape, const Doubles& values) const;
+  Doubles store(const float* from, int64_t row, const Shape& shape) const;
   Doubles unpacked(size_t slot, const float* gradient) const;
   void checkGuards();
 
   LayerCase layerCase;
-  int64_t capacity;
+  const int64_t views;
+  const int64_t rows;  // of `capacity` examples
   NodeSpec node;
   std::unique_ptr<Layer> object;
   std::vector<Doubles> inputs, outputGradients, parameterValues;
