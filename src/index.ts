@@ -30,6 +30,7 @@ export { loadNpyDataset, type NpyDatasetOptions } from "./data/npy-dataset.js";
 export { readNpz } from "./data/npz.js";
 export { PoissonSampler, type PoissonSamplerOptions } from "./data/poisson.js";
 export { prefetch } from "./data/prefetch.js";
+export { type ResizeOptions, resizeDataset } from "./data/resized.js";
 export {
   type DType,
   decodeSafetensors,

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { multiplicityRange } from "../data/augment.js";
 import { cifarLabels, loadCifar10, loadCifar100 } from "../data/cifar.js";
 import { loadCsvPictures } from "../data/csv-pictures.js";
-import type { Dataset } from "../data/dataset.js";
+import { DataError, type Dataset } from "../data/dataset.js";
 import { resizeModes } from "../data/decode-picture.js";
 import { corruptModes, type LoadedFiles } from "../data/example-files.js";
 import { idxDataset } from "../data/idx.js";
@@ -14,6 +14,7 @@ import { loadMnist } from "../data/mnist.js";
 import { type Normalization, publishedNormalizations } from "../data/normalization.js";
 import { loadNpyDataset } from "../data/npy-dataset.js";
 import { MOST_SIDE } from "../data/picture-options.js";
+import { resizeDataset } from "../data/resized.js";
 import { loadSegmentationFolder } from "../data/segmentation-folder.js";
 import { configObject } from "./config-errors.js";
 import { allowed, choice, flag, positive, text, whole } from "./config-values.js";
@@ -88,6 +89,8 @@ const side = whole(1, MOST_SIDE);
 const size = z.union([side, z.tuple([side, side])], {
   error: () => allowed("a whole number from 1 to 16,384, or a list of two: height, width"),
 });
+/** Of formats whose examples lie in arrays: pictures keep the arrays' size unless one is given. */
+const arrays = { size: size.optional(), resize: choice(resizeModes).optional(), ...common };
 /** Of formats whose examples lie in files of their own. */
 const files = {
   size,
@@ -126,6 +129,16 @@ function bothSplits(train: LoadedFiles, test: LoadedFiles | undefined): Training
   return { train: train.dataset, test: test?.dataset, skipped: [...train.skipped, ...(test?.skipped ?? [])] };
 }
 
+/** Both splits, at the size that was asked for. */
+function atSize(data: z.output<z.ZodObject<typeof arrays>>, train: Dataset, test?: Dataset): TrainingData {
+  const { size, resize } = data;
+  if (size === undefined && resize !== undefined) {
+    throw new DataError(`resize: "${resize}" given without a size; say "size" too`);
+  }
+  const resized = (dataset: Dataset) => (size === undefined ? dataset : resizeDataset(dataset, { size, resize }));
+  return { train: resized(train), test: test && resized(test) };
+}
+
 const filePair = configObject({ images: text, labels: text });
 const classNames = z
   .array(text, allowed("a list of names"))
@@ -136,30 +149,32 @@ const arrayPair = configObject({ images: text, labels: text, npz: text.optional(
 
 const formats = {
   mnist: defineFormat({
-    schema: configObject({ format: z.literal("mnist"), folder: text.optional(), ...common }),
-    load({ folder, normalization }, base) {
+    schema: configObject({ format: z.literal("mnist"), folder: text.optional(), ...arrays }),
+    load(data, base) {
+      const { folder, normalization } = data;
       const options = { ...(folder ? { folder: resolve(base, folder) } : {}), ...(normalization && { normalization }) };
-      return { train: loadMnist("train", options), test: loadMnist("test", options) };
+      return atSize(data, loadMnist("train", options), loadMnist("test", options));
     },
   }),
 
   idx: defineFormat({
-    schema: configObject({ format: z.literal("idx"), train: filePair, test: filePair.optional(), ...common }),
-    load({ train, test, normalization }, base) {
-      const load = (pair: typeof train) =>
-        idxDataset(resolve(base, pair.images), resolve(base, pair.labels), normalization);
-      return { train: load(train), test: test && load(test) };
+    schema: configObject({ format: z.literal("idx"), train: filePair, test: filePair.optional(), ...arrays }),
+    load(data, base) {
+      const load = (pair: typeof data.train) =>
+        idxDataset(resolve(base, pair.images), resolve(base, pair.labels), data.normalization);
+      return atSize(data, load(data.train), data.test && load(data.test));
     },
   }),
 
   npy: defineFormat({
-    schema: configObject({ format: z.literal("npy"), train: arrayPair, test: arrayPair.optional(), ...common }),
-    async load({ train, test, normalization }, base) {
+    schema: configObject({ format: z.literal("npy"), train: arrayPair, test: arrayPair.optional(), ...arrays }),
+    async load(data, base) {
+      const { train, test, normalization } = data;
       const load = ({ images, labels, npz }: typeof train) =>
         npz === undefined
           ? loadNpyDataset({ images: resolve(base, images), labels: resolve(base, labels), normalization })
           : loadNpyDataset({ images, labels, npz: resolve(base, npz), normalization });
-      return { train: await load(train), test: test && (await load(test)) };
+      return atSize(data, await load(train), test && (await load(test)));
     },
   }),
 
@@ -185,10 +200,10 @@ const formats = {
   }),
 
   cifar10: defineFormat({
-    schema: configObject({ format: z.literal("cifar10"), folder: text, ...common }),
-    load({ folder, normalization }, base) {
-      const options = { folder: resolve(base, folder), normalization };
-      return { train: loadCifar10("train", options), test: loadCifar10("test", options) };
+    schema: configObject({ format: z.literal("cifar10"), folder: text, ...arrays }),
+    load(data, base) {
+      const options = { folder: resolve(base, data.folder), normalization: data.normalization };
+      return atSize(data, loadCifar10("train", options), loadCifar10("test", options));
     },
   }),
 
@@ -197,11 +212,12 @@ const formats = {
       format: z.literal("cifar100"),
       folder: text,
       labels: choice(cifarLabels).default("fine"),
-      ...common,
+      ...arrays,
     }),
-    load({ folder, labels, normalization }, base) {
-      const options = { folder: resolve(base, folder), labels, normalization };
-      return { train: loadCifar100("train", options), test: loadCifar100("test", options) };
+    load(data, base) {
+      const { labels, normalization } = data;
+      const options = { folder: resolve(base, data.folder), labels, normalization };
+      return atSize(data, loadCifar100("train", options), loadCifar100("test", options));
     },
   }),
 

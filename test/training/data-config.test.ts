@@ -46,6 +46,16 @@ it.each([
   await expect(load(weights, name)).rejects.toThrow(message);
 });
 
+it("arrays of pictures come at the size that is asked for", async () => {
+  const train = { images: "images", labels: "labels" };
+  const at = (size: object) =>
+    loadData(tinyConfig({ data: { format: "idx", train, ...size } }).data, folder("[1, 1, 1]"));
+  expect((await at({ size: [4, 3] })).train.inputShape).toEqual([1, 4, 3]);
+  expect((await at({ size: 1, resize: "stretch" })).train.inputShape).toEqual([1, 1, 1]);
+  await expect(at({ resize: "crop" })).rejects.toThrow('resize: "crop" given without a size');
+  expect(() => tinyConfig({ data: { format: "idx", train, size: 0 } })).toThrow(/data\.size: got 0/);
+});
+
 it("says so where the list of weights is a folder", async () => {
   const path = folder("[1, 1, 1]");
   mkdirSync(join(path, "weights-folder"));
