@@ -121,6 +121,7 @@ class Backend {
   // stats: [examples, 2, statistics()], mean then 1/sqrt(var + eps). weight and bias may be null.
   virtual void normalize(const Normalization& n, int64_t examples, const float* x, const float* weight,
                          const float* bias, float* y, float* stats) = 0;
+  // dx may be dy.
   virtual void normalizeGradient(const Normalization& n, int64_t examples, const float* x, const float* stats,
                                  const float* weight, const float* dy, float* dx) = 0;
   // Per-example gradients of weight and bias, [channels] each at weightGradients + b·stride; either may be null.

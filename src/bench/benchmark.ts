@@ -1,7 +1,7 @@
 /** Whole training steps: per workload, every strategy and peer in a process of its own, measured in turn. */
 import type { StrategyName } from "../native/binding.js";
 import { runGradientKernels } from "./gradient-run.js";
-import { type Contender, interleave, type Measurements, type Pace } from "./interleave.js";
+import { type Contender, interleave, LEAST_ROUNDS, type Measurements, type Pace } from "./interleave.js";
 import { type LineChild, SkippedError } from "./line-child.js";
 import { describeMachine } from "./machine.js";
 import { startOwnChild } from "./own-child.js";
@@ -72,6 +72,11 @@ class WorkloadRun {
         await this.enter(entrants, peer.engine, peer.strategy, () => this.peer(peer));
       this.requireSameModel(entrants);
       const measured = await interleave(entrants, this.options.pace, {
+        onWarmUp: ({ name }) => this.log(`${this.workload.name}: first steps of ${name}`),
+        onSlowTurn: ({ name }, stepMs) =>
+          this.log(
+            `${this.workload.name}: ${name}, about ${(stepMs / 1000).toFixed(0)} s a step, in ${LEAST_ROUNDS} rounds`,
+          ),
         onRound: (round, rounds) => this.log(`${this.workload.name}: round ${round + 1} of ${rounds}`),
         onFailure: (contender, error) => this.skip(contender as Entrant, error),
       });

@@ -18,9 +18,14 @@ export interface Pace {
   readonly slotMs: number;
   /** No new round begins later than this, once `LEAST_ROUNDS` are done; default: no limit. */
   readonly budgetMs?: number;
+  /** A contender whose step takes longer is warmed up once and takes part in the first `LEAST_ROUNDS` rounds alone. */
+  readonly slowMs?: number;
 }
 
 export interface InterleaveEvents {
+  onWarmUp?(contender: Contender): void;
+  /** A slow contender's turn begins; `stepMs` is what its first step took. */
+  onSlowTurn?(contender: Contender, stepMs: number): void;
   onRound?(round: number, rounds: number): void;
   /** A contender that fails is left out from then on; without this listener the failure ends the measurement. */
   onFailure?(contender: Contender, error: Error): void;
@@ -84,40 +89,51 @@ export async function interleave(
 ): Promise<Measurements> {
   const measured = new Measurements();
   const start = performance.now();
-  const steps = new Map<Contender, number>();
+  const turns = new Map<Contender, Turn>();
   const guarded = async (contender: Contender, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
     } catch (error) {
       if (events.onFailure === undefined) throw error;
-      steps.delete(contender);
+      turns.delete(contender);
       measured.forget(contender.name);
       events.onFailure(contender, error as Error);
     }
   };
   for (const contender of contenders) {
+    events.onWarmUp?.(contender);
     await guarded(contender, async () => {
-      steps.set(contender, await stepsInSlot(contender, pace.slotMs));
+      turns.set(contender, await warmUp(contender, pace));
     });
   }
   for (let round = 0; round < pace.rounds; round++) {
     const late = pace.budgetMs !== undefined && performance.now() - start > pace.budgetMs;
-    if (late && round >= LEAST_ROUNDS) break;
+    const enough = round >= LEAST_ROUNDS;
+    const order = [...turns].filter(([, { slow }]) => !(enough && slow));
+    if ((late && enough) || order.length === 0) break;
     events.onRound?.(round, pace.rounds);
-    const order = [...steps.keys()];
-    for (const contender of round % 2 === 0 ? order : order.reverse()) {
+    for (const [contender, { steps, stepMs, slow }] of round % 2 === 0 ? order : order.reverse()) {
+      if (slow) events.onSlowTurn?.(contender, stepMs);
       await guarded(contender, async () => {
-        measured.add(contender.name, round, slotMs(await contender.run(steps.get(contender) ?? 1)));
+        measured.add(contender.name, round, slotMs(await contender.run(steps)));
       });
     }
   }
   return measured;
 }
 
-async function stepsInSlot(contender: Contender, slot: number): Promise<number> {
-  let last = Number.NaN;
-  for (let run = 0; run < WARM_UP_RUNS; run++) last = median(await contender.run(1));
-  return Math.min(MOST_STEPS, Math.max(1, Math.round(slot / last)));
+/** What a contender does in a round. */
+interface Turn {
+  readonly steps: number;
+  readonly stepMs: number;
+  readonly slow: boolean;
+}
+
+async function warmUp(contender: Contender, { slotMs, slowMs = Number.POSITIVE_INFINITY }: Pace): Promise<Turn> {
+  let stepMs = Number.NaN;
+  for (let run = 0; run < WARM_UP_RUNS && !(stepMs > slowMs); run++) stepMs = median(await contender.run(1));
+  const steps = Math.min(MOST_STEPS, Math.max(1, Math.round(slotMs / stepMs)));
+  return { steps, stepMs, slow: stepMs > slowMs };
 }
 
 function slotMs(times: readonly number[]): number {

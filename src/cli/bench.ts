@@ -35,6 +35,8 @@ const DEFAULT_STRATEGIES: BenchFlags["strategies"] = [
 const engines = peers.map(({ engine }) => engine);
 const DEFAULT_ROUNDS = 10;
 const DEFAULT_SLOT_MS = 200;
+/** A step that takes so many slots is measured in a few rounds alone: of ghost norms of large pictures, one takes half a minute. */
+const SLOW_SLOTS = 10;
 
 const batchFlag = numberFlag({ min: 1, max: 2 ** 20, integer: true });
 const roundsFlag = numberFlag({ min: 1, max: 10_000, integer: true });
@@ -65,7 +67,7 @@ async function bench(flags: BenchFlags): Promise<void> {
       workloads: flags.workloads,
       strategies: flags.strategies,
       batch: flags.batch,
-      pace: { rounds: flags.rounds, slotMs: flags.slot },
+      pace: { rounds: flags.rounds, slotMs: flags.slot, slowMs: SLOW_SLOTS * flags.slot },
       peers: peers.filter(({ engine }) => flags.peers === true || flags.peers?.includes(engine)),
       python: flags.python ?? (process.env.HUSHGRAD_PYTHON || "python3"),
       kernels: flags.kernels,

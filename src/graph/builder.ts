@@ -34,6 +34,8 @@ export interface BuildOptions {
   readonly freeze?: (parameter: string) => boolean;
 }
 
+const isPredicate = (value: unknown): value is NonNullable<BuildOptions["freeze"]> => typeof value === "function";
+
 export class GraphBuilder {
   private readonly values: Value[] = [];
   private readonly nodes: NodeSpec[] = [];
@@ -95,7 +97,10 @@ export class GraphBuilder {
       );
     }
     this.checkUsed();
-    const freeze = options.freeze ?? (() => false);
+    const freeze: unknown = options.freeze ?? (() => false);
+    if (!isPredicate(freeze)) {
+      throw new TypeError(`freeze: got ${JSON.stringify(freeze)}, expected a function of a parameter's name`);
+    }
     return new Model({
       inputShape: this.value(0).shape,
       nodes: this.nodes,
@@ -138,7 +143,8 @@ export class GraphBuilder {
     const own = `${path}.${parameter.name}`;
     if (found === undefined) {
       const names = [...this.parameters.map(({ name }) => name), ...this.aliases.keys()];
-      throw new GraphError(`tie: there is no parameter '${target}' before '${own}'; allowed are ${names.join(", ")}`);
+      const allowed = names.length > 0 ? `allowed are ${names.join(", ")}` : "it is the first that has any";
+      throw new GraphError(`tie: there is no parameter '${target}' before '${own}'; ${allowed}`);
     }
     if (showShape(found.shape) === showShape(parameter.shape)) return index;
     throw new GraphError(

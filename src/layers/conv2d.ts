@@ -36,8 +36,15 @@ export function inferConvolution(options: Convolution, context: InferenceContext
   const [inChannels] = requireSpatial(context, kernelSize.length as Axes);
   requireDivisible(context, "input", inChannels, groups);
   requireDivisible(context, "output", outChannels, groups);
+  const weights = (inChannels / groups) * elementCount(kernelSize); // of an output channel
+  if (weightStandardization && weights === 1) {
+    context.refuse(
+      "each output channel has a single weight, which standardises to zero",
+      "leave weightStandardization out",
+    );
+  }
   const extents = slide(context, options);
-  const initialise = kaimingUniform((inChannels / groups) * elementCount(kernelSize));
+  const initialise = kaimingUniform(weights);
   return {
     outputShape: [outChannels, ...extents],
     attributes: {

@@ -3,6 +3,7 @@ import { GraphBuilder, type Value } from "../graph/builder.js";
 import { channelsLast, concat, conv2d, groupNorm, maxPool2d, relu, upsample2d } from "../layers/index.js";
 import { count } from "../layers/options.js";
 import { defineModel } from "./define.js";
+import { requireDivisibleSides } from "./sides.js";
 
 const DEPTH = 4;
 
@@ -23,6 +24,7 @@ export const nestedUnet = defineModel({
     groups: count.default(8),
   },
   build({ inputShape, classes, features, groups }) {
+    requireDivisibleSides("nested-unet", inputShape, 2 ** DEPTH);
     const graph = new GraphBuilder();
     const unit = (from: Value, stage: number, path: string, i: number) => {
       const convolved = graph.add(conv2d(features * 2 ** stage, 3, { padding: 1 }), from, `${path}.conv${i}`);

@@ -3,6 +3,7 @@ import { GraphBuilder, type Value } from "../graph/builder.js";
 import { channelsLast, concat, conv2d, convTranspose2d, groupNorm, maxPool2d, relu } from "../layers/index.js";
 import { count } from "../layers/options.js";
 import { defineModel } from "./define.js";
+import { requireDivisibleSides } from "./sides.js";
 
 const DEPTH = 4;
 
@@ -22,6 +23,7 @@ export const unet = defineModel({
     groups: count.default(8),
   },
   build({ inputShape, classes, features, groups }) {
+    requireDivisibleSides("unet", inputShape, 2 ** DEPTH);
     const graph = new GraphBuilder();
     const unit = (from: Value, width: number, path: string, i: number) => {
       const convolved = graph.add(conv2d(width, 3, { padding: 1, bias: false }), from, `${path}conv${i}`);

@@ -4,6 +4,7 @@ import type { Layer } from "../graph/layer.js";
 import { adaptiveAvgPool2d, conv2d, dropout, flatten, groupNorm, linear, maxPool2d, relu } from "../layers/index.js";
 import { count } from "../layers/options.js";
 import { defineModel } from "./define.js";
+import { requireLeastSides } from "./sides.js";
 
 const options = {
   inputShape: z.tuple([count, count, count]).default([3, 32, 32]),
@@ -31,8 +32,9 @@ function features(convolutions: readonly number[], { width, groups }: Options): 
   });
 }
 
-function build(convolutions: readonly number[], options: Options) {
+function build(name: string, convolutions: readonly number[], options: Options) {
   const { inputShape, classes, poolSize, hidden, dropout: rate } = options;
+  requireLeastSides(name, inputShape, 2 ** convolutions.length);
   const graph = new GraphBuilder();
   const chain = (folder: string, layers: readonly Layer[], from: Value) =>
     layers.reduce((value, layer, i) => graph.add(layer, value, `${folder}.${i}`), from);
@@ -43,7 +45,7 @@ function build(convolutions: readonly number[], options: Options) {
 }
 
 const vgg = (name: string, convolutions: readonly number[]) =>
-  defineModel({ name, options, build: (given) => build(convolutions, given) });
+  defineModel({ name, options, build: (given) => build(name, convolutions, given) });
 
 /**
  * Simonyan & Zisserman 2015, with group norms or without. Parameters have torchvision's names (`features.0.weight`,

@@ -12,6 +12,8 @@ export interface Series {
   readonly dashed?: boolean;
   /** Every point is shown: of series of few, whose lines between points are not measured. */
   readonly dotted?: boolean;
+  /** Points alone, small and pale: of single runs around their mean. */
+  readonly scattered?: boolean;
 }
 
 export interface LineChart {
@@ -125,6 +127,7 @@ function yScale(chart: LineChart): Record<string, unknown> {
 }
 
 function mark(series: Series) {
+  if (series.scattered) return { type: "circle" as const, fill: series.color, size: 24, opacity: 0.45 };
   return {
     type: "line" as const,
     interpolate: "linear" as const,

@@ -22,12 +22,16 @@ export interface LegendEntry {
   readonly label: string;
   readonly color: string;
   readonly faint?: boolean;
+  /** Of areas, not lines: a box with an edge, so that one of the card's own colour is seen. */
+  readonly filled?: boolean;
 }
 
 /** A card with a chart; `svg` is trusted markup. */
 export function chartCard(title: string, svg: string, legend: readonly LegendEntry[], note?: string): string {
-  const entry = ({ label, color, faint }: LegendEntry) =>
-    `<li${faint ? ' class="faint"' : ""} style="--swatch:${color}">${escapeHtml(label)}</li>`;
+  const kind = ({ faint, filled }: Pick<LegendEntry, "faint" | "filled">) =>
+    filled ? ' class="filled"' : faint ? ' class="faint"' : "";
+  const entry = ({ label, color, ...line }: LegendEntry) =>
+    `<li${kind(line)} style="--swatch:${color}">${escapeHtml(label)}</li>`;
   const entries = legend.map(entry).join("");
   return (
     `<section class="card"><h2>${escapeHtml(title)}${note ? ` <span class="badge quiet">${escapeHtml(note)}</span>` : ""}</h2>` +
@@ -173,6 +177,7 @@ h2 { margin: 0 0 6px; font-size: 15px; font-weight: 600; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 16px; list-style: none; margin: 0 0 8px; padding: 0; color: var(--muted); font-size: 12px; }
 .legend li::before { content: ""; display: inline-block; width: 14px; height: 3px; border-radius: 2px; margin-right: 6px; vertical-align: middle; background: var(--swatch); }
 .legend li.faint::before { height: 1px; opacity: .6; }
+.legend li.filled::before { height: 12px; border: 1px solid var(--muted); }
 table { width: 100%; border-collapse: collapse; font-size: 13px; }
 th, td { text-align: left; vertical-align: top; padding: 6px 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 tr:first-child th, tr:first-child td { border-top: 0; }

@@ -2,8 +2,8 @@
 import { constants } from "node:zlib";
 import sharp from "sharp";
 import type { Predictions } from "../sweep/predictions.js";
+import { lineLabel } from "./line-label.js";
 import { type LegendEntry, type Picture, pictureCard } from "./page.js";
-import { lineLabel } from "./sweep-report.js";
 
 /** Of classes, told apart by people who see few colours too; more classes begin again. Class 0 is black. */
 const colors = [
@@ -31,7 +31,8 @@ export async function segmentationCard(predictions: Predictions, title: string):
     pictures.push({ uri: await png(colored(classes), size), caption: `${lineLabel(run)}${noise}` });
   }
   const classes = Math.max(0, ...truth, ...predicted.flatMap(({ classes }) => [...new Set(classes)])) + 1;
-  const legend = Array.from({ length: classes }, (_, i): LegendEntry => ({ label: `class ${i}`, color: colorOf(i) }));
+  const entry = (i: number): LegendEntry => ({ label: `class ${i}`, color: colorOf(i), filled: true });
+  const legend = Array.from({ length: classes }, (_, i) => entry(i));
   return pictureCard(title, pictures, legend, "outside ε");
 }
 

@@ -1,5 +1,6 @@
 /** What a reader of a sweep's page must know, in sentences made from the runs themselves. */
 import type { CellRun } from "../sweep/runs.js";
+import { lineLabel } from "./line-label.js";
 import { epsilonText } from "./numbers.js";
 import type { SweepReport } from "./sweep-report.js";
 
@@ -12,7 +13,7 @@ export function remarks(report: SweepReport): string[] {
     unitRemark(report),
     sizeRemark(report),
     choiceRemark(report),
-    measuredRemark(),
+    measuredRemark(report),
     ...gaps(report),
   ].filter((text) => text !== "");
 }
@@ -64,8 +65,15 @@ function choiceRemark({ spent, runs, damaged }: SweepReport): string {
   );
 }
 
-function measuredRemark(): string {
-  return "A point is one run of one cell: how much another run of the same cell would differ was not measured.";
+function measuredRemark({ runs }: SweepReport): string {
+  if (new Set(runs.map(placeOf)).size === runs.length)
+    return "A point is one run of one cell: how much another run of the same cell would differ was not measured.";
+  return "Lines are means over runs that differ in their seed alone, pale points the single runs.";
+}
+
+/** Where a run stands on the charts. */
+function placeOf(run: CellRun): string {
+  return JSON.stringify([lineLabel(run), run.noiseMultiplier]);
 }
 
 function gaps({ missing, damaged }: SweepReport): string[] {

@@ -1,11 +1,12 @@
 /**
  * The page over several runs: what they reached and what they spent over their noise multipliers, a line for each variant
- * and model. Everything but ε is computed from the records without noise, and marked so.
+ * and model, of the mean where several runs differ in their seed alone. Everything but ε is computed from the records without noise, and marked so.
  */
 import type { CellRun } from "../sweep/runs.js";
 import type { SpentTogether } from "../sweep/spent.js";
 import type { MetricsRow } from "../training/metrics.js";
 import { type LineChart, lineChartSvg, type Series } from "./chart.js";
+import { lineLabel } from "./line-label.js";
 import { epsilonText, short } from "./numbers.js";
 import { chartCard, gridCard, renderPage, textCard } from "./page.js";
 import { remarks } from "./sweep-remarks.js";
@@ -91,25 +92,40 @@ async function chartOf(quantity: Quantity, runs: readonly CellRun[]): Promise<st
     ...(noises.length <= MOST_TICKS ? { xTicks: noises.map((value) => ({ value, label: short(value) })) } : {}),
     yScale: { type: quantity.inside && isWide(series) ? "log" : "linear" },
   };
-  return chartCard(quantity.title, await lineChartSvg(chart), series, quantity.inside ? "inside ε" : OUTSIDE);
+  const legend = series.filter(({ scattered }) => !scattered);
+  return chartCard(quantity.title, await lineChartSvg(chart), legend, quantity.inside ? "inside ε" : OUTSIDE);
 }
 
 function seriesOf(quantity: Quantity, runs: readonly CellRun[], noises: readonly number[]): Series[] {
-  return lines(runs).flatMap(({ label, members }, i) => {
+  return lines(runs).flatMap(({ label, members }, i): Series[] => {
     const points = members.flatMap((run) => pointsOf(run, quantity.of(run), noises));
     if (points.length === 0) return [];
+    const color = `var(--series-${(i % COLORS) + 1})`;
+    const { means, most } = meansOf(points);
     const dashed = members.every(({ noiseMultiplier }) => noiseMultiplier === undefined);
-    const sorted = points.sort((a, b) => a.x - b.x);
-    return [{ label, color: `var(--series-${(i % COLORS) + 1})`, points: sorted, dashed, dotted: !dashed }];
+    if (most === 1) return [{ label, color, points: means, dashed, dotted: !dashed }];
+    return [
+      { label: `${label}, mean of ${most} runs`, color, points: means, dashed },
+      { label, color, points, scattered: true },
+    ];
   });
 }
 
+/** The mean at each place from left to right, and of how many points the most are. */
+function meansOf(points: readonly Point[]): { means: Point[]; most: number } {
+  const places = new Map<number, number[]>();
+  for (const { x, y } of points) places.set(x, [...(places.get(x) ?? []), y]);
+  const means = [...places].map(([x, ys]) => ({ x, y: ys.reduce((sum, y) => sum + y, 0) / ys.length }));
+  return { means: means.sort((a, b) => a.x - b.x), most: Math.max(...[...places.values()].map((ys) => ys.length)) };
+}
+
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
 /** Without noise there is no place on the axis: a level beside the others, all along. */
-function pointsOf(
-  { noiseMultiplier }: CellRun,
-  y: number | undefined,
-  noises: readonly number[],
-): { x: number; y: number }[] {
+function pointsOf({ noiseMultiplier }: CellRun, y: number | undefined, noises: readonly number[]): Point[] {
   if (!isKnown(y)) return [];
   if (noiseMultiplier !== undefined) return [{ x: noiseMultiplier, y }];
   const [first = 0, end = first] = [noises[0], noises.at(-1)];
@@ -126,7 +142,7 @@ interface Line {
   readonly members: CellRun[];
 }
 
-/** Runs that differ in their noise alone. */
+/** Runs that differ in their noise and their seed alone. */
 function lines(runs: readonly CellRun[]): readonly Line[] {
   const found = new Map<string, Line>();
   for (const run of runs) {
@@ -136,20 +152,6 @@ function lines(runs: readonly CellRun[]): readonly Line[] {
     found.set(label, line);
   }
   return [...found.values()];
-}
-
-/** What says the noise, directly or as a target that it is calibrated from. */
-const noiseKeys: ReadonlySet<string> = new Set(["privacy.noiseMultiplier", "privacy.epsilon"]);
-
-/** `automatic clipping, unet, learningRate 3`: all but the noise. */
-export function lineLabel({ name, variant, values }: CellRun): string {
-  const others = Object.entries(values).filter(([key]) => !noiseKeys.has(key));
-  const named = others.map(([key, value]) =>
-    Number.isNaN(Number(value)) ? value : `${key.split(".").at(-1)} ${value}`,
-  );
-  const parts = [...(variant === undefined ? [] : [variant]), ...named];
-  if (parts.length > 0) return parts.join(", ");
-  return Object.keys(values).length > 0 ? "all cells" : name;
 }
 
 function isWide(series: readonly Series[]): boolean {

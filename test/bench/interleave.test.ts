@@ -83,3 +83,25 @@ test("no new round begins once time is up, but some always do", async () => {
   const measured = await interleave([slow], { rounds: 1000, slotMs: 1, budgetMs: 1 });
   expect(measured.rounds("slow")).toHaveLength(LEAST_ROUNDS);
 });
+
+test("a slow contender is warmed up once and takes part in a few rounds, and says so each time", async () => {
+  const calls: string[] = [];
+  const said: string[] = [];
+  const contenders = [fake("quick", () => 1, calls), fake("slow", () => 30, calls)];
+  const events = {
+    onWarmUp: ({ name }: Contender) => said.push(name),
+    onSlowTurn: ({ name }: Contender, stepMs: number) => said.push(`${name} ${stepMs}`),
+  };
+  const measured = await interleave(contenders, { rounds: 5, slotMs: 1, slowMs: 10 }, events);
+  expect(measured.rounds("quick")).toHaveLength(5);
+  expect(measured.rounds("slow")).toHaveLength(LEAST_ROUNDS);
+  expect(measured.ratio("slow", "quick")).toBe(30);
+  expect(calls.filter((name) => name === "slow")).toHaveLength(1 + LEAST_ROUNDS);
+  expect(said).toEqual(["quick", "slow", ...Array.from({ length: LEAST_ROUNDS }, () => "slow 30")]);
+});
+
+test("rounds end with the last contender that has any left", async () => {
+  const calls: string[] = [];
+  await interleave([fake("slow", () => 30, calls)], { rounds: 9, slotMs: 1, slowMs: 10 });
+  expect(calls).toHaveLength(1 + LEAST_ROUNDS);
+});

@@ -102,6 +102,26 @@ describe("hushgrad report", () => {
     });
   });
 
+  it("draws the mean of runs that differ in their seed, and the runs around it", async () => {
+    const inner = makeFolder();
+    const study = join(inner, "study");
+    const grid = { "privacy.noiseMultiplier": [0.5, 2], seed: [1, 2, 3] };
+    const path = writeGrid(inner, { variants: { plain: { strategy: "none", privacy: null }, noisy: {} }, grid });
+    expect((await inProcess(["sweep", path, "--out", study, "--steps", "3"])).code).toBe(0);
+    expect((await inProcess(["report", study])).code).toBe(0);
+    const text = readFileSync(join(study, "report.html"), "utf8");
+    const card = text.split("<h2>Training loss")[1]?.split("</section>")[0] ?? "";
+    expect([...card.matchAll(/">([^<]*)<\/li>/g)].map(([, entry]) => entry)).toEqual([
+      "plain, mean of 3 runs",
+      "noisy, mean of 3 runs",
+    ]);
+    expect(card.match(/<path[^>]*fill="var\(--series-2\)"/g)).toHaveLength(6);
+    expect(card.match(/<path[^>]*stroke="var\(--series-2\)"/g)).toHaveLength(1);
+    expect(text).toContain("Lines are means over runs that differ in their seed alone");
+    expect(text).toContain("9 of 9 cells finished");
+    rmSync(inner, { recursive: true });
+  });
+
   it("says what has not begun and what is damaged, and then adds nothing up", async () => {
     const inner = makeFolder();
     const study = join(inner, "study");
@@ -140,6 +160,7 @@ describe("hushgrad report of pictures with a class a pixel", () => {
       pictures.map(([, base64 = ""]) => sharp(Buffer.from(base64, "base64")).removeAlpha().raw().toBuffer()),
     );
     for (const picture of pixels) expect(picture).toHaveLength(16 * 16 * 3);
+    expect(html).toContain('<li class="filled" style="--swatch:#0072b2">class 1</li>');
     // The second test picture is the first that has both classes: its right half is of class 1, blue.
     const truth = pixels[1] as Buffer;
     expect(truth.subarray(0, 3).toString("hex")).toBe("000000");

@@ -23,6 +23,12 @@ describe("sequential", () => {
     expect(model.parameterCount).toBe(4 * 9 + 4 + 5 * 144);
   });
 
+  it("refuses to freeze by anything but a function", () => {
+    expect(() => sequential([3], [linear(4)], { freeze: ["0.bias"] as never })).toThrow(
+      `freeze: got ["0.bias"], expected a function of a parameter's name`,
+    );
+  });
+
   it("freezes layers by option and parameters by name", () => {
     const model = sequential([3], [linear(4, { freeze: true }), relu(), linear(2)], {
       freeze: (name) => name === "2.bias",
@@ -72,7 +78,7 @@ describe("tied layers", () => {
     [
       "to a layer behind it",
       () => sequential([4], [linear(4, { tie: "1" }), linear(4)]),
-      /there is no parameter '1\.weight' before '0\.weight'/,
+      /there is no parameter '1\.weight' before '0\.weight'; it is the first that has any/,
     ],
     [
       "to a bias that the other has not",

@@ -275,6 +275,12 @@ describe("refusals name the path, the reason and what to use instead", () => {
       /^layer '3' \(conv2d\): its input has shape \[9\], not \[channels, height, width\]; give/,
     ],
     [
+      "conv2d of standardised single weights",
+      conv2d(6, 1, { groups: 3, weightStandardization: true }),
+      [3, 4, 4],
+      /each output channel has a single weight, which standardises to zero; leave weightStandardization out/,
+    ],
+    [
       "conv2d groups against input",
       conv2d(4, 1, { groups: 2 }),
       [3, 4, 4],

@@ -48,6 +48,18 @@ describe("ready-made models", () => {
     expect(vgg11({ hidden: [], groups: 0 }).spec.parameters.at(-2)?.name).toBe("classifier.0.weight");
   });
 
+  it("refuse pictures that their stages cannot halve", () => {
+    expect(() => unet({ inputShape: [1, 100, 64] })).toThrow(
+      /^unet\.inputShape: got \[1, 100, 64\]; allowed are heights and widths that 16 divides/,
+    );
+    expect(() => nestedUnet({ inputShape: [1, 8, 16] })).toThrow(/^nested-unet\.inputShape: got \[1, 8, 16\]/);
+    expect(() => vgg11({ inputShape: [3, 32, 20] })).toThrow(
+      /^vgg11\.inputShape: got \[3, 32, 20\]; allowed are heights and widths of 32 or more/,
+    );
+    expect(vgg11({ inputShape: [3, 33, 47] }).outputShape).toEqual([10]);
+    expect(resnet18({ inputShape: [3, 32, 32], stem: "imagenet" }).outputShape).toEqual([10]);
+  });
+
   it("cnn: channels, kernels, pools and linear layers", () => {
     const model = cnn({ inputShape: [2, 9, 8], channels: [3, 4], kernels: [5, 2], pool: 1, hidden: [], classes: 6 });
     expect(model.spec.parameters.map(({ name, shape }) => [name, [...shape]])).toEqual([

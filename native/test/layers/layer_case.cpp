@@ -312,6 +312,8 @@ std::vector<LayerCase> makeCases() {
       convolutionCase("ConvManyPositions", {2, 13, 12}, 3, {{3, 3}, {1, 1}, {1, 1}}, true),
       standardizedCase("ConvStandardized", {3, 7, 6}, 4, {{3, 3}, {2, 1}, {1, 0}}, true),
       standardizedCase("ConvStandardizedGroups", {6, 5, 5}, 4, {{3, 2}, {1, 2}, {1, 0}, {1, 1}, 2}, false),
+      standardizedCase("ConvStandardizedOddChannels", {3, 9, 8}, 5, {{3, 3}}, true),
+      standardizedCase("ConvStandardizedBlocked", {3, 9, 8}, 32, {{3, 3}, {2, 1}}, false),
       standardizedCase("ConvStandardizedWinograd", {16, 5, 6}, 16, {{3, 3}, {1, 1}, {1, 1}}, true),
       alongLength(convolutionCase("ConvAlongALength", {4, 1, 9}, 6, {{1, 3}, {1, 2}, {0, 1}, {1, 2}, 2}, true)),
       convolutionCase("ConvVolume", {3, 4, 5, 4}, 4, {{3, 3}, {1, 1}, {1, 1}, {1, 1}, 1, {3, 1, 1, 1}}, true),
