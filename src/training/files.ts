@@ -11,7 +11,11 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
+import { open, rename, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+
+/** A rename survives a power cut only once the folder is flushed; Windows cannot open folders and needs no flush. */
+const foldersAreFlushed = process.platform !== "win32";
 
 /**
  * Replaces `path` by `content`: a temporary file beside it, flushed to disk, then renamed over it. What was there is kept
@@ -19,7 +23,7 @@ import { dirname, resolve } from "node:path";
  */
 export function writeAtomically(path: string, content: string | Uint8Array, previous?: string): void {
   const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = temporaryFor(path);
   try {
     writeFlushed(temporary, bytes);
     if (previous !== undefined && existsSync(path)) renameSync(path, previous);
@@ -29,6 +33,29 @@ export function writeAtomically(path: string, content: string | Uint8Array, prev
     throw error;
   }
   flushFolder(dirname(path));
+}
+
+/** The same without blocking the event loop. */
+export async function writeAtomicallyLater(path: string, content: string): Promise<void> {
+  const temporary = temporaryFor(path);
+  try {
+    await writeFile(temporary, content, { flush: true });
+    await rename(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  if (!foldersAreFlushed) return;
+  const folder = await open(dirname(path), "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function temporaryFor(path: string): string {
+  return `${path}.${process.pid}.tmp`;
 }
 
 /** A file that was asked for by its path: its folder is made where it is missing. @throws Error naming the folder that cannot be made. */
@@ -109,9 +136,8 @@ export function readJson(path: string): unknown {
   }
 }
 
-// A rename survives a power cut only once the folder is flushed; Windows cannot open folders and needs no flush.
 function flushFolder(folder: string): void {
-  if (process.platform === "win32") return;
+  if (!foldersAreFlushed) return;
   const handle = openSync(folder, "r");
   try {
     fsyncSync(handle);

@@ -91,16 +91,23 @@ function publicUse({ sparsification }: TrainingConfig): Pick<PrivacyFacts, "mask
   };
 }
 
-/** A run under way writes its statement again and again, waiting for it: quickly, unless that seems to exceed the target. */
+/**
+ * A run under way states its ε again and again: by moments, in microseconds and some per cent above what its own accountant
+ * proves, unless that seems to exceed the target.
+ */
 function accountantOf(
   { status, spent }: StatementFacts,
-  { accountant: name, epsilon = Number.POSITIVE_INFINITY, delta }: NonNullable<TrainingConfig["privacy"]>,
+  { accountant: name, epsilon = Number.MAX_VALUE, delta }: NonNullable<TrainingConfig["privacy"]>,
 ): Accountant {
   const count = (accountant: Accountant): Accountant => {
     for (const row of spent) accountant.step(row, row.steps);
     return accountant;
   };
-  if (status !== "running") return count(makeAccountant(name));
-  const quick = count(makeQuickAccountant(name));
-  return quick.epsilon(delta) <= epsilon ? quick : count(makeAccountant(name));
+  if (status === "running") {
+    for (const make of [() => makeAccountant("rdp"), () => makeQuickAccountant(name)]) {
+      const bound = count(make());
+      if (bound.epsilon(delta) <= epsilon) return bound;
+    }
+  }
+  return count(makeAccountant(name));
 }

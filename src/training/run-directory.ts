@@ -158,12 +158,13 @@ export class RunDirectory {
   }
 
   /**
-   * Durably counts steps that are to be taken after step `step` of the model, before the first of them may be. Throws a
-   * RangeError for more than `largestReservation`, a RunDirectoryError where they cannot be written.
+   * Durably counts steps that are to be taken after step `step` of the model; none of them may be before this resolves, and
+   * nothing else be called but the getters. Rejects with a RangeError for more than `largestReservation`, a
+   * RunDirectoryError where they cannot be written.
    */
-  reserve(step: number, mechanisms: readonly CyclicSteps[]): void {
+  async reserve(step: number, mechanisms: readonly CyclicSteps[]): Promise<void> {
     checkNumber("steps", countSteps(mechanisms), { min: 1, max: this.largestReservation, integer: true });
-    this.ledger.append({ kind: "reserve", step, mechanisms: [...mechanisms] });
+    await this.ledger.appendLater({ kind: "reserve", step, mechanisms: [...mechanisms] });
     this.outstanding.push(...mechanisms);
   }
 

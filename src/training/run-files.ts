@@ -6,11 +6,12 @@ import type { ClippingGroups } from "./clipping-groups.js";
 import type { TrainingConfig } from "./config.js";
 import type { EvaluationResult } from "./evaluate.js";
 import type { StepEvent, TrainingResult } from "./events.js";
-import { writeAtomically } from "./files.js";
+import { writeAtomically, writeAtomicallyLater } from "./files.js";
 import { MetricsFile, readMetrics } from "./metrics.js";
 import type { ParameterAverage } from "./parameter-average.js";
 import { statementOf } from "./privacy-file.js";
 import { ReservationSize } from "./reservation-size.js";
+import { Reservations } from "./reservations.js";
 import type { RunDirectory, RunStatus } from "./run-directory.js";
 import type { Session } from "./session.js";
 import { plannedSteps, type TrainingPlan } from "./training-plan.js";
@@ -29,42 +30,35 @@ export interface RunFilesOptions {
 
 export class RunFiles {
   private readonly metrics: MetricsFile;
-  private readonly reservation: ReservationSize;
+  private readonly blockSize: ReservationSize;
+  private readonly reservations: Reservations;
   private stepsTaken: number;
 
   constructor(private readonly options: RunFilesOptions) {
     const { directory, config, seeded, start } = options;
-    this.reservation = new ReservationSize(directory.largestReservation);
+    this.blockSize = new ReservationSize(directory.largestReservation);
+    this.reservations = new Reservations(start.step, this.blockSize, (step, count) => this.reserve(step, count));
     this.stepsTaken = start.step;
     this.metrics = new MetricsFile(directory.files.metrics, seeded, start.step);
-    writeAtomically(directory.files.config, `${JSON.stringify(config, null, 2)}\n`);
+    writeAtomically(directory.files.config, jsonFile(config));
   }
 
   get checkpointPath(): string {
     return this.options.directory.files.checkpoint;
   }
 
-  /** Steps that are counted on disk. */
-  get reserved(): number {
-    return this.options.directory.accountedSteps;
-  }
-
   /**
-   * Counts the steps after step `step` of the model, `left` at most, in the ledger and in privacy.json, before any of them
-   * is taken.
+   * Resolves when the step after `step` of the model is counted in the ledger and in privacy.json; `last`: the step up to
+   * which plan and budget allow more.
    */
-  reserve(step: number, left: number): void {
-    const began = performance.now();
-    const count = Math.min(left, this.reservation.next());
-    this.options.directory.reserve(step, stepsBetween(plannedSteps(this.options.plan), step, step + count));
-    this.writePrivacy("running");
-    this.reservation.cost(performance.now() - began);
+  allow(step: number, last: number): Promise<void> {
+    return this.reservations.allow(step, last);
   }
 
   /** `milliseconds`: what the engine took for it. */
   addStep(event: StepEvent, milliseconds: number, test: EvaluationResult | undefined): void {
     const { statistics } = event;
-    this.reservation.step(milliseconds);
+    this.blockSize.step(milliseconds);
     const learnt = statistics.examples - statistics.leftOut;
     this.stepsTaken = event.step;
     this.metrics.append({
@@ -98,16 +92,19 @@ export class RunFiles {
   /** Writes everything one last time and lets go of the folder. */
   async finish(session: Session, result: TrainingResult): Promise<void> {
     const { directory } = this.options;
+    await this.reservations.settled();
     this.checkpoint(session, result);
     directory.settle(result.stopped, result.step, result.accountedSteps);
-    const statement = this.writePrivacy(result.stopped);
+    const statement = this.statement(result.stopped);
+    writeAtomically(directory.files.privacy, jsonFile(statement));
     writeAtomically(directory.files.report, await this.report(result, statement));
     directory.release();
   }
 
   /** After a failure: what was counted stays counted. */
-  abandon(): void {
+  async abandon(): Promise<void> {
     try {
+      await this.reservations.settled(); // the folder is another's afterwards
       this.metrics.flush();
     } catch {
       // The failure that led here is the one to be told.
@@ -116,13 +113,23 @@ export class RunFiles {
     }
   }
 
-  private writePrivacy(status: RunStatus): unknown {
+  private async reserve(step: number, count: number): Promise<void> {
+    const { directory, plan } = this.options;
+    const began = performance.now();
+    await directory.reserve(step, stepsBetween(plannedSteps(plan), step, step + count));
+    const stating = performance.now();
+    const text = jsonFile(this.statement("running"));
+    const busy = performance.now() - stating;
+    await writeAtomicallyLater(directory.files.privacy, text);
+    this.blockSize.cost({ busy, whole: performance.now() - began });
+  }
+
+  /** As of this moment. */
+  private statement(status: RunStatus): object {
     const { directory, config, plan, groups, seeded } = this.options;
     const { spent, mark } = directory;
     const { stepsTaken } = this;
-    const statement = statementOf({ config, plan, groups, seeded, status, spent, ledger: mark, stepsTaken });
-    writeAtomically(directory.files.privacy, `${JSON.stringify(statement, null, 2)}\n`);
-    return statement;
+    return statementOf({ config, plan, groups, seeded, status, spent, ledger: mark, stepsTaken });
   }
 
   private notes(): CheckpointNotes {
@@ -157,4 +164,8 @@ export class RunFiles {
       statement,
     });
   }
+}
+
+function jsonFile(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -3,7 +3,9 @@
  * writes; where the file has grown or been replaced behind its back it writes no more.
  */
 import {
+  appendFile,
   closeSync,
+  fdatasync,
   fdatasyncSync,
   fstatSync,
   ftruncateSync,
@@ -12,6 +14,7 @@ import {
   statSync,
   writeSync,
 } from "node:fs";
+import { promisify } from "node:util";
 import { type Ledger, type LedgerBody, type LedgerMark, lastMark, parseLedger, sealEntry } from "../privacy/ledger.js";
 import { whyUnreadable, writeAtomically } from "./files.js";
 import { RunDirectoryError } from "./run-errors.js";
@@ -25,6 +28,12 @@ export function readLedger(path: string): Ledger {
     throw new Error(`${path}: ${whyUnreadable(error)}`);
   }
   return parseLedger(text, path);
+}
+
+/** Lines to be written, and the mark of the last. */
+interface Sealed {
+  readonly bytes: Buffer;
+  readonly last: LedgerMark;
 }
 
 export class LedgerWriter {
@@ -82,20 +91,27 @@ export class LedgerWriter {
    * they would allow, and this writer writes no more.
    */
   append(...bodies: readonly LedgerBody[]): void {
-    if (this.broken !== undefined) throw new RunDirectoryError(`${this.path}: ${this.broken}`);
-    let { last } = this;
-    let text = "";
-    for (const body of bodies) {
-      const { line, ...mark } = sealEntry(body, last);
-      text += line;
-      last = mark;
+    const sealed = this.seal(bodies);
+    try {
+      const { bytes } = sealed;
+      for (let from = 0; from < bytes.length; ) from += writeSync(this.file, bytes, from);
+      fdatasyncSync(this.file);
+    } catch (error) {
+      this.giveUp(error as Error);
     }
-    this.requireSize(this.size);
-    const bytes = Buffer.from(text, "utf8");
-    this.write(bytes);
-    this.size += bytes.length;
-    this.requireSize(this.size);
-    this.last = last;
+    this.accept(sealed);
+  }
+
+  /** The same without blocking the event loop. One at a time: nothing is appended before it has resolved or rejected. */
+  async appendLater(body: LedgerBody): Promise<void> {
+    const sealed = this.seal([body]);
+    try {
+      await promisify(appendFile)(this.file, sealed.bytes);
+      await promisify(fdatasync)(this.file);
+    } catch (error) {
+      this.giveUp(error as Error);
+    }
+    this.accept(sealed);
   }
 
   /** Safe to call twice: by then the number may be another file's. */
@@ -105,17 +121,29 @@ export class LedgerWriter {
     closeSync(this.file);
   }
 
-  private write(bytes: Uint8Array): void {
-    try {
-      for (let from = 0; from < bytes.length; ) from += writeSync(this.file, bytes, from);
-      fdatasyncSync(this.file);
-    } catch (error) {
-      this.takeBack();
-      // After a flush that failed nobody knows what is on the disk; trying again could seem to succeed.
-      this.fail(
-        `cannot be written (${(error as Error).message}); no further step was taken, and what it holds is counted`,
-      );
+  private seal(bodies: readonly LedgerBody[]): Sealed {
+    if (this.broken !== undefined) throw new RunDirectoryError(`${this.path}: ${this.broken}`);
+    this.requireSize(this.size);
+    let { last } = this;
+    let text = "";
+    for (const body of bodies) {
+      const { line, ...mark } = sealEntry(body, last);
+      text += line;
+      last = mark;
     }
+    return { bytes: Buffer.from(text, "utf8"), last };
+  }
+
+  private accept({ bytes, last }: Sealed): void {
+    this.size += bytes.length;
+    this.requireSize(this.size);
+    this.last = last;
+  }
+
+  /** After a flush that failed nobody knows what is on the disk; trying again could seem to succeed. */
+  private giveUp({ message }: Error): never {
+    this.takeBack();
+    this.fail(`cannot be written (${message}); no step was taken that it does not count, and what it holds is counted`);
   }
 
   /** Half a line would be counted as a whole reservation. */

@@ -76,7 +76,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       this.emit("done", result);
       return result;
     } catch (error) {
-      prepared.files?.abandon();
+      await prepared.files?.abandon();
       throw error;
     } finally {
       prepared.session.dispose();
@@ -146,7 +146,7 @@ class TrainingLoop {
   }
 
   private async takeStep(batch: LogicalBatch): Promise<void> {
-    this.reserve();
+    await this.files?.allow(this.step, this.lastStep);
     const { noiseMultiplier } = this.meter;
     this.meter.countStep();
     const learningRate = this.prepared.learningRate(this.step);
@@ -188,10 +188,9 @@ class TrainingLoop {
     this.session.setSparsification(next);
   }
 
-  /** Counts the next steps on disk where none are left that were, and no more than the budget allows. */
-  private reserve(): void {
-    if (!this.files || this.meter.steps < this.files.reserved) return;
-    this.files.reserve(this.step, Math.min(this.plan.steps - this.step, this.meter.remainingSteps()));
+  /** Step of the model up to which plan and budget allow more. */
+  private get lastStep(): number {
+    return Math.min(this.plan.steps, this.step + this.meter.remainingSteps());
   }
 
   private get checkpointEvery(): number {

@@ -38,9 +38,9 @@ describe("RunDirectory", () => {
     return { status: statusOf(ledger), steps: countSteps(spentOf(ledger)) };
   };
 
-  const killed = (...reserved: number[]): void => {
+  const killed = async (...reserved: number[]): Promise<void> => {
     const run = RunDirectory.create(path, facts);
-    for (const steps of reserved) run.reserve(0, [row(steps)]);
+    for (const steps of reserved) await run.reserve(0, [row(steps)]);
     run.release();
   };
 
@@ -51,21 +51,21 @@ describe("RunDirectory", () => {
     token,
   });
 
-  const ended = (status: "interrupted" | "finished"): void => {
+  const ended = async (status: "interrupted" | "finished"): Promise<void> => {
     const run = RunDirectory.create(path, facts);
-    run.reserve(0, [row(10)]);
+    await run.reserve(0, [row(10)]);
     run.settle(status, 3, 3);
     run.release();
   };
 
-  it("does not start over a run that is there", () => {
-    ended("finished");
+  it("does not start over a run that is there", async () => {
+    await ended("finished");
     expect(() => RunDirectory.create(path, facts)).toThrow(/holds a run already: --resume continues it, another --out/);
     expect(() => resume(3)).toThrow(/finished run/);
   });
 
-  it("resumes only a run of the same settings", () => {
-    ended("interrupted");
+  it("resumes only a run of the same settings", async () => {
+    await ended("interrupted");
     expect(() => resume(3, "b".repeat(64))).toThrow(/another configuration/);
     expect(() => RunDirectory.resume(join(parent, "none"), facts.fingerprint, from(0))).toThrow(/no run to resume/);
     const run = resume(3);
@@ -73,22 +73,22 @@ describe("RunDirectory", () => {
     run.release();
   });
 
-  it("counts what was reserved by a process that died, again and again", () => {
-    killed(10);
+  it("counts what was reserved by a process that died, again and again", async () => {
+    await killed(10);
     const first = resume(4);
     expect(first.accountedSteps).toBe(10);
-    first.reserve(4, [row(6)]); // 6 lost, 10 of the model
+    await first.reserve(4, [row(6)]); // 6 lost, 10 of the model
     first.release();
     const second = resume(4);
     expect(second.accountedSteps).toBe(16);
-    second.reserve(4, [row(5), row(3, 2)]);
+    await second.reserve(4, [row(5), row(3, 2)]);
     second.settle("interrupted", 10, 22);
     expect(second.spent).toEqual([row(21), row(1, 2)]);
     second.release();
     expect(onDisk()).toEqual({ status: "interrupted", steps: 22 });
   });
 
-  it("has counted on disk before reserve() returns", () => {
+  it("has counted on disk before reserve() resolves", async () => {
     const run = RunDirectory.create(path, facts);
     expect(onDisk()).toEqual({ status: "running", steps: 0 });
     for (const [steps, total] of [
@@ -96,17 +96,17 @@ describe("RunDirectory", () => {
       [1, 11],
       [16, 27],
     ] as const) {
-      run.reserve(0, [row(steps)]);
+      await run.reserve(0, [row(steps)]);
       expect(onDisk()).toEqual({ status: "running", steps: total });
     }
     run.release();
   });
 
-  it("reserves no more than a damaged line is counted as, whatever the plan of a later version would be", () => {
-    killed(20);
+  it("reserves no more than a damaged line is counted as, whatever the plan of a later version would be", async () => {
+    await killed(20);
     const run = resume();
     expect(run.largestReservation).toBe(20);
-    expect(() => run.reserve(0, [row(15), row(6, 2)])).toThrow("steps must be an integer in [1, 20], got 21");
+    await expect(run.reserve(0, [row(15), row(6, 2)])).rejects.toThrow("steps must be an integer in [1, 20], got 21");
     run.release();
     expect(onDisk().steps).toBe(20);
   });
@@ -120,8 +120,8 @@ describe("RunDirectory", () => {
     expect(existsSync(lock())).toBe(false);
   });
 
-  it("is not taken from a process of another machine, of which nobody knows whether it lives", () => {
-    killed();
+  it("is not taken from a process of another machine, of which nobody knows whether it lives", async () => {
+    await killed();
     const holder = { ...dead(), host: "elsewhere" };
     writeFileSync(lock(), JSON.stringify(holder));
     expect(() => resume()).toThrow(
@@ -131,15 +131,15 @@ describe("RunDirectory", () => {
 
   it.each(["", "{", "[]", '{"pid":-1,"host":"h"}', '{"pid":1,"host":"h","token":"../x"}', "123"])(
     "is not taken where the lock says %j",
-    (content) => {
-      killed();
+    async (content) => {
+      await killed();
       writeFileSync(lock(), content);
       expect(() => resume()).toThrow(/in use by another process; .*run\.lock/);
     },
   );
 
-  it("is taken over from one that died while it took over, and from nobody who lives", () => {
-    killed();
+  it("is taken over from one that died while it took over, and from nobody who lives", async () => {
+    await killed();
     const [first, second] = ["1", "2"].map((digit) => dead(digit.repeat(16)));
     writeFileSync(lock(), JSON.stringify(first));
     writeFileSync(`${lock()}.after-${first?.token}`, JSON.stringify(second));
@@ -153,42 +153,42 @@ describe("RunDirectory", () => {
     expect(existsSync(lock())).toBe(false);
   });
 
-  it("stops the first of two processes in one folder, whose lock was deleted, before it takes a step not counted", () => {
+  it("stops the first of two processes in one folder, whose lock was deleted, before it takes a step not counted", async () => {
     const first = RunDirectory.create(path, facts);
-    first.reserve(0, [row(5)]);
+    await first.reserve(0, [row(5)]);
     rmSync(lock());
     const second = resume();
     expect(second.accountedSteps).toBe(5);
-    expect(() => first.reserve(5, [row(5)])).toThrow(/ledger\.jsonl: was written to, moved or replaced/);
+    await expect(first.reserve(5, [row(5)])).rejects.toThrow(/ledger\.jsonl: was written to, moved or replaced/);
     expect(() => first.settle("interrupted", 5, 5)).toThrow(RunDirectoryError);
     first.release();
     expect(existsSync(lock())).toBe(true); // the second's
-    second.reserve(0, [row(7)]);
+    await second.reserve(0, [row(7)]);
     second.release();
     expect(onDisk()).toEqual({ status: "running", steps: 12 });
   });
 
-  it("stops where its ledger was replaced", () => {
+  it("stops where its ledger was replaced", async () => {
     const run = RunDirectory.create(path, facts);
     writeAtomically(file(), readFileSync(file()));
-    expect(() => run.reserve(0, [row(5)])).toThrow(/moved or replaced/);
+    await expect(run.reserve(0, [row(5)])).rejects.toThrow(/moved or replaced/);
     run.release();
   });
 
-  it("counts a last line that is damaged as the largest reservation, and goes on", () => {
-    killed(3, 2);
+  it("counts a last line that is damaged as the largest reservation, and goes on", async () => {
+    await killed(3, 2);
     const whole = readFileSync(file(), "utf8");
     writeFileSync(file(), whole.slice(0, -20));
     expect(onDisk()).toEqual({ status: "running", steps: 3 + facts.largestReservation });
     const run = resume();
     expect(run.accountedSteps).toBe(3 + facts.largestReservation);
-    run.reserve(0, [row(4)]);
+    await run.reserve(0, [row(4)]);
     run.release();
     expect(onDisk()).toEqual({ status: "running", steps: 7 + facts.largestReservation });
   });
 
-  it("names a line that is damaged and not the last, and what was lost", () => {
-    killed(3, 2, 1);
+  it("names a line that is damaged and not the last, and what was lost", async () => {
+    await killed(3, 2, 1);
     const lines = readFileSync(file(), "utf8").split("\n");
     const put = (changed: string[]) => writeFileSync(file(), changed.join("\n"));
     put(lines.map((line, i) => (i === 1 ? line.replace('"steps":3', '"steps":2') : line)));
@@ -198,11 +198,11 @@ describe("RunDirectory", () => {
     expect(() => resume()).toThrow(/ledger\.jsonl: line 3 is entry 3, not 2/);
   });
 
-  it("does not go on with a ledger that is older than the checkpoint or privacy.json", () => {
+  it("does not go on with a ledger that is older than the checkpoint or privacy.json", async () => {
     const run = RunDirectory.create(path, facts);
-    run.reserve(0, [row(3)]);
+    await run.reserve(0, [row(3)]);
     const older = readFileSync(file());
-    run.reserve(3, [row(3)]);
+    await run.reserve(3, [row(3)]);
     const { mark } = run;
     run.release();
     const newer = readFileSync(file());
@@ -220,21 +220,24 @@ describe("RunDirectory", () => {
     expect(() => resume()).toThrow(/line 3 is not the entry that .*privacy\.json was written after/);
   });
 
-  it("takes a damaged privacy.json for what it is: a file that follows from the ledger", () => {
-    killed(3);
+  it("takes a damaged privacy.json for what it is: a file that follows from the ledger", async () => {
+    await killed(3);
     writeFileSync(join(path, "privacy.json"), '{"ledger": {"seq');
     expect(onDisk().steps).toBe(3);
   });
 
-  it.each(["", "{}", "\0\0\0", '{"kind":"start"}\n'])("refuses a ledger whose first line is damaged: %j", (content) => {
-    killed(1);
-    writeFileSync(file(), content);
-    expect(() => resume()).toThrow(/ledger\.jsonl/);
-    expect(existsSync(lock())).toBe(false);
-  });
+  it.each(["", "{}", "\0\0\0", '{"kind":"start"}\n'])(
+    "refuses a ledger whose first line is damaged: %j",
+    async (content) => {
+      await killed(1);
+      writeFileSync(file(), content);
+      expect(() => resume()).toThrow(/ledger\.jsonl/);
+      expect(existsSync(lock())).toBe(false);
+    },
+  );
 
-  it("removes what a process was writing when it died", () => {
-    killed(1);
+  it("removes what a process was writing when it died", async () => {
+    await killed(1);
     appendFileSync(join(path, "state.safetensors.123.tmp"), "half");
     resume().release();
     expect(existsSync(join(path, "state.safetensors.123.tmp"))).toBe(false);

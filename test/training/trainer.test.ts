@@ -353,14 +353,14 @@ describe("Trainer, stopped and resumed", () => {
       if (step === 14) throw new Error("power cut");
     });
     await expect(trainer.run()).rejects.toThrow("power cut");
-    expect(ledger(out)).toEqual({ status: "running", steps: 17 }); // reserved: 1, then 4 at a time, an eighth of 30
-    expect(json(join(out, "privacy.json"))).toMatchObject({ status: "running", steps: { reserved: 17 } });
+    expect(ledger(out)).toEqual({ status: "running", steps: 16 }); // two at a time, the next two while the second of them is taken
+    expect(json(join(out, "privacy.json"))).toMatchObject({ status: "running", steps: { reserved: 16 } });
     const { result, steps } = await run(make(config, { out, resume: true }));
     expect(steps[0]?.step).toBe(11); // the checkpoint of step 10
-    expect(result).toMatchObject({ stopped: "budget", step: 23, accountedSteps: 30 });
+    expect(result).toMatchObject({ stopped: "budget", step: 24, accountedSteps: 30 });
     expect(result.epsilon).toBeLessThanOrEqual(8);
     expect(readMetrics(join(out, "metrics.csv")).map(({ step }) => step)).toEqual(
-      Array.from({ length: 23 }, (_, i) => i + 1),
+      Array.from({ length: 24 }, (_, i) => i + 1),
     );
   });
 
@@ -374,7 +374,7 @@ describe("Trainer, stopped and resumed", () => {
     await expect(trainer.run()).rejects.toThrow("power cut");
     const { result, steps } = await run(make(config, { out, resume: true }));
     expect(steps[0]?.step).toBe(1);
-    expect(result).toMatchObject({ stopped: "budget", step: 29, accountedSteps: 30 });
+    expect(result).toMatchObject({ stopped: "budget", step: 28, accountedSteps: 30 });
   });
 
   it("does not overwrite a run, nor resume one that is finished, different or damaged", async () => {
