@@ -6,6 +6,7 @@ import { sweepReport } from "../report/sweep-report.js";
 import { readManifest } from "../sweep/manifest.js";
 import { isSegmentation, predict } from "../sweep/predictions.js";
 import { type CellRun, type Runs, readRuns } from "../sweep/runs.js";
+import { selectedOf } from "../sweep/selection.js";
 import { spentTogether } from "../sweep/spent.js";
 import { applyOverrides, parseConfig } from "../training/config.js";
 import { loadData } from "../training/data-config.js";
@@ -35,7 +36,9 @@ async function report(folders: readonly string[], options: ReportOptions, comman
     command.error("error: --out FILE is needed: the first folder is no sweep's, and holds its own page");
   const spent = found.damaged.length > 0 ? undefined : spentTogether(found.runs);
   const pictures = await picturesOf(found, options.data);
-  writeOutput(out, await sweepReport({ ...found, spent, pictures }));
+  const [first = "."] = folders;
+  const selected = found.damaged.length > 0 || folders.length > 1 ? undefined : selectedOf(first, found.runs);
+  writeOutput(out, await sweepReport({ ...found, spent, selected, pictures }));
   process.stdout.write(`${out}\n`);
 }
 

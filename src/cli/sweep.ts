@@ -1,9 +1,10 @@
 /** `hushgrad sweep GRID.json --out DIR`: trains every cell of a grid; said again, it goes on where it stopped. */
 import type { Command } from "commander";
 import { epsilonText } from "../report/numbers.js";
-import { type Grid, readGrid } from "../sweep/grid.js";
+import { type GridCell, readGrid } from "../sweep/grid.js";
 import { type CellData, type CellOutcome, runSweep } from "../sweep/run-sweep.js";
 import { type CellRun, readRuns } from "../sweep/runs.js";
+import { publishSelected, type Selected, selectedFolder, selectedOf } from "../sweep/selection.js";
 import { spentTogether } from "../sweep/spent.js";
 import type { ConfigOverrides, TrainingConfig } from "../training/config.js";
 import { printable } from "./failure.js";
@@ -28,21 +29,26 @@ export function register(program: Command): void {
 
 async function sweep(file: string, { out, ...overrides }: SweepOptions): Promise<void> {
   const grid = readGrid(file, overrides);
-  const progress = new SweepProgress(grid.cells.length);
+  let progress: SweepProgress | undefined;
+  let cells: readonly GridCell[] = [];
   const interrupt = interruptSignal();
   try {
     const outcomes = await runSweep(grid, {
       out,
       load: keepLast((config) => loadExamples(config, grid.base)),
-      onTrain: (trainer, cell) => progress.begin(trainer, cell),
-      onOutcome: (outcome) => progress.end(outcome),
+      onBegin: (drawn) => {
+        cells = drawn;
+        progress = new SweepProgress(drawn.length);
+      },
+      onTrain: (trainer, cell) => progress?.begin(trainer, cell),
+      onOutcome: (outcome) => progress?.end(outcome),
       signal: interrupt.signal,
     });
-    progress.stop();
-    process.stdout.write(summary(grid, outcomes, out));
-    process.exitCode = exitCode(grid, outcomes);
+    progress?.stop();
+    process.stdout.write(summary(cells, outcomes, out));
+    process.exitCode = exitCode(cells, outcomes);
   } finally {
-    progress.stop();
+    progress?.stop();
     interrupt.release();
   }
 }
@@ -60,7 +66,7 @@ function keepLast(load: (config: TrainingConfig) => Promise<CellData>): (config:
   };
 }
 
-function exitCode({ cells }: Grid, outcomes: readonly CellOutcome[]): number {
+function exitCode(cells: readonly GridCell[], outcomes: readonly CellOutcome[]): number {
   if (outcomes.length < cells.length || outcomes.some(({ state }) => state === "interrupted")) return INTERRUPTED;
   return outcomes.some(({ state }) => state === "failed") ? 1 : 0;
 }
@@ -73,7 +79,7 @@ const columns = [
   { title: "time", right: true },
 ] as const;
 
-function summary({ cells }: Grid, outcomes: readonly CellOutcome[], out: string): string {
+function summary(cells: readonly GridCell[], outcomes: readonly CellOutcome[], out: string): string {
   const { runs, damaged } = readRuns([out]);
   const rows = outcomes.map(({ cell, state }) => {
     const run = runs.find(({ name }) => name === cell.name);
@@ -88,6 +94,7 @@ function summary({ cells }: Grid, outcomes: readonly CellOutcome[], out: string)
     "",
     ...unreached,
     ...spentLines(runs, damaged),
+    ...selectedLines(damaged.length > 0 ? undefined : selectedOf(out, runs), out),
     `Report: npx hushgrad report ${out}`,
   ];
   return `\n${lines.join("\n")}\n`;
@@ -106,5 +113,19 @@ function spentLines(runs: readonly CellRun[], damaged: readonly string[]): strin
   return [
     `All ${spent.runs} private cells together: ε = ${epsilon} at δ = ${short(spent.delta)}. Choosing the best of them is outside`,
     "the ε of that one: whoever chooses has spent what all have spent together.",
+  ];
+}
+
+/** Publishes the best, where all runs have ended, and says what that costs. */
+function selectedLines(selected: Selected | undefined, out: string): string[] {
+  if (!selected) return [];
+  const { best, unfinished, by, law, mean } = selected;
+  if (unfinished > 0) return [`${unfinished} of the runs have not ended: the best is chosen from all of them.`];
+  if (!best) return ["No run was drawn: nothing is published, and nothing spent."];
+  publishSelected(out, { ...selected, best });
+  return [
+    `The best by ${by} is in ${selectedFolder(out)}. Published alone it costs ε = ${epsilonText(selected.epsilon)} at ` +
+      `δ = ${short(selected.delta)} (${selected.relation}; RepeatAndSelect,`,
+    `${law} of mean ${mean}). Everything else in ${out}, how many runs there were and what was shown here stays secret.`,
   ];
 }

@@ -45,7 +45,8 @@ const row = z
     steps: count,
   })
   .refine(({ cycle = 1, phase = 0 }) => phase < cycle, { path: ["phase"], error: "is not within the cycle" });
-const rows = z.array(row).min(1);
+/** Steps in JSON, here and wherever else they are kept. */
+export const stepRows = z.array(row).min(1);
 const place = { sequence: count, previous: hash, hash };
 
 const startSchema = z.strictObject({
@@ -78,7 +79,7 @@ const startSchema = z.strictObject({
     countNoise: z.number().positive().nullable(),
   }),
   /** Every planned step, in order. */
-  mechanisms: rows,
+  mechanisms: stepRows,
   /** No reservation is of more steps. */
   largestReservation: z.int().min(1),
 });
@@ -86,7 +87,7 @@ const startSchema = z.strictObject({
 const entrySchema = z.discriminatedUnion("kind", [
   startSchema,
   /** These steps may be taken from now on. */
-  z.strictObject({ ...place, kind: z.literal("reserve"), step: count, mechanisms: rows }),
+  z.strictObject({ ...place, kind: z.literal("reserve"), step: count, mechanisms: stepRows }),
   /** Of what this process reserved, the first `taken` steps were taken, and no more will be. */
   z.strictObject({ ...place, kind: z.literal("settle"), taken: count }),
   /** Another process goes on from a checkpoint after `step` steps; `damaged`: the line that it stands in the place of. */
@@ -97,7 +98,7 @@ const entrySchema = z.discriminatedUnion("kind", [
     process: identity,
     step: count,
     software: z.string(),
-    damaged: z.strictObject({ line: hash, mechanisms: rows }).nullable(),
+    damaged: z.strictObject({ line: hash, mechanisms: stepRows }).nullable(),
   }),
   z.strictObject({ ...place, kind: z.literal("end"), status: z.enum(runEnds), step: count }),
 ]);

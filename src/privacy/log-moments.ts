@@ -2,8 +2,7 @@
  * log E_Q[(P/Q)^a] of one step, for choosing where and how finely the distribution of its privacy loss is computed. By the
  * trapezoidal rule: close, but no bound, and nothing that is reported rests on it.
  */
-import { lossCurve } from "./loss-curve.js";
-import { logCentre } from "./loss-mirror.js";
+import { type LossCurve, lossCurve } from "./loss-curve.js";
 import type { MechanismSteps, SampledGaussian } from "./mechanism.js";
 
 const MOST_NODES = 20_000;
@@ -33,21 +32,32 @@ export class LogMoments {
 
 function nodesOf(mechanism: SampledGaussian, missing: number): Nodes {
   const curve = lossCurve(mechanism);
-  const ends = curve.ends(missing);
-  const low = mechanism.sample ? curve.z(-curve.floor) : ends.low;
-  const width = ends.high - low;
+  const { low, high } = curve.ends(missing);
+  if (!mechanism.sample) return nodesBetween(curve, low, high);
+  const half = nodesBetween(curve, curve.z(-curve.floor), high);
+  END_WEIGHTS.forEach((weight, index) => {
+    half.logMass[index] = (half.logMass[index] as number) + Math.log(weight);
+  });
+  return {
+    losses: Float64Array.from([...half.losses, ...half.losses.map((loss) => -loss), 0]),
+    logMass: Float64Array.from([
+      ...half.logMass,
+      ...half.logMass.map((log, index) => log + (half.losses[index] as number)),
+      Math.log(curve.mirror?.atom ?? 0),
+    ]),
+  };
+}
+
+/** The trapezoidal rule's where the integrand does not vanish (Gregory): of the fourth order. */
+const END_WEIGHTS = [3 / 8, 7 / 6, 23 / 24];
+
+function nodesBetween(curve: LossCurve, low: number, high: number): Nodes {
+  const width = high - low;
   const count = Math.min(MOST_NODES, Math.ceil(width / Math.min(0.125, curve.sigma / 2)));
   const z = Float64Array.from({ length: count + 1 }, (_, index) => low + (width * index) / count);
-  const losses = z.map((value) => curve.floor + curve.distance(value));
-  const logMass = z.map((value) => Math.log(curve.density(value) * (width / count)));
-  if (!mechanism.sample) return { losses, logMass };
   return {
-    losses: Float64Array.from([...losses, ...losses.map((loss) => -loss), 0]),
-    logMass: Float64Array.from([
-      ...logMass,
-      ...logMass.map((log, index) => log + (losses[index] as number)),
-      logCentre(curve),
-    ]),
+    losses: z.map((value) => curve.floor + curve.distance(value)),
+    logMass: z.map((value) => Math.log(curve.density(value) * (width / count))),
   };
 }
 

@@ -2,6 +2,7 @@
  * The privacy loss log(P/Q) of one step as a function of a standard normal's scale z, for the two distributions that no
  * step with that sampling exceeds. Both curves grow with z.
  */
+import type { GaussPanels } from "./gauss-panels.js";
 import { noiseOverDistance, type SampledGaussian } from "./mechanism.js";
 import { DENSITY, normalBelow, normalReach } from "./normal.js";
 
@@ -27,13 +28,22 @@ export interface LossCurve {
   gain(z: number, pivot: number): number;
   /** z between which all but `mass` lies: of Q below, of P above. */
   ends(mass: number): { readonly low: number; readonly high: number };
+  /** Where P's losses mirror Q's: the curve is that of losses from 0 on (loss-mirror.ts). */
+  readonly mirror?: Mirror;
 }
 
-/** The curve of a mechanism; of a sample of fixed size, that of the losses above 0 (loss-mirror.ts). */
+export interface Mirror {
+  /** Q's mass at loss 0 itself, beside what the curve holds. */
+  readonly atom: number;
+  /** Q's mass of losses between that of z and its mirror image, without the atom. */
+  around(z: number, panels: GaussPanels): number;
+}
+
 export function lossCurve(mechanism: SampledGaussian): LossCurve {
   const { samplingRate, noiseMultiplier } = mechanism;
-  if (mechanism.relation && !mechanism.sample) return new ReplacedCurve(samplingRate, noiseMultiplier);
-  return new SampledCurve(samplingRate, noiseOverDistance(mechanism));
+  if (mechanism.sample) return new FixedSizeCurve(samplingRate, noiseOverDistance(mechanism));
+  if (mechanism.relation) return new ReplacedCurve(samplingRate, noiseMultiplier);
+  return new SampledCurve(samplingRate, noiseMultiplier);
 }
 
 /** P is the mixture (1 − q)·N(0, σ²) + q·N(1, σ²), Q is N(0, σ²). */
@@ -46,7 +56,7 @@ class SampledCurve implements LossCurve {
   private readonly centre: number;
 
   constructor(
-    private readonly q: number,
+    protected readonly q: number,
     readonly sigma: number,
   ) {
     this.bounded = q < 1;
@@ -93,6 +103,19 @@ class SampledCurve implements LossCurve {
   }
 }
 
+/** The losses above 0 of a sample of fixed size are those of the mixture; the atom: P₁ lacks there what Q₁ has below 0. */
+class FixedSizeCurve extends SampledCurve {
+  readonly mirror: Mirror = {
+    atom: (1 - this.q) * (1 - 2 * normalBelow(-0.5 / this.sigma)),
+    around: (z, panels) => {
+      const zero = 0.5 / this.sigma;
+      panels.integrate(zero, z, zero);
+      // Q above 0, and P there for Q below: X is 1 + q·gain, of the pivot 0.
+      return 2 * panels.mass + this.q * panels.excess;
+    },
+  };
+}
+
 /**
  * P is (1 − q)·N(0, σ²) + q·N(1, σ²), Q is (1 − q)·N(0, σ²) + q·N(−1, σ²): an example of a Poisson sample that becomes
  * its opposite, the worst that it can become (docs/accounting.md). The loss is an odd function of z.
@@ -100,6 +123,13 @@ class SampledCurve implements LossCurve {
 class ReplacedCurve implements LossCurve {
   readonly floor = 0;
   readonly bounded = false;
+  readonly mirror: Mirror = {
+    atom: 0,
+    around: (z, panels) => {
+      panels.integrate(-z, z, 0);
+      return panels.mass;
+    },
+  };
   readonly steepness: number;
   readonly shift: number;
   /** log of q·e^(−1/2σ²) over 1 − q. */

@@ -11,7 +11,7 @@
  * sampling rate lies: it is not moved at all. Where an example is replaced, losses have no smallest, and 0 is a point.
  */
 import { GaussPanels } from "./gauss-panels.js";
-import { type LossCurve, lossCurve } from "./loss-curve.js";
+import { type LossCurve, lossCurve, type Mirror } from "./loss-curve.js";
 import { mirrored } from "./loss-mirror.js";
 import type { SampledGaussian } from "./mechanism.js";
 import { normalBelow } from "./normal.js";
@@ -22,6 +22,8 @@ export interface LossLattice {
   readonly spacing: number;
   /** log Q of each point. P's is that plus the loss. −∞: no mass. */
   readonly logMass: Float64Array;
+  /** The index where almost all mass lies if the sampling rate is small: the least loss, or 0 where losses have none. */
+  readonly atom: number;
   /** Bounds P's mass of losses too large for the lattice, and Q's of losses too small: infinite loss of either direction. */
   readonly missing: number;
   /** More than one point can be off, by rounding. */
@@ -32,9 +34,7 @@ export interface LossLattice {
 export function latticeLength(mechanism: SampledGaussian, spacing: number, missing: number): number {
   const curve = lossCurve(mechanism);
   const { low, high } = curve.ends(missing);
-  const width = mechanism.sample
-    ? 2 * (curve.distance(high) + curve.floor)
-    : curve.distance(high) - curve.distance(low);
+  const width = curve.mirror ? 2 * (curve.distance(high) + curve.floor) : curve.distance(high) - curve.distance(low);
   return width / spacing + 18;
 }
 
@@ -43,10 +43,7 @@ export function lossAbove(mechanism: SampledGaussian, spacing: number, missing: 
   const curve = lossCurve(mechanism);
   const { low, high } = curve.ends(missing);
   const told = { spacing, missing, lossRounding: rounding(curve, high) };
-  if (mechanism.sample) {
-    const half = massAbove(curve, { first: -curve.floor, left: curve.z(-curve.floor), high, spacing });
-    return { ...told, ...mirrored(curve, half, 0, spacing, curve.sampledAbove(high)) };
-  }
+  if (curve.mirror) return { ...told, ...mirroredAbove(curve, curve.mirror, high, spacing) };
   const lowest = curve.distance(low);
   const fromFloor = curve.bounded && lowest <= 16 * spacing;
   const first = fromFloor ? 0 : Math.floor(lowest / spacing) * spacing;
@@ -54,7 +51,13 @@ export function lossAbove(mechanism: SampledGaussian, spacing: number, missing: 
   const mass = massAbove(curve, { first, left, high, spacing });
   // What lies outside is moved to the ends, upwards in the direction for which it is not lost.
   mass[0] = (mass[0] as number) + curve.below(left);
-  return { ...told, offset: curve.floor + first, logMass: mass.map(Math.log) };
+  return { ...told, offset: curve.floor + first, logMass: mass.map(Math.log), atom: 0 };
+}
+
+function mirroredAbove(curve: LossCurve, { atom }: Mirror, high: number, spacing: number) {
+  const mass = massAbove(curve, { first: -curve.floor, left: curve.z(-curve.floor), high, spacing });
+  const centre = 2 * (mass[0] as number) + atom;
+  return mirrored({ above: mass.subarray(1), centre, beyond: curve.sampledAbove(high) }, spacing);
 }
 
 interface Stretch {
@@ -102,17 +105,22 @@ export function lossBelow(mechanism: SampledGaussian, spacing: number, missing: 
   const curve = lossCurve(mechanism);
   const { low, high } = curve.ends(missing);
   const told = { spacing, missing: 0, lossRounding: rounding(curve, high) + BALANCE * spacing };
-  if (mechanism.sample) {
-    const half = massBelow(curve, { first: spacing - curve.floor, left: curve.z(-curve.floor), high, spacing });
-    return { ...told, ...mirrored(curve, half, 1, spacing, 0) };
-  }
+  if (curve.mirror) return { ...told, ...mirroredBelow(curve, curve.mirror, high, spacing) };
   const fromFloor = curve.bounded && curve.distance(low) <= spacing;
   // The first interval ends half a spacing above its point, so that the next ones lie about their points evenly.
   const left = fromFloor ? floorInterval(curve, spacing, low, high) : low;
   const first = fromFloor ? meanDistance(curve, left) : curve.distance(low) + spacing / 2;
   const mass = massBelow(curve, { first, left, high, spacing });
   if (fromFloor) mass[0] = normalBelow(left);
-  return { ...told, offset: curve.floor + first, logMass: mass.map(Math.log) };
+  return { ...told, offset: curve.floor + first, logMass: mass.map(Math.log), atom: 0 };
+}
+
+/** The interval about 0 has its mean there, whatever its width. */
+function mirroredBelow(curve: LossCurve, { atom, around }: Mirror, high: number, spacing: number) {
+  const left = Math.min(high, curve.z(spacing / 2 - curve.floor));
+  const centre = around(left, new GaussPanels(curve)) + atom;
+  const above = massBelow(curve, { first: spacing - curve.floor, left, high, spacing });
+  return mirrored({ above, centre, beyond: 0 }, spacing);
 }
 
 /** Q from `left` on, in intervals whose means are points; points that lie before `left` have none. */

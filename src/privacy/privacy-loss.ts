@@ -29,8 +29,11 @@ export const defaultGap = 8e-4;
 
 const LONGEST = 2 ** 20;
 const SHORTEST = 2 ** 12;
+/** From here on a pass takes a tenth of a second. */
+const LONG = 2 ** 18;
 /** Points of all rows together, in one pass: of lattices, and of transforms. */
 const MOST_POINTS = 2 ** 21;
+const MOST_LATTICE_POINTS = 2 ** 19;
 /** Of δ: infinite losses and those beyond the lattices. */
 const MISSING = 1e-7;
 /** A mass is off by less than this, relatively; docs/accounting.md. */
@@ -56,26 +59,32 @@ export function epsilonInterval(rows: readonly MechanismSteps[], delta: number, 
   const total = rows.reduce((sum, row) => sum + row.steps, 0);
   if (total > MOST_STEPS || rows.some((row) => noiseOverDistance(row) < SMALLEST_NOISE)) return nothingProved;
   const moments = new LogMoments(rows, missingOf(rows, delta));
-  const remove = planDirection(moments, "remove", delta);
-  const add = planDirection(moments, "add", delta);
+  const remove = planDirection(rows, moments, "remove", delta);
+  const add = planDirection(rows, moments, "add", delta);
   if (!remove || !add) return nothingProved;
   const plans = { remove, add };
+  const most = longest(rows, plans, delta);
   let best = nothingProved;
-  let length = SHORTEST;
-  for (;;) {
+  let apart = Number.POSITIVE_INFINITY;
+  for (let length = SHORTEST; ; ) {
     const found = intervalAt(rows, delta, plans, length);
     best = { lower: Math.max(best.lower, found.lower), upper: Math.min(best.upper, found.upper) };
-    const apart = best.upper - best.lower;
-    const wanted = wantedGap(gap, best);
-    if (apart <= wanted || length >= longest(rows, plans, delta)) return best;
-    length = Math.min(longest(rows, plans, delta), finer(length, apart / wanted));
+    const before = apart;
+    apart = best.upper - best.lower;
+    const wanted = wantedGap(gap, best, length);
+    const isStuck = apart > 0.7 * before;
+    if (apart <= wanted || isStuck || length >= most) return best;
+    length = Math.min(most, finer(length, apart / wanted));
   }
 }
 
-/** In proportion to ε below 1, absolutely up to 100, a hundredth of ε beyond; never less than a hundredth of `gap`. */
-function wantedGap(gap: number, { lower, upper }: EpsilonInterval): number {
+/**
+ * In proportion to ε below 1, as long as that is quick, absolutely up to 100, a hundredth of ε beyond; never less than a
+ * hundredth of `gap`.
+ */
+function wantedGap(gap: number, { lower, upper }: EpsilonInterval, length: number): number {
   const epsilon = Number.isFinite(upper) ? upper : lower;
-  return gap * Math.max(Math.min(1, epsilon), epsilon / 100, 0.01);
+  return gap * Math.max(length < LONG ? Math.min(1, epsilon) : 1, epsilon / 100, 0.01);
 }
 
 /** The gap falls with the square of the spacing, or slower while the spacing is coarse. */
@@ -87,7 +96,7 @@ function finer(length: number, tooWide: number): number {
 function longest(rows: readonly MechanismSteps[], plans: Plans, delta: number): number {
   let length = LONGEST;
   while (length > SHORTEST && rows.length * length > MOST_POINTS) length /= 2;
-  while (length > SHORTEST && latticePoints(rows, spacingOf(plans, length), delta) > MOST_POINTS) length /= 2;
+  while (length > SHORTEST && latticePoints(rows, spacingOf(plans, length), delta) > MOST_LATTICE_POINTS) length /= 2;
   return length;
 }
 

@@ -42,12 +42,30 @@ const LARGEST_SHAPE = 50;
  * range; K = 10 of `geometric` costs about as much as two to three runs, whatever is best about the best.
  */
 export function selectionEpsilon(steps: readonly CyclicSteps[], law: RunLaw, delta: number): EpsilonReport {
+  return selectionEpsilonOfAny([steps], law, delta);
+}
+
+/**
+ * The same where every run takes the steps of one of several `candidates`, drawn for it independently of the data, the same
+ * way for each: a mixture's Rényi divergence is at most the largest of its parts'.
+ */
+export function selectionEpsilonOfAny(
+  candidates: readonly (readonly CyclicSteps[])[],
+  law: RunLaw,
+  delta: number,
+): EpsilonReport {
   checkLaw(law);
-  steps.forEach(checkRenyi);
-  const accountant = new RdpAccountant();
-  for (const row of steps.flatMap(charged)) accountant.step(row, row.steps);
+  if (candidates.length === 0) throw new RangeError("candidates must hold at least one run's steps, got none");
   const orders = defaultOrders;
-  const one = accountant.divergences();
+  const one = new Float64Array(orders.length);
+  for (const steps of candidates) {
+    steps.forEach(checkRenyi);
+    const accountant = new RdpAccountant();
+    for (const row of steps.flatMap(charged)) accountant.step(row, row.steps);
+    accountant.divergences().forEach((divergence, index) => {
+      one[index] = Math.max(one[index] as number, divergence);
+    });
+  }
   const selected = law.law === "poisson" ? poissonRuns(orders, one, law.mean) : binomialRuns(orders, one, law);
   return epsilonOfRdp(orders, selected, delta);
 }
@@ -135,7 +153,8 @@ function meanOf(logShare: number, shape: number): number {
   return shape === 0 ? odds / -logShare : (shape * odds) / -Math.expm1(shape * logShare);
 }
 
-function checkLaw({ law, mean, shape }: RunLaw): void {
+/** Throws a RangeError that names what is out of range. */
+export function checkLaw({ law, mean, shape }: RunLaw): void {
   checkChoice("law", law, runLaws);
   const most = law === "poisson" ? LARGEST_POISSON_MEAN : LARGEST_MEAN;
   checkNumber("mean", mean, { min: law === "poisson" ? 0 : 1, max: most, openMin: true });

@@ -13,6 +13,7 @@ export function remarks(report: SweepReport): string[] {
     unitRemark(report),
     sizeRemark(report),
     choiceRemark(report),
+    selectedRemark(report),
     measuredRemark(report),
     ...gaps(report),
   ].filter((text) => text !== "");
@@ -62,6 +63,16 @@ function choiceRemark({ spent, runs, damaged }: SweepReport): string {
     `Choosing the best of several runs is outside ε. Whoever reads this page and publishes one model has spent what all ` +
     `${spent.runs} private cells spent together, if they are about the same data: ε = ${epsilonText(spent.epsilon)}${group} at ` +
     `δ = ${spent.delta} (${spent.accountant}).${others}`
+  );
+}
+
+function selectedRemark({ selected }: SweepReport): string {
+  if (!selected) return "";
+  const { law, mean, by, epsilon, delta, relation, best } = selected;
+  return (
+    `The runs were drawn to choose the best by ${by} (${law} of mean ${mean}). ${best?.name ?? "The best"} published alone has ` +
+    `ε = ${epsilonText(epsilon)} at δ = ${delta} under ${relation}, by RepeatAndSelect, as long as this page and everything else of ` +
+    "the runs, their number too, stay secret."
   );
 }
 

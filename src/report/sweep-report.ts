@@ -3,6 +3,7 @@
  * and model, of the mean where several runs differ in their seed alone. Everything but ε is computed from the records without noise, and marked so.
  */
 import type { CellRun } from "../sweep/runs.js";
+import type { Selected } from "../sweep/selection.js";
 import type { SpentTogether } from "../sweep/spent.js";
 import type { MetricsRow } from "../training/metrics.js";
 import { type LineChart, lineChartSvg, type Series } from "./chart.js";
@@ -21,6 +22,8 @@ export interface SweepReport {
   readonly damaged: readonly string[];
   /** Undefined where no run is private, or what one has spent cannot be told. */
   readonly spent?: SpentTogether | undefined;
+  /** Where the best of the runs is to be published alone: what that costs. */
+  readonly selected?: Selected | undefined;
   /** Markup of the pictures, where there are any. */
   readonly pictures?: string | undefined;
 }

@@ -27,6 +27,7 @@ import {
 import { ConfigError, configObject, parseConfigValue } from "../training/config-errors.js";
 import { allowed, text } from "../training/config-values.js";
 import { isObject, mergePatch, replaceAt, takesAway } from "./merge-patch.js";
+import { checkSelection, type SelectionConfig, selectionSchema } from "./selection-config.js";
 
 export interface GridCell {
   /** Of its folder: `automatic-clipping_noiseMultiplier-0.3`. */
@@ -45,6 +46,8 @@ export interface Grid {
   /** Where relative paths of the data start. */
   readonly base: string;
   readonly cells: readonly GridCell[];
+  /** Runs are drawn from the cells, and the best of them is published alone: src/sweep/selection.ts. */
+  readonly selection?: SelectionConfig | undefined;
 }
 
 const MOST_CELLS = 10_000;
@@ -64,6 +67,8 @@ const gridSchema = configObject({
   variants: z.record(text, json, allowed("an object of changes by the variant's name")).default({}),
   /** Lists of values by dotted key. */
   grid: z.record(text, values, allowed("an object of lists by dotted key")).default({}),
+  /** Absent: every cell is trained once. */
+  selection: selectionSchema.optional(),
 });
 
 /**
@@ -88,8 +93,9 @@ export function parseGrid(json: unknown, file: string, overrides: ConfigOverride
     );
   });
   checkNames(file, cells);
+  if (grid.selection) checkSelection(file, grid.selection, cells);
   const name = grid.name ?? basename(file).replace(/(\.grid)?\.json$/, "");
-  return { name, notes: grid.notes, base: dirname(baseFile), cells };
+  return { name, notes: grid.notes, base: dirname(baseFile), cells, selection: grid.selection };
 }
 
 interface Choice {

@@ -2,14 +2,29 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { DataError } from "../data/dataset.js";
+import { stepRows } from "../privacy/ledger.js";
+import { relations } from "../privacy/relation.js";
 import { readJson, writeAtomically } from "../training/files.js";
 import type { Grid } from "./grid.js";
+import { selectionSchema } from "./selection-config.js";
 
 const cellSchema = z.strictObject({
   /** Its folder, within the sweep's. */
   name: z.string().regex(/^\w[\w.-]*$/),
   variant: z.string().optional(),
   values: z.record(z.string(), z.string()),
+});
+
+/** What a selection was begun with: written once, before the first run. */
+const begunSelectionSchema = selectionSchema.extend({
+  /** Of the configurations that runs are drawn from. */
+  digest: z.string(),
+  relation: z.enum(relations),
+  delta: z.number(),
+  /** The steps of a run of each of them. */
+  candidates: z.array(z.strictObject({ name: z.string(), steps: stepRows })).min(1),
+  /** Which of them each run is, in order. */
+  drawn: z.array(z.string()),
 });
 
 const manifestSchema = z.strictObject({
@@ -19,8 +34,11 @@ const manifestSchema = z.strictObject({
   /** An absolute path. */
   base: z.string(),
   cells: z.array(cellSchema),
+  /** Absent where every cell of a grid is trained. */
+  selection: begunSelectionSchema.optional(),
 });
 
+export type BegunSelection = Readonly<z.output<typeof begunSelectionSchema>>;
 export type SweepManifest = Readonly<z.output<typeof manifestSchema>>;
 export type SweepCell = Readonly<z.output<typeof cellSchema>>;
 
@@ -36,11 +54,11 @@ export function readManifest(folder: string): SweepManifest | undefined {
 }
 
 /** Writes what the grid holds, and keeps cells of an earlier grid: what they spent is spent. */
-export function writeManifest(folder: string, { name, notes, base, cells }: Grid): void {
+export function writeManifest(folder: string, { name, notes, base, cells }: Grid, selection?: BegunSelection): void {
   const now = cells.map((cell): SweepCell => ({ name: cell.name, variant: cell.variant, values: { ...cell.values } }));
   const names = new Set(now.map((cell) => cell.name));
   const before = (readManifest(folder)?.cells ?? []).filter((cell) => !names.has(cell.name));
-  const manifest: SweepManifest = { format: 1, name, notes: [...notes], base, cells: [...before, ...now] };
+  const manifest: SweepManifest = { format: 1, name, notes: [...notes], base, cells: [...before, ...now], selection };
   writeAtomically(manifestPath(folder), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 

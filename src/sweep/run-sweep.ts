@@ -15,7 +15,8 @@ import { RunLock } from "../training/run-lock.js";
 import { Trainer, type TrainerOptions } from "../training/trainer.js";
 import { planTraining } from "../training/training-plan.js";
 import type { Grid, GridCell } from "./grid.js";
-import { writeManifest } from "./manifest.js";
+import { readManifest, writeManifest } from "./manifest.js";
+import { drawSelection } from "./selection.js";
 
 export type CellOutcome = { readonly cell: GridCell; readonly folder: string } & (
   | { readonly state: "done" }
@@ -31,6 +32,8 @@ export interface SweepOptions {
   readonly out: string;
   /** Reads what a configuration names. What it throws fails the cell. */
   load(config: TrainingConfig): Promise<CellData>;
+  /** Called once, with the cells that will be trained: those of the grid, or the runs drawn from them. */
+  onBegin?(cells: readonly GridCell[]): void;
   /** Called before each cell that trains. */
   onTrain?(trainer: Trainer, cell: GridCell): void;
   /** Called after each cell. */
@@ -45,11 +48,12 @@ export async function runSweep(grid: Grid, options: SweepOptions): Promise<reado
   makeFolder(out);
   const lock = RunLock.take(out, join(out, "sweep.lock"));
   try {
-    writeManifest(out, grid);
+    const sweep = await begin(grid, options);
+    options.onBegin?.(sweep.cells);
     const outcomes: CellOutcome[] = [];
-    for (const cell of grid.cells) {
+    for (const cell of sweep.cells) {
       if (signal?.aborted) break;
-      const outcome = await runCell(grid, cell, options);
+      const outcome = await runCell(sweep, cell, options);
       outcomes.push(outcome);
       options.onOutcome?.(outcome);
     }
@@ -57,6 +61,20 @@ export async function runSweep(grid: Grid, options: SweepOptions): Promise<reado
   } finally {
     lock.release();
   }
+}
+
+/** What will be trained, written down before it is. */
+async function begin(grid: Grid, { out, load }: SweepOptions): Promise<Grid> {
+  if (grid.selection) {
+    const drawn = await drawSelection(grid, grid.selection, out, load);
+    writeManifest(out, drawn.grid, drawn.selection);
+    return drawn.grid;
+  }
+  if (readManifest(out)?.selection) {
+    throw new RunDirectoryError(`${out} holds runs of which the best is chosen, and no grid: another --out starts one`);
+  }
+  writeManifest(out, grid);
+  return grid;
 }
 
 async function runCell(grid: Grid, cell: GridCell, options: SweepOptions): Promise<CellOutcome> {

@@ -82,6 +82,19 @@ describe("ε where an example is replaced, and of samples of fixed size", () => 
     },
   );
 
+  it.each([
+    [1.3e-5, 0.35, 400_000, 1.6e-11],
+    [3e-6, 0.52, 335, 1.2e-10],
+  ])(
+    "lies between bounds that agree where almost no step tells anything: q %d",
+    (samplingRate, noiseMultiplier, steps, delta) => {
+      const accountant = new PrvAccountant();
+      accountant.step({ samplingRate, noiseMultiplier, relation: "replace-one" }, steps);
+      const { epsilon, lower } = accountant.report(delta);
+      expect(epsilon - (lower as number)).toBeLessThanOrEqual(1e-3);
+    },
+  );
+
   it("of one replacement has a closed form", () => {
     for (const [q, sigma, delta] of [
       [0.1, 1, 1e-4],

@@ -62,6 +62,8 @@ describe("one step", () => {
     [1e-4, 0.3, 1e-9],
     [0.9, 2, 1e-3],
     [0.999, 0.5, 1e-5],
+    [1.2e-5, 0.6, 2.7e-13],
+    [3e-6, 0.45, 1e-12],
   ])("is found to 1e-3: q %d, σ %d, δ %d", (samplingRate, noiseMultiplier, delta) => {
     const found = new PrvAccountant().epsilonAfter({ samplingRate, noiseMultiplier }, 1, delta);
     expect(found - epsilonOfStep(samplingRate, noiseMultiplier, delta)).toBeLessThanOrEqual(1e-3);
