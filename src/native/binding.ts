@@ -36,6 +36,18 @@ export interface ModelSpec {
 
 export type StrategyName = "none" | "naive" | "materialize" | "fused" | "reweight" | "ghost" | "auto";
 
+/**
+ * x = C⁻¹z, step by step: x_t = gain·z_t + Σᵢ weightsᵢ·Mᵢ. Without decays M is what was stored of the last steps, M₁ of the latest
+ * (outputs x or inputs z; zeros at first); with them, Mᵢ ← decaysᵢ·Mᵢ + x_t after each step.
+ */
+export interface NoiseRecurrence {
+  readonly stores: "output" | "input";
+  readonly gain: number;
+  readonly weights: readonly number[];
+  /** As many as weights, or none. */
+  readonly decays: readonly number[];
+}
+
 export interface NativeSessionSpec {
   readonly model: ModelSpec;
   readonly loss: { readonly kind: string; readonly attributes: Attributes };
