@@ -3,7 +3,7 @@
  * coefficients that make sensitivity² × mean variance least are found by L-BFGS, from the square root of the workload cut
  * off after b coefficients (Kalinin & Lampert 2024).
  *
- * Cx = z read row by row: x_t = (z_t − Σ_{0<i<b} cᵢ·x_{t−i}) / c₀, which needs the last b − 1 values of x.
+ * Cx = z read row by row: x_t = z_t − Σ_{0<i<b} cᵢ·x_{t−i} where c₀ = 1, which needs the last b − 1 values of x.
  */
 import { z } from "zod";
 import { configObject } from "../training/config-errors.js";
@@ -23,19 +23,11 @@ export const bandMfCorrelation = defineCorrelation({
   schema: configObject({ type: z.literal("bandMF"), bands: whole(1, MOST_BANDS) }),
   create: ({ bands }, setting) => {
     const column = bestColumn(Math.min(bands, setting.steps), setting);
-    const first = column[0] as number;
-    return {
-      column,
-      recurrence: {
-        stores: "output",
-        gain: 1 / first,
-        weights: Array.from(column.subarray(1), (c) => -c / first),
-        decays: [],
-      },
-    };
+    return { stores: "output", gain: 1, weights: Array.from(column.subarray(1), (c) => -c), decays: [] };
   },
 });
 
+/** Its first coefficient is 1. */
 function bestColumn(bands: number, { steps, workload, participation }: CorrelationSetting): Float64Array {
   const root = workloadPower(workload, 0.5, bands);
   if (bands === 1) return root;

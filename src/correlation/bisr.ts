@@ -9,7 +9,6 @@ import { configObject } from "../training/config-errors.js";
 import { whole } from "../training/config-values.js";
 import { MOST_BANDS } from "./band-mf.js";
 import { defineCorrelation } from "./define.js";
-import { quotient } from "./series.js";
 import { workloadPower } from "./workload.js";
 
 export const bisrCorrelation = defineCorrelation({
@@ -18,9 +17,6 @@ export const bisrCorrelation = defineCorrelation({
   schema: configObject({ type: z.literal("bisr"), bands: whole(1, MOST_BANDS) }),
   create: ({ bands }, { steps, workload }) => {
     const inverse = workloadPower(workload, -0.5, Math.min(bands, steps));
-    return {
-      column: quotient([1], inverse, steps),
-      recurrence: { stores: "input", gain: 1, weights: Array.from(inverse.subarray(1)), decays: [] },
-    };
+    return { stores: "input", gain: 1, weights: Array.from(inverse.subarray(1)), decays: [] };
   },
 });

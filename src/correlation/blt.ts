@@ -24,10 +24,7 @@ export const bltCorrelation = defineCorrelation({
   schema: configObject({ type: z.literal("blt"), buffers: whole(1, 8) }),
   create: ({ buffers }, setting) => {
     const { decays, weights } = best(buffers, setting);
-    return {
-      column: columnOf({ decays, weights }, setting.steps),
-      recurrence: { stores: "output", gain: 1, weights: weights.map((weight) => -weight), decays: [...decays] },
-    };
+    return { stores: "output", gain: 1, weights: weights.map((weight) => -weight), decays: [...decays] };
   },
 });
 

@@ -12,21 +12,13 @@ export interface CorrelationSetting {
   readonly workload: Workload;
 }
 
-/** Before C is scaled so that its columns have norm 1 at most. */
-export interface RawFactorization {
-  /** C's first column over all steps, as far as it is not 0. */
-  readonly column: Float64Array;
-  /** Gives C⁻¹z for z. */
-  readonly recurrence: NoiseRecurrence;
-}
-
 export interface CorrelationType<S extends z.ZodType = z.ZodType> {
   readonly type: string;
   readonly schema: S;
   /** In reports: the method and its paper. */
   readonly title: string;
-  /** Throws a RangeError about what does not fit the setting. */
-  create(options: z.output<S>, setting: CorrelationSetting): RawFactorization;
+  /** What makes C⁻¹z, C to any scale. */
+  create(options: z.output<S>, setting: CorrelationSetting): NoiseRecurrence;
 }
 
 /** Types compared whole: what a C is made for stays with it. */

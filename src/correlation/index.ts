@@ -14,6 +14,7 @@ import { bandMfCorrelation } from "./band-mf.js";
 import { bisrCorrelation } from "./bisr.js";
 import { bltCorrelation } from "./blt.js";
 import type { CorrelationSetting, CorrelationType } from "./define.js";
+import { firstColumn, scaled, singlePrecision } from "./recurrence.js";
 import { sumOfSquares } from "./series.js";
 
 export type { CorrelationSetting } from "./define.js";
@@ -57,20 +58,17 @@ export function makeCorrelation(config: CorrelationConfig, setting: CorrelationS
   const type = correlationTypes.find(({ type }) => type === checked.type) as unknown as CorrelationType<
     z.ZodType<CorrelationConfig>
   >;
-  const { column, recurrence } = type.create(checked, setting);
-  const norm = Math.sqrt(sumOfSquares(column)) * (1 + 2 ** -30);
+  const raw = type.create(checked, setting);
+  const norm = Math.sqrt(sumOfSquares(firstColumn(raw, setting.steps)));
+  const recurrence = singlePrecision(scaled(raw, norm * MARGIN));
   return {
     config: checked,
     title: type.title,
-    column: column.map((c) => c / norm),
-    recurrence: scaled(recurrence, norm),
+    column: firstColumn(recurrence, setting.steps),
+    recurrence,
     buffers: recurrence.weights.length,
   };
 }
 
-/** (C/norm)⁻¹ = norm·C⁻¹: of what the recurrence stores, outputs grow with it and inputs do not. */
-function scaled(recurrence: NoiseRecurrence, norm: number): NoiseRecurrence {
-  const gain = recurrence.gain * norm;
-  if (recurrence.stores === "output") return { ...recurrence, gain };
-  return { ...recurrence, gain, weights: recurrence.weights.map((weight) => weight * norm) };
-}
+/** More than what float32 can make of the numbers. */
+const MARGIN = 1 + 2 ** -20;

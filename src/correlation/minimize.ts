@@ -52,7 +52,7 @@ function descent(
     add(q, y, -share);
   }
   const last = moves.at(-1);
-  if (last) q.forEach((value, i) => (q[i] = (value * dot(last.s, last.y)) / dot(last.y, last.y)));
+  if (last) add(q, q.slice(), dot(last.s, last.y) / dot(last.y, last.y) - 1);
   for (const { s, y, rho } of moves) add(q, s, (shares.pop() as number) - rho * dot(y, q));
   return q;
 }

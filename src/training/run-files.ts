@@ -8,6 +8,7 @@ import type { EvaluationResult } from "./evaluate.js";
 import type { StepEvent, TrainingResult } from "./events.js";
 import { writeAtomically } from "./files.js";
 import { MetricsFile, readMetrics } from "./metrics.js";
+import { keepsNoise, removeNoise, saveNoise } from "./noise-file.js";
 import type { ParameterAverage } from "./parameter-average.js";
 import { statementOf } from "./privacy-file.js";
 import { ReservationSize } from "./reservation-size.js";
@@ -91,7 +92,9 @@ export class RunFiles {
 
   checkpoint(session: Session, state: RunState): void {
     this.metrics.flush();
-    const { directory, average } = this.options;
+    const { directory, average, plan } = this.options;
+    // First, so that the state never has to do without.
+    if (keepsNoise(plan, session)) saveNoise(directory.files, session, state.step, directory.mark);
     saveCheckpoint(directory.files, { session, average }, state, directory.mark, this.notes());
   }
 
@@ -100,6 +103,7 @@ export class RunFiles {
     const { directory } = this.options;
     this.checkpoint(session, result);
     directory.settle(result.stopped, result.step, result.accountedSteps);
+    if (result.stopped !== "interrupted") removeNoise(directory.files); // nothing goes on from here
     const statement = this.writePrivacy(result.stopped);
     writeAtomically(directory.files.report, await this.report(result, statement));
     directory.release();
