@@ -90,7 +90,8 @@ test("the mean variance's gradient is that of its differences", () => {
 });
 
 describe("what one example can move", () => {
-  const isSimple = (column: readonly number[]) => column.every((value, i) => value >= 0 && value <= (column[i - 1] ?? 9));
+  const isSimple = (column: readonly number[]) =>
+    column.every((value, i) => value >= 0 && value <= (column[i - 1] ?? 9));
 
   it.each(reference.participations)("$pattern, $apart apart, is never below brute force", (row) => {
     const squares = windowSquares(Float64Array.from(row.column), row.steps, { pattern: row.pattern, steps: row.apart });
