@@ -15,6 +15,16 @@
  * `Trainer` samples the batches itself and accounts for them: only what it trains earns an ε.
  */
 
+// ---- Noise that is correlated from step to step
+export {
+  type Correlation,
+  type CorrelationConfig,
+  type CorrelationSetting,
+  makeCorrelation,
+  type Participation,
+  prefixSums,
+  type Workload,
+} from "./correlation/index.js";
 // ---- Data
 export { type Augmentation, AugmentedDataset } from "./data/augment.js";
 export { type Cifar100Options, type CifarOptions, loadCifar10, loadCifar100 } from "./data/cifar.js";

@@ -6,6 +6,8 @@ void SessionCore::make() {
   session = std::make_unique<Session>(spec);
   plan = session->plan();
   optimizerSlots = session->optimizerSlots();
+  noiseBuffers = session->noiseBuffers();
+  noiseMemoryFloats = session->noiseMemoryFloats();
   inputElements = session->inputElements();
   outputElements = session->outputElements();
   targetElements = session->targetElements();

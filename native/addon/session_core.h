@@ -16,6 +16,8 @@ struct SessionCore {
   // Fixed once the session is made, so that they can be read at any time.
   SessionPlan plan;
   int optimizerSlots = 0;
+  int noiseBuffers = 0;
+  int64_t noiseMemoryFloats = 0;
   int64_t inputElements = 0, outputElements = 0, targetElements = 0;
   TargetKind targetKind = TargetKind::classes;
   std::vector<int64_t> parameterElements;

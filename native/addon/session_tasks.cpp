@@ -161,6 +161,16 @@ void KeepTask::work() {
   session().keepOnly(kept.data());
 }
 
+// ---- replayNoise
+
+ReplayTask::ReplayTask(Napi::Env env, std::shared_ptr<SessionCore> core, int64_t steps)
+    : SessionTask(env, std::move(core)), steps(steps) {}
+
+void ReplayTask::work() {
+  stopIfCancelled();
+  session().replayNoise(steps);
+}
+
 // ---- evaluate
 
 void EvaluateTask::work() {

@@ -74,6 +74,16 @@ class KeepTask : public SessionTask {
   const std::vector<uint8_t> kept;
 };
 
+class ReplayTask : public SessionTask {
+ public:
+  ReplayTask(Napi::Env env, std::shared_ptr<SessionCore> core, int64_t steps);
+  void work() override;
+  Napi::Value result(Napi::Env env) override { return env.Undefined(); }
+
+ private:
+  const int64_t steps;
+};
+
 class EvaluateTask : public SessionTask {
  public:
   using SessionTask::SessionTask;

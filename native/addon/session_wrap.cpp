@@ -33,6 +33,10 @@ Napi::Function SessionWrap::define(Napi::Env env) {
                       InstanceMethod<&SessionWrap::setOptimizerShared>("setOptimizerShared"),
                       InstanceMethod<&SessionWrap::setNoiseKey>("setNoiseKey"),
                       InstanceMethod<&SessionWrap::setDropoutKey>("setDropoutKey"),
+                      InstanceAccessor<&SessionWrap::noiseBuffers>("noiseBuffers"),
+                      InstanceMethod<&SessionWrap::setNoiseMemory>("setNoiseMemory"),
+                      InstanceMethod<&SessionWrap::getNoiseMemory>("getNoiseMemory"),
+                      InstanceMethod<&SessionWrap::replayNoise>("replayNoise"),
                       InstanceMethod<&SessionWrap::setThresholds>("setThresholds"),
                       InstanceMethod<&SessionWrap::accumulate>("accumulate"),
                       InstanceMethod<&SessionWrap::update>("update"),
@@ -124,14 +128,6 @@ StagedBatch SessionWrap::stage(const Napi::CallbackInfo& info, bool needsTargets
   if (!givenWeights.IsEmpty() && !givenWeights.IsUndefined() && !givenWeights.IsNull())
     weights = typedArray(givenWeights, "weights", napi_float32_array, examples);
   return shared.staging.copy(info.Env(), examples, inputs, inputElements, targets, targetElements, weights);
-}
-
-template <class Kind, class... Arguments>
-Napi::Value SessionWrap::start(Napi::Env env, Arguments&&... arguments) {
-  auto task = std::make_unique<Kind>(env, core, std::forward<Arguments>(arguments)...);
-  Napi::Promise promise = task->promise();
-  thread->enqueue(std::move(task));
-  return promise;
 }
 
 // ---- What the session is

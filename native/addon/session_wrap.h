@@ -34,6 +34,10 @@ class SessionWrap : public Napi::ObjectWrap<SessionWrap> {
   void setOptimizerShared(const Napi::CallbackInfo& info);
   void setNoiseKey(const Napi::CallbackInfo& info);
   void setDropoutKey(const Napi::CallbackInfo& info);
+  Napi::Value noiseBuffers(const Napi::CallbackInfo& info);
+  void setNoiseMemory(const Napi::CallbackInfo& info);
+  Napi::Value getNoiseMemory(const Napi::CallbackInfo& info);
+  Napi::Value replayNoise(const Napi::CallbackInfo& info);
 
   void setThresholds(const Napi::CallbackInfo& info);
   Napi::Value accumulate(const Napi::CallbackInfo& info);
@@ -63,5 +67,13 @@ class SessionWrap : public Napi::ObjectWrap<SessionWrap> {
   int64_t reportedBytes = 0;
   bool hasNoiseKey = false;
 };
+
+template <class Kind, class... Arguments>
+Napi::Value SessionWrap::start(Napi::Env env, Arguments&&... arguments) {
+  auto task = std::make_unique<Kind>(env, core, std::forward<Arguments>(arguments)...);
+  Napi::Promise promise = task->promise();
+  thread->enqueue(std::move(task));
+  return promise;
+}
 
 }  // namespace hushgrad

@@ -129,6 +129,20 @@ static std::optional<TopKSpec> readTopK(const Napi::Value& value) {
                   flag(source.Get("errorFeedback"), "topK.errorFeedback")};
 }
 
+static std::optional<NoiseRecurrence> readCorrelation(const Napi::Value& value) {
+  if (value.IsNull()) return std::nullopt;
+  Napi::Object source = object(value, "correlation");
+  auto single = [](const Napi::Value& item, const std::string& name) {
+    return static_cast<float>(finiteNumber(item, name, -static_cast<double>(std::numeric_limits<float>::max())));
+  };
+  NoiseRecurrence recurrence;
+  recurrence.storesOutput = text(source.Get("stores"), "correlation.stores") == "output";
+  recurrence.gain = single(source.Get("gain"), "correlation.gain");
+  recurrence.weights = readList(source.Get("weights"), "correlation.weights", single);
+  recurrence.decays = readList(source.Get("decays"), "correlation.decays", single);
+  return recurrence;
+}
+
 SessionSpec readSessionSpec(const Napi::Value& value) {
   Napi::Object source = object(value, "spec");
   SessionSpec spec;
@@ -143,6 +157,7 @@ SessionSpec readSessionSpec(const Napi::Value& value) {
   spec.optimizer.attributes = readAttributes(optimizer.Get("attributes"), "optimizer.attributes");
   spec.sparsification = readSparsification(source.Get("sparsification"));
   spec.topK = readTopK(source.Get("topK"));
+  spec.correlation = readCorrelation(source.Get("correlation"));
   spec.model.views = wholeNumber(source.Get("views"), "views", 1, 1024);
   spec.chunkSize = wholeNumber(source.Get("chunkSize"), "chunkSize", 0, 1 << 24);
   spec.threads = static_cast<int>(wholeNumber(source.Get("threads"), "threads", 0, 4096));

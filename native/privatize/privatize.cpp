@@ -93,9 +93,16 @@ static void spread(const uint8_t* mask, int64_t count, int64_t kept, float* valu
   }
 }
 
+static void correlatedNoise(const PrivatizeRange& range, int64_t first, int64_t count, float* out) {
+  const uint64_t sample = range.noiseFirst + static_cast<uint64_t>(first);
+  range.noise->fill(range.noiseStream, sample, count, out, range.worker);
+  range.correlation->correlate(sample, count, out);
+}
+
 // Standard normals where the mask has its bits, anything elsewhere. Few kept coordinates take the block's first samples
 // one after the other, so that no others need be drawn.
 static void blockNoise(const PrivatizeRange& range, int64_t first, int64_t count, const uint8_t* mask, float* out) {
+  if (range.correlation != nullptr) return correlatedNoise(range, first, count, out);
   const int64_t kept = mask == nullptr ? count : countBits(mask, count);
   const bool few = kept <= count / kFew;
   if (kept == 0) return;
@@ -144,6 +151,10 @@ void privatizeAndUpdate(const PrivatizeRange& range, const Optimizer& optimizer,
     blockGradient(range, first, count, gradient);
     updateBlock(range, first, count, gradient, optimizer, step);
   });
+}
+
+void redrawNoise(const PrivatizeRange& range) {
+  forEachBlock(range, [&](int64_t first, int64_t count, float* noise) { correlatedNoise(range, first, count, noise); });
 }
 
 void privatizeInto(TopK& topK, int64_t start, const PrivatizeRange& range) {

@@ -4,6 +4,7 @@
 // them.
 #pragma once
 
+#include "privatize/correlated_noise.h"
 #include "privatize/noise.h"
 #include "privatize/optimizer.h"
 #include "privatize/top_k.h"
@@ -25,9 +26,15 @@ struct PrivatizeRange {
   // Bit i % 8 of byte i / 8 for coordinate i: where it is 0 the gradient is 0, whatever the sums hold, and no noise is
   // drawn. null: every coordinate takes part. Readable 8 bytes beyond the last bit.
   const uint8_t* mask = nullptr;
+  // Correlates the noise with that of earlier steps, of masked coordinates too, whose noise later ones need. null:
+  // independent.
+  CorrelatedNoise* correlation = nullptr;
 };
 
 void privatizeAndUpdate(const PrivatizeRange& range, const Optimizer& optimizer, const OptimizerStep& step);
+
+// The noise alone of a step that was taken before, for the memory of its correlation.
+void redrawNoise(const PrivatizeRange& range);
 
 // The same in two passes: the gradient to `topK`, whose index of the range's first coordinate is `first`, and after
 // topK.select() the update from there, which needs no sums and no noise.

@@ -69,6 +69,8 @@ static void checkIntegers(const SessionSpec& spec, const StrategyRow& strategy) 
                                 "' writes no gradients out to be rounded; expected naive, materialize or fused");
   if (spec.sparsification != Sparsification::none)
     throw std::invalid_argument("sparsification: not where clipped gradients are rounded to integers");
+  if (spec.correlation)
+    throw std::invalid_argument("correlation: not of discrete noise, which would not stay in whole numbers");
 }
 
 static void checkInnerThresholds(const ClippingSpec& clipping, const GradientLayout& layout) {
@@ -203,7 +205,8 @@ void Session::Impl::describe() {
   }
   int64_t shared = parameterFloats * (1 + stateSlots()) + packedFloats + deferred->floats() + threads * unpackedFloats;
   const int64_t laneBytes = integers ? integers->bytes() : 4 * lanes * layout.laneColumns;
-  plan.parameterBytes = 4 * shared + laneBytes + (mask ? mask->bytes() : 0) + (topK ? topK->bytes() : 0);
+  plan.parameterBytes = 4 * shared + laneBytes + (mask ? mask->bytes() : 0) + (topK ? topK->bytes() : 0) +
+                        (correlation ? correlation->bytes() : 0);
   plan.workerBytes = 4 * threads * programs[0]->floats();
   plan.totalBytes = plan.parameterBytes + plan.workerBytes;
 }
@@ -256,6 +259,21 @@ void Session::setOptimizerShared(const std::vector<double>& numbers) {
 }
 void Session::setNoiseKey(const NoiseKey& key) {
   impl->integers ? impl->integers->noise().setKey(key) : impl->noise.setKey(key);
+}
+int Session::noiseBuffers() const {
+  return impl->correlation ? impl->correlation->buffers() : 0;
+}
+int64_t Session::noiseMemoryFloats() const {
+  return impl->correlation ? impl->correlation->samples() : 0;
+}
+void Session::getNoiseMemory(int buffer, float* values) const {
+  std::copy_n(impl->noiseMemory(buffer), noiseMemoryFloats(), values);
+}
+void Session::setNoiseMemory(int buffer, const float* values) {
+  std::copy_n(values, noiseMemoryFloats(), impl->noiseMemory(buffer));
+}
+void Session::replayNoise(int64_t steps) {
+  impl->replayNoise(steps);
 }
 void Session::setDropoutKey(uint64_t key) {
   impl->dropoutKey = key;

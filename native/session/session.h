@@ -23,6 +23,7 @@
 #include "clipping/strategy.h"
 #include "graph/spec.h"
 #include "losses/loss.h"
+#include "privatize/correlated_noise.h"
 #include "privatize/noise.h"
 #include "privatize/optimizer.h"
 #include "privatize/top_k.h"
@@ -43,6 +44,7 @@ struct SessionSpec {
   OptimizerSpec optimizer;
   Sparsification sparsification = Sparsification::none;
   std::optional<TopKSpec> topK;  // the optimizer sees the largest coordinates of the noisy gradient alone
+  std::optional<NoiseRecurrence> correlation;  // of the noise from step to step; not of discrete noise
   int64_t chunkSize = 0;         // examples a worker executes together; 0: chosen from cache and memory sizes
   int threads = 0;               // 0: one a core
   bool deterministic = false;
@@ -119,6 +121,14 @@ class Session {
   const std::vector<double>& optimizerShared() const;
   void setOptimizerShared(const std::vector<double>& numbers);
   void setNoiseKey(const NoiseKey& key);         // 256 bits, of this session's noise alone
+  // What correlated noise remembers of earlier steps, secret: buffers of noiseMemoryFloats() each, 0 of them without
+  // correlation. Throws std::out_of_range for a buffer that there is not.
+  int noiseBuffers() const;
+  int64_t noiseMemoryFloats() const;
+  void getNoiseMemory(int buffer, float* values) const;
+  void setNoiseMemory(int buffer, const float* values);
+  // The memory as it is after steps 1 … steps of the present key; 0: as before the first.
+  void replayNoise(int64_t steps);
   void setDropoutKey(uint64_t key);              // of the steps from here on, counted from this call
   void setThresholds(const double* thresholds);  // C by group, finite and > 0, from the next batch on
 

@@ -55,6 +55,7 @@ class Session::Impl {
   std::vector<double> optimizerShared;  // its shared numbers
   std::unique_ptr<TopK> topK;           // null: the optimizer sees every coordinate
   GaussianNoise noise;
+  std::unique_ptr<CorrelatedNoise> correlation;  // null: every step's noise is its own
 
   // Made beforehand, so that a step allocates nothing.
   std::vector<UpdateTask> updateTasks;
@@ -102,6 +103,8 @@ class Session::Impl {
   // session_update.cpp
   UpdateResult update(const UpdateSpec& given);
   OptimizerStep optimizerStep(const UpdateSpec& update);
+  void replayNoise(int64_t steps);
+  float* noiseMemory(int buffer);
   void takeClippedSums(float* const* values);
   void changeMask(const std::function<void(SessionMask&)>& change);
   SlotMask slotMask(size_t parameter) const { return mask ? mask->slot(parameter) : SlotMask{}; }

@@ -52,6 +52,7 @@ void Session::Impl::planUpdate() {
     topK = std::make_unique<TopK>(sentOf(*spec.topK, trainable), spec.topK->errorFeedback, candidates, parameterFloats,
                                   threads);
   }
+  if (spec.correlation) correlation = std::make_unique<CorrelatedNoise>(*spec.correlation, noiseFirst);
   fingerprints.resize(parameters.size());
   taskSums.assign(static_cast<size_t>(threads), std::vector<const float*>(static_cast<size_t>(lanes)));
   taskStates.assign(static_cast<size_t>(threads), std::vector<float*>(static_cast<size_t>(optimizer->slots())));
@@ -117,6 +118,7 @@ PrivatizeRange Session::Impl::noisySumOf(const UpdateTask& task, const UpdateSpe
   range.lanes = oneSum ? 1 : lanes;
   range.sums = sums.data();
   range.noise = integers ? nullptr : &noise;  // integers have theirs already
+  range.correlation = correlation.get();
   range.noiseDeviation = update.noiseDeviation;
   range.noiseStream = noiseStream;
   range.noiseFirst = task.noiseFirst;
@@ -161,6 +163,7 @@ UpdateResult Session::Impl::update(const UpdateSpec& given) {
   update.optimizer = optimizerStep(given);
   settleLanes();
   privatizeAll(update);
+  if (correlation && update.noiseDeviation > 0) correlation->endStep();
 
   UpdateResult result;
   for (size_t p = 0; p < parameters.size(); ++p) {

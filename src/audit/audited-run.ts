@@ -21,6 +21,11 @@ const MOVE = 2 ** -14;
 export function sameMechanism(config: TrainingConfig, examples: number, steps: number, records: number) {
   const { privacy, sparsification } = config;
   if (!privacy) throw new ConfigError("privacy: this run claims none, so there is nothing to audit");
+  if (privacy.correlation) {
+    throw new ConfigError(
+      "privacy.correlation: got correlated noise, which the audit would take for reused; allowed: none in a run to be audited",
+    );
+  }
   const { samplingRate, noiseMultiplier } = planTraining(config, examples);
   const audited: TrainingConfig = {
     ...config,

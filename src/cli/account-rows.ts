@@ -7,8 +7,9 @@ import { type Relation, underRelation } from "../privacy/relation.js";
 import { configObject, parseConfigValue } from "../training/config-errors.js";
 import { allowed, choice, whole } from "../training/config-values.js";
 import { whyUnreadable } from "../training/files.js";
+import { type CorrelationOptions, correlatedRows } from "./account-correlation.js";
 
-export interface RowOptions {
+export interface RowOptions extends CorrelationOptions {
   readonly samplingRate?: number;
   readonly noiseMultiplier?: number;
   readonly steps?: number;
@@ -40,11 +41,21 @@ const file = configObject({
  */
 export function rowsOf(options: RowOptions): MechanismSteps[] | undefined {
   const { samplingRate, noiseMultiplier, steps, compose, relation } = options;
+  refuseStrayFlags(options);
   const given = [samplingRate, noiseMultiplier, steps].filter((value) => value !== undefined).length;
   if (compose !== undefined)
     return given > 0 ? undefined : readRows(compose).map((row) => underRelation(row, relation));
   if (samplingRate === undefined || noiseMultiplier === undefined || steps === undefined) return undefined;
+  if (options.correlation !== undefined) return correlatedRows(options, { samplingRate, noiseMultiplier, steps });
   return [underRelation({ samplingRate, noiseMultiplier, steps }, relation)];
+}
+
+function refuseStrayFlags({ correlation, participation, momentum, retention, compose }: RowOptions): void {
+  if (correlation !== undefined && compose !== undefined) {
+    throw new RangeError("--correlation: not with --compose, whose file holds every mechanism");
+  }
+  if (correlation !== undefined || [participation, momentum, retention].every((value) => value === undefined)) return;
+  throw new RangeError("--participation, --momentum and --retention: only with --correlation");
 }
 
 function readRows(path: string): MechanismSteps[] {

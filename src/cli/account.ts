@@ -9,6 +9,7 @@ import { roundDown, roundUp } from "../privacy/rounding.js";
 import { runLaws } from "../privacy/selection.js";
 import { type TradeOffPoint, tradeOff } from "../privacy/trade-off.js";
 import { writeOutput } from "../training/files.js";
+import { addCorrelationOptions } from "./account-correlation.js";
 import { type RowOptions, rowsOf } from "./account-rows.js";
 import { type Answerer, answererOf, type SelectOptions } from "./account-select.js";
 import { short, table } from "./format.js";
@@ -31,14 +32,15 @@ const proofs: Readonly<Record<NonNullable<EpsilonReport["proof"]>, string>> = {
 const INCOMPLETE = "error: give --sampling-rate, --noise-multiplier and --steps, or --compose FILE instead of them";
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command("account")
     .description("ε at δ after a number of sampled Gaussian steps")
     .option("--sampling-rate <q>", "probability of each example to be in a batch", numberFlag(ranges.samplingRate))
     .option("--noise-multiplier <sigma>", "noise over sensitivity", numberFlag(ranges.noiseMultiplier))
     .option("--steps <n>", "number of steps", numberFlag(ranges.steps))
     .option("--compose <file>", "instead: JSON of several runs' mechanisms on the same data (docs/accounting.md)")
-    .requiredOption("--delta <delta>", "δ", numberFlag(ranges.delta))
+    .requiredOption("--delta <delta>", "δ", numberFlag(ranges.delta));
+  addCorrelationOptions(command)
     .addOption(relationOption())
     .option("--accountant <name>", accountantNames.join(" | "), defaultAccountant)
     .addOption(
@@ -114,7 +116,11 @@ function json(options: AccountOptions, answer: Answer): string {
     ...(lower === undefined ? {} : { epsilonLower: lower }),
     ...(proof === undefined ? {} : { proof }),
     ...(order === undefined ? {} : { order }),
-    ...(options.compose === undefined ? { samplingRate, noiseMultiplier, steps } : { mechanisms: rows }),
+    ...(options.compose === undefined ? { samplingRate, noiseMultiplier, steps } : {}),
+    ...(options.correlation === undefined
+      ? {}
+      : { correlation: options.correlation, participation: options.participation }),
+    ...((options.compose ?? options.correlation) ? { mechanisms: rows } : {}),
     delta,
     relation,
     ...(answerer.selection ? { selection: answerer.selection } : {}),
@@ -140,7 +146,9 @@ function text(options: AccountOptions, { rows, answerer, report }: Answer): stri
   const best = answerer.selection
     ? `, the best of ${answerer.selection.mean} such runs (${answerer.selection.law})`
     : "";
-  const setting = `${what}, ${relation}${best}`;
+  const correlated =
+    options.correlation === undefined ? "" : `, noise ${options.correlation}, examples ${options.participation}`;
+  const setting = `${what}${correlated}, ${relation}${best}`;
   if (!Number.isFinite(epsilon)) return `no guarantee: ε is infinite at δ = ${short(delta)} (${setting})\n`;
   const kind = answerer.upperBound
     ? `${answerer.name}, an upper bound${proof === undefined ? "" : ` ${proofs[proof]}`}`

@@ -36,6 +36,18 @@ export interface ModelSpec {
 
 export type StrategyName = "none" | "naive" | "materialize" | "fused" | "reweight" | "ghost" | "auto";
 
+/**
+ * x = C⁻¹z, step by step: x_t = gain·z_t + Σᵢ weightsᵢ·Mᵢ. Without decays M is what was stored of the last steps, M₁ of the latest
+ * (outputs x or inputs z; zeros at first); with them, Mᵢ ← decaysᵢ·Mᵢ + x_t after each step.
+ */
+export interface NoiseRecurrence {
+  readonly stores: "output" | "input";
+  readonly gain: number;
+  readonly weights: readonly number[];
+  /** As many as weights, or none. */
+  readonly decays: readonly number[];
+}
+
 export interface NativeSessionSpec {
   readonly model: ModelSpec;
   readonly loss: { readonly kind: string; readonly attributes: Attributes };
@@ -57,6 +69,8 @@ export interface NativeSessionSpec {
   readonly sparsification: "none" | "elements" | "rows" | "columns" | "channels";
   /** The optimizer sees the largest coordinates of the noisy gradient alone; keep in (0, 1]. */
   readonly topK: { readonly keep: number; readonly errorFeedback: boolean } | null;
+  /** Of the noise from step to step; null: each step's is its own. Not with `integers`. */
+  readonly correlation: NoiseRecurrence | null;
   /** Augmented copies that are one example in training. */
   readonly views: number;
   /** 0: chosen from cache and memory sizes. */
@@ -136,6 +150,14 @@ export interface NativeSession {
   setNoiseKey(key: Uint8Array): void;
   /** 8 bytes. */
   setDropoutKey(key: Uint8Array): void;
+
+  /** Buffers of correlated noise's memory. */
+  readonly noiseBuffers: number;
+  /** One of them: secret, for whoever has it can subtract noise. As long as they all are. */
+  getNoiseMemory(buffer: number): Float32Array;
+  setNoiseMemory(buffer: number, values: Float32Array): void;
+  /** The memory as it is after steps 1 … `steps` of the present key; 0: as before the first. */
+  replayNoise(steps: number): Promise<void>;
 
   /**
    * From here on drops what the public key (32 bytes), the refresh's number and the rate in [0, 1] say. Not within a

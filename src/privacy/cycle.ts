@@ -46,3 +46,17 @@ export function cycleFrom(rows: readonly CyclicSteps[], step: number): CyclicSte
     return cycle === undefined ? row : { ...row, phase };
   });
 }
+
+/** The same where cycles go on from process to process: one that begins within a cycle pays for it again, then for whole ones. */
+export function cycleWithin(rows: readonly CyclicSteps[], step: number): CyclicSteps[] {
+  let first = 0;
+  return rows.flatMap((row) => {
+    const before = step - first;
+    first += row.steps;
+    if (before <= 0 || before >= row.steps) return [row];
+    const { cycle = 1 } = row;
+    const left = Math.min(row.steps - before, cycle - (before % cycle));
+    const rest = row.steps - before - left;
+    return [before, left, rest].flatMap((steps) => (steps > 0 ? [{ ...row, steps }] : []));
+  });
+}

@@ -66,6 +66,15 @@ const startSchema = z.strictObject({
   unit: z.enum(["example", "user"]),
   /** Absent in runs without privacy, and of versions that did not say. */
   accountant: z.enum(provenAccountants).optional(),
+  /** Of noise that is correlated from step to step: C, and whether a process that resumes goes on with it. */
+  correlation: z
+    .strictObject({
+      type: z.string().min(1),
+      bands: z.int().min(1).optional(),
+      buffers: z.int().min(1).optional(),
+      carried: z.boolean(),
+    })
+    .optional(),
   /** null in a run without privacy. */
   delta: z.number().gt(0).lt(1).nullable(),
   clipping: z.strictObject({

@@ -42,6 +42,8 @@ export interface PrivacyFacts {
   /** Of the noisy gradient, where there is any. */
   readonly compression?: Readonly<Record<string, unknown>> | undefined;
   readonly strategy: string;
+  /** Of the noise from step to step, where there is any. */
+  readonly correlation?: CorrelationFacts | undefined;
   /** A seeded run is reproducible by everyone who knows the seed. */
   readonly seeded: boolean;
   readonly unit: "example" | "user";
@@ -62,6 +64,20 @@ export interface PrivacyFacts {
   };
   /** Data that shaped the run without being protected, as its owner declared it: pretraining, tuning. */
   readonly publicData?: readonly string[] | undefined;
+}
+
+/** C of the noise σS·C⁻¹z, whose columns have norm 1 at most. */
+export interface CorrelationFacts {
+  readonly type: string;
+  readonly method: string;
+  readonly bands?: number;
+  readonly buffers?: number;
+  /** σ: of z, over the clipped sum's sensitivity. */
+  readonly noiseMultiplier: number;
+  /** How far apart the steps of one example lie. */
+  readonly participation: { readonly pattern: string; readonly steps: number };
+  /** A process that resumes goes on with the noise before it, which is kept as a secret beside the checkpoints. */
+  readonly carried: boolean;
 }
 
 export interface PrivacyStatement {
@@ -100,6 +116,8 @@ export interface PrivacyStatement {
   readonly mechanisms: readonly MechanismSteps[];
   /** Where it is not the continuous Gaussian in floating point. */
   readonly noise?: string;
+  /** Where noise is correlated; `mechanisms` are then what its steps are to the accountant. */
+  readonly correlation?: CorrelationFacts & { readonly meaning: string };
   readonly sampling: PrivacyFacts["sampling"] & {
     readonly assumedByAccountant: string;
     readonly randomBits: number;
@@ -167,6 +185,10 @@ const discreteNoise =
   "discrete Gaussian, drawn exactly, on sums of integers: clipped gradients are rounded to a grid of S/2^30 within S; " +
   "epsilon includes what it costs beside a continuous Gaussian";
 
+const correlatedNoise =
+  "to the clipped sums of the steps is added sigma*S*(C^-1 z), z independent standard normals; released is C times the clipped " +
+  "sums plus sigma*S*z, of which the models are post-processing";
+
 const inside = ["the model after each step, all steps together"];
 
 /** Everything a run shows that ε says nothing about. */
@@ -216,6 +238,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     steps: { taken: facts.stepsTaken, reserved },
     mechanisms,
     ...(mechanisms.some((row) => row.discreteCoordinates !== undefined) ? { noise: discreteNoise } : {}),
+    ...(facts.correlation ? { correlation: { ...facts.correlation, meaning: correlatedNoise } } : {}),
     sampling: { ...facts.sampling, assumedByAccountant: sampler === "own" ? "poisson" : sampler, randomBits: 64 },
     clipping: describeClipping(facts),
     schedules: facts.schedules ?? { threshold: null, noise: null },

@@ -29,6 +29,7 @@ export const bMinSepSampling = defineSampling({
     return {
       type: "bMinSep",
       mechanism: { samplingRate },
+      participation: { pattern: "separated", steps: separation },
       accountedAs: `a Poisson sample of rate ${samplingRate}, at which examples come that may`,
       draw: (random) => separated(examples, separation, samplingRate, random),
     };

@@ -19,6 +19,7 @@ export const ballsInBinsSampling = defineSampling({
     return {
       type: "ballsInBins",
       mechanism: { samplingRate: 1, cycle: bins },
+      participation: { pattern: "once-a-cycle", steps: bins },
       accountedAs: `each cycle of ${bins} steps as one step on all the data: no amplification by sampling`,
       draw: (random) => allocated(examples, bins, random),
     };

@@ -25,6 +25,7 @@ export const cyclicPoissonSampling = defineSampling({
     return {
       type: "cyclicPoisson",
       mechanism: { samplingRate: blockRate, cycle: blocks },
+      participation: { pattern: "cyclic", steps: blocks },
       accountedAs: `each cycle of ${blocks} steps as one Poisson step of rate ${blockRate}`,
       draw: (random) => cyclic(examples, blocks, blockRate, random),
     };

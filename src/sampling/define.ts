@@ -1,5 +1,6 @@
 /** What a way of sampling is: how examples come into logical batches, and what that is to the accountant, in one object. */
 import type { z } from "zod";
+import type { Participation } from "../correlation/participation.js";
 import type { RandomWords } from "../data/poisson.js";
 import type { CyclicMechanism } from "../privacy/cycle.js";
 import type { Relation } from "../privacy/relation.js";
@@ -17,6 +18,8 @@ export interface Sampling {
   readonly type: string;
   /** What a step is accounted as, but for its noise: never cheaper than what `draw` does. */
   readonly mechanism: Omit<CyclicMechanism, "noiseMultiplier">;
+  /** How the steps of one example lie apart; absent: it may be in every step's batch. */
+  readonly participation?: Participation;
   /** For `privacy.json`: why that is so. */
   readonly accountedAs: string;
   /** Logical batches without end, each ascending, a view that the next overwrites. A new cycle begins with each call. */

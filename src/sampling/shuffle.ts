@@ -19,6 +19,7 @@ export const shuffleSampling = defineSampling({
     return {
       type: "shuffle",
       mechanism: { samplingRate: 1, cycle },
+      participation: { pattern: "once-a-cycle", steps: cycle },
       accountedAs: `each cycle of ${cycle} steps as one step on all the data: no amplification by sampling`,
       draw: (random) => shuffled(setting.examples, size, cycle, random),
     };

@@ -15,6 +15,7 @@
  */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { correlationSchema } from "../correlation/index.js";
 import { lossSchema } from "../losses/index.js";
 import { optimizerSchema } from "../optimizers/index.js";
 import { scheduleSchema } from "../optimizers/schedules/index.js";
@@ -29,6 +30,7 @@ import { clippingGroups } from "./clipping-groups.js";
 import { compressionConflict } from "./compression.js";
 import { ConfigError, configObject, parseConfigValue } from "./config-errors.js";
 import { allowed, choice, flag, positive, text, whole } from "./config-values.js";
+import { correlationConflict } from "./correlated-noise.js";
 import { dataSchema } from "./data-formats.js";
 import { discreteNoiseConflict, noiseKinds } from "./discrete-noise.js";
 import { whyUnreadable } from "./files.js";
@@ -46,6 +48,8 @@ const privacy = configObject({
   noiseMultiplier: positive(noiseText).max(ranges.noiseMultiplier.max, allowed(noiseText)).optional(),
   /** gaussian (default): floating point. discrete: whole numbers and an exact sampler; docs/privacy.md. */
   noise: choice(noiseKinds).optional(),
+  /** Correlates the noise from step to step; needs a sampling that keeps an example's steps apart. docs/correlated-noise.md. */
+  correlation: correlationSchema.optional(),
   /** Multiplies σ from step to step; every step is accounted for with its own. */
   noiseSchedule: scheduleSchema.optional(),
   /** What accounts for the steps and calibrates σ. Default: prv; a run that is resumed keeps its own. */
@@ -297,7 +301,13 @@ type Checked = {
   readonly sparsification?: { readonly source?: z.output<typeof source> | undefined } | undefined;
   readonly sampling?: { readonly type: string } | undefined;
   readonly privacy?:
-    | { readonly datasetSize?: number | undefined; readonly noise?: string | undefined; readonly group?: unknown }
+    | {
+        readonly datasetSize?: number | undefined;
+        readonly noise?: string | undefined;
+        readonly noiseSchedule?: unknown;
+        readonly correlation?: unknown;
+        readonly group?: unknown;
+      }
     | undefined;
 };
 
@@ -334,6 +344,10 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
     config.privacy?.noise === "discrete" &&
     discreteNoiseConflict({ strategy, sparsification, adaptive: clipping.adaptive });
   if (unfit) refuse(unfit.key, unfit.allowed);
+  const unfitCorrelation = config.privacy?.correlation
+    ? correlationConflict({ ...config.privacy, adaptive: clipping.adaptive, optimizer: config.optimizer.type })
+    : undefined;
+  if (unfitCorrelation) refuse(unfitCorrelation.key, unfitCorrelation.allowed);
   if (config.privacy?.group && (config.sampling?.type ?? "poisson") !== "poisson") {
     refuse("sampling", "poisson with privacy.group: for other samplers nothing is proved of groups");
   }

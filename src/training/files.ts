@@ -19,13 +19,13 @@ const foldersAreFlushed = process.platform !== "win32";
 
 /**
  * Replaces `path` by `content`: a temporary file beside it, flushed to disk, then renamed over it. What was there is kept
- * as `previous`, if given. Where that fails, as on a full disk, nothing is left but what was there.
+ * as `previous`, if given; `mode`: of the new file, less the process's mask. Where that fails, as on a full disk, nothing is left but what was there.
  */
-export function writeAtomically(path: string, content: string | Uint8Array, previous?: string): void {
+export function writeAtomically(path: string, content: string | Uint8Array, previous?: string, mode = 0o666): void {
   const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
   const temporary = temporaryFor(path);
   try {
-    writeFlushed(temporary, bytes);
+    writeFlushed(temporary, bytes, mode);
     if (previous !== undefined && existsSync(path)) renameSync(path, previous);
     renameSync(temporary, path);
   } catch (error) {
@@ -64,8 +64,8 @@ export function writeOutput(path: string, content: string): void {
   writeAtomically(path, content);
 }
 
-function writeFlushed(path: string, bytes: Uint8Array): void {
-  const file = openSync(path, "w");
+function writeFlushed(path: string, bytes: Uint8Array, mode: number): void {
+  const file = openSync(path, "w", mode);
   try {
     for (let from = 0; from < bytes.length; ) from += writeSync(file, bytes, from);
     fsyncSync(file);

@@ -14,8 +14,8 @@ export function fingerprint(config: TrainingConfig, plan: TrainingPlan): string 
     .digest("hex");
 }
 
-/** Relation and sampling follow from the configuration, and runs from before there was a choice have none in their print. */
-function withoutChoices({ sampling, ...plan }: TrainingPlan): object {
+/** Relation, sampling and correlation follow from the configuration, and runs from before there was a choice have none in their print. */
+function withoutChoices({ sampling, correlation, ...plan }: TrainingPlan): object {
   if (!plan.privacy) return plan;
   const { relation, ...privacy } = plan.privacy;
   return { ...plan, privacy };

@@ -1,5 +1,6 @@
 /** Puts a run together: plan, folder, session, sampler, what was spent before. */
 import { renameSync } from "node:fs";
+import { makeCorrelation, prefixSums } from "../correlation/index.js";
 import { AugmentedDataset } from "../data/augment.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Model } from "../graph/model.js";
@@ -8,7 +9,7 @@ import { lossFromJSON } from "../losses/index.js";
 import { optimizerFromJSON } from "../optimizers/index.js";
 import { scheduleFromJSON } from "../optimizers/schedules/index.js";
 import { adaptiveRule } from "../privacy/adaptive-threshold.js";
-import { cycleFrom } from "../privacy/cycle.js";
+import { cycleFrom, cycleWithin } from "../privacy/cycle.js";
 import { RandomKeys } from "../privacy/random.js";
 import { defaultRelation } from "../privacy/relation.js";
 import { sensitivity, weightBound } from "../privacy/sensitivity.js";
@@ -17,9 +18,11 @@ import { type LoadedState, loadLastState, type RunState, restoreState } from "./
 import { type ClippingGroups, clippingGroups } from "./clipping-groups.js";
 import { clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
+import type { CorrelationPlan } from "./correlated-noise.js";
 import { fingerprint } from "./fingerprint.js";
 import { InformedMask, makeProbe } from "./informed-mask.js";
 import { buildModel } from "./model-config.js";
+import { keepsNoise, restoreNoise } from "./noise-file.js";
 import { ParameterAverage } from "./parameter-average.js";
 import { PrivacyMeter } from "./privacy-meter.js";
 import { largestReservation } from "./reservation-size.js";
@@ -57,7 +60,9 @@ export interface PreparedRun {
   readonly damagedCheckpoint: string | undefined;
 }
 
-type StepNumbers = Pick<TrainingPlan, "noiseMultiplier" | "expectedBatchSize">;
+type StepNumbers = Pick<TrainingPlan, "noiseMultiplier" | "expectedBatchSize"> & {
+  readonly correlation?: Pick<CorrelationPlan, "correlation"> | undefined;
+};
 
 /** A session as the configuration says; with a plan, ready for `step()`. Without one nothing is adapted: no steps come. */
 export function makeSession(config: TrainingConfig, model: Model, plan?: StepNumbers): Session {
@@ -82,8 +87,7 @@ export function makeSession(config: TrainingConfig, model: Model, plan?: StepNum
 /** What a run will take, and by which methods; trains nothing. */
 export function planRun(config: TrainingConfig): SessionPlan {
   const model = buildModel(config);
-  // Discrete noise decides how sums are kept; its numbers do not matter where no steps are taken.
-  const numbers = config.privacy?.noise === "discrete" ? { noiseMultiplier: 1, expectedBatchSize: 1 } : undefined;
+  const numbers = numbersForPlan(config);
   const session = makeSession(config, model, numbers);
   const plan = session.plan(config.batchSize ?? session.sliceSize);
   session.dispose();
@@ -94,8 +98,19 @@ export function planRun(config: TrainingConfig): SessionPlan {
   return whole;
 }
 
-function privacyOf({ privacy }: TrainingConfig, { noiseMultiplier, expectedBatchSize }: StepNumbers): PrivacyOptions {
-  return { noiseMultiplier, expectedBatchSize, noise: privacy?.noise };
+/** Discrete noise decides how sums are kept, correlated noise has memory; numbers do not matter where no steps are taken. */
+function numbersForPlan({ privacy, steps = 2 ** 12 }: TrainingConfig): StepNumbers | undefined {
+  const numbers = { noiseMultiplier: 1, expectedBatchSize: 1 };
+  if (!privacy?.correlation) return privacy?.noise === "discrete" ? numbers : undefined;
+  const setting = { steps, participation: { pattern: "cyclic", steps }, workload: prefixSums } as const;
+  return { ...numbers, correlation: { correlation: makeCorrelation(privacy.correlation, setting) } };
+}
+
+function privacyOf(
+  { privacy }: TrainingConfig,
+  { noiseMultiplier, expectedBatchSize, correlation }: StepNumbers,
+): PrivacyOptions {
+  return { noiseMultiplier, expectedBatchSize, noise: privacy?.noise, correlation: correlation?.correlation };
 }
 
 /**
@@ -119,11 +134,13 @@ export function prepareRun(given: TrainerOptions): PreparedRun {
     informed = makeInformedMask(options, model);
     const average = config.ema && new ParameterAverage(config.ema.decay, session.parameters());
     if (state) restoreState(state, session, average);
+    if (state && directory && keepsNoise(plan, session)) restoreNoise(directory.files, state, session);
     // A run that died before its first checkpoint starts again, its steps counted.
     const start: RunState = { step: state?.step ?? 0, seconds: state?.seconds ?? 0 };
     if (state?.damaged) setAside(runPaths(options.out as string).state);
-    // Every process draws cycles of its own.
-    const rest: TrainingPlan = { ...plan, mechanisms: cycleFrom(plan.mechanisms, start.step) };
+    // Every process draws cycles of its own, but where noise is carried on.
+    const cycles = plan.correlation?.carried ? cycleWithin : cycleFrom;
+    const rest: TrainingPlan = { ...plan, mechanisms: cycles(plan.mechanisms, start.step) };
     const meter = new PrivacyMeter(rest, directory?.spent ?? [], start.step);
     const files =
       directory && new RunFiles({ ...options, directory, plan: rest, groups, seeded: session.seeded, start, average });
@@ -193,6 +210,9 @@ function factsOf(config: TrainingConfig, plan: TrainingPlan, groups: ClippingGro
     unit: config.privacy?.unit ?? "example",
     ...(plan.privacy ? { accountant: plan.privacy.accountant } : {}),
     delta: plan.privacy?.delta ?? null,
+    ...(plan.correlation
+      ? { correlation: { ...plan.correlation.correlation.config, carried: plan.correlation.carried } }
+      : {}),
     clipping: {
       function: clipping.function,
       style: clipping.style,
@@ -223,6 +243,9 @@ function drawFrom(
   const ignored = typeof ignoreIndex === "number" ? ignoreIndex : undefined;
   const augmented = augmentation && new AugmentedDataset(train, augmentation, keys.stream("augmentation"), ignored);
   keys.wipe();
+  // Carried noise counts on an example's turns being the same in every process.
+  const turns = plan.correlation?.carried ? stepsTaken % (plan.sampling.participation?.steps ?? 1) : 0;
+  for (let turn = 0; turn < turns && config.seed === undefined; turn++) batches.next();
   if (config.seed !== undefined) {
     for (let step = 0; step < stepsTaken; step++) {
       const { length } = batches.next().value;

@@ -63,6 +63,7 @@ function guaranteeOf(facts: StatementFacts): PrivacyStatement | NoPrivacy {
     sparsification: config.sparsification,
     ...publicUse(config),
     compression: config.compression,
+    correlation: correlationOf(plan),
     strategy: config.strategy,
     seeded,
     unit: config.privacy.unit,
@@ -70,12 +71,19 @@ function guaranteeOf(facts: StatementFacts): PrivacyStatement | NoPrivacy {
     group: config.privacy.group,
     sampling: {
       sampler: plan.sampling.type,
-      accountedAs: plan.sampling.accountedAs,
+      accountedAs: plan.correlation?.accountedAs ?? plan.sampling.accountedAs,
       datasetSize,
       datasetSizeIsPublic,
       expectedBatchSize,
     },
   });
+}
+
+function correlationOf({ correlation, sampling, noiseMultiplier }: TrainingPlan): PrivacyFacts["correlation"] {
+  const { participation } = sampling;
+  if (!correlation || !participation) return undefined;
+  const { config, title: method } = correlation.correlation;
+  return { ...config, method, noiseMultiplier, participation, carried: correlation.carried };
 }
 
 /** What coordinates were chosen by. */

@@ -46,7 +46,8 @@ export class PrivacyMeter {
 
   /** σ of the next step; 0 without privacy. */
   get noiseMultiplier(): number {
-    return this.next()?.noiseMultiplier ?? 0;
+    const { correlation, noiseMultiplier } = this.plan;
+    return correlation ? noiseMultiplier : (this.next()?.noiseMultiplier ?? 0);
   }
 
   /** Steps of the plan that stay within the budget; Infinity without one. */

@@ -47,6 +47,9 @@ export interface RunPaths {
   readonly state: string;
   /** The state before that, for the case that the last one is damaged. */
   readonly previousState: string;
+  /** What correlated noise remembers, **secret**: of the state, and of the one before it. */
+  readonly noise: string;
+  readonly previousNoise: string;
   readonly report: string;
 }
 
@@ -62,6 +65,8 @@ export function runPaths(path: string): RunPaths {
     average: join(path, "average.safetensors"),
     state: join(path, "state.safetensors"),
     previousState: join(path, "state.previous.safetensors"),
+    noise: join(path, "noise.secret.safetensors"),
+    previousNoise: join(path, "noise.previous.secret.safetensors"),
     report: join(path, "report.html"),
   };
 }

@@ -8,6 +8,7 @@ import type { EvaluationResult } from "./evaluate.js";
 import type { StepEvent, TrainingResult } from "./events.js";
 import { writeAtomically, writeAtomicallyLater } from "./files.js";
 import { MetricsFile, readMetrics } from "./metrics.js";
+import { keepsNoise, removeNoise, saveNoise } from "./noise-file.js";
 import type { ParameterAverage } from "./parameter-average.js";
 import { statementOf } from "./privacy-file.js";
 import { ReservationSize } from "./reservation-size.js";
@@ -85,7 +86,9 @@ export class RunFiles {
 
   checkpoint(session: Session, state: RunState): void {
     this.metrics.flush();
-    const { directory, average } = this.options;
+    const { directory, average, plan } = this.options;
+    // First, so that the state never has to do without.
+    if (keepsNoise(plan, session)) saveNoise(directory.files, session, state.step, directory.mark);
     saveCheckpoint(directory.files, { session, average }, state, directory.mark, this.notes());
   }
 
@@ -95,6 +98,7 @@ export class RunFiles {
     await this.reservations.settled();
     this.checkpoint(session, result);
     directory.settle(result.stopped, result.step, result.accountedSteps);
+    if (result.stopped !== "interrupted") removeNoise(directory.files); // nothing goes on from here
     const statement = this.statement(result.stopped);
     writeAtomically(directory.files.privacy, jsonFile(statement));
     writeAtomically(directory.files.report, await this.report(result, statement));

@@ -1,6 +1,7 @@
 /** What a session is made with, checked before anything native sees it. */
 
 import { checkChoice, checkKeys, describe } from "../arguments.js";
+import type { Correlation } from "../correlation/index.js";
 import type { Model } from "../graph/model.js";
 import type { Loss } from "../losses/index.js";
 import type { NativeSessionSpec, StrategyName } from "../native/binding.js";
@@ -11,6 +12,7 @@ import { clipAttributes } from "../privacy/clip-functions.js";
 import { type ClippingConfig, checkClipping, weightBound } from "../privacy/sensitivity.js";
 import { clippingGroups } from "./clipping-groups.js";
 import { type CompressionOptions, checkCompression } from "./compression.js";
+import { correlationConflict } from "./correlated-noise.js";
 import { checkDiscreteNoise, discreteNoiseConflict, type NoiseKind, noiseKinds } from "./discrete-noise.js";
 import { checkSparsification, type SparsificationOptions } from "./sparsification.js";
 
@@ -26,6 +28,11 @@ export interface PrivacyOptions {
    * adaptive thresholds and no sparsification.
    */
   readonly noise?: NoiseKind | undefined;
+  /**
+   * Noise that is correlated from step to step, as `makeCorrelation` made it: σS·C⁻¹z in place of σS·z. Default: every step's is
+   * its own. Not with discrete noise, adaptive thresholds and dpAdamBC. docs/correlated-noise.md.
+   */
+  readonly correlation?: Correlation | undefined;
 }
 
 export interface SessionOptions {
@@ -113,6 +120,7 @@ export function checkOptions(model: Model, options: SessionOptions): CheckedOpti
   checkClipping(clipping);
   checkPrivacy(options.privacy, strategy);
   checkDiscrete(options, strategy, clipping);
+  checkCorrelation(options, clipping);
   const groups = clippingGroups(model.spec, clipping);
   return {
     privacy: options.privacy,
@@ -134,6 +142,7 @@ export function checkOptions(model: Model, options: SessionOptions): CheckedOpti
       optimizer: { kind: options.optimizer.kind, attributes: options.optimizer.attributes },
       sparsification: checkSparsification(options.sparsification),
       topK: checkCompression(options.compression, options.optimizer),
+      correlation: options.privacy?.correlation?.recurrence ?? null,
       views: count("augmentationMultiplicity", options.augmentationMultiplicity ?? 1),
       chunkSize: count("chunkSize", options.chunkSize ?? 0),
       threads: count("threads", options.threads ?? 0),
@@ -158,7 +167,7 @@ function checkShape(model: Model, options: SessionOptions): void {
 
 function checkPrivacy(privacy: PrivacyOptions | undefined, strategy: StrategyName): void {
   if (privacy === undefined) return;
-  checkKeys("privacy", privacy, ["noiseMultiplier", "expectedBatchSize", "noise"]);
+  checkKeys("privacy", privacy, ["noiseMultiplier", "expectedBatchSize", "noise", "correlation"]);
   checkNumber("privacy.expectedBatchSize", privacy.expectedBatchSize, optionRanges.expectedBatchSize);
   checkNoise(privacy.noiseMultiplier, strategy, "privacy.noiseMultiplier");
 }
@@ -173,6 +182,16 @@ function checkDiscrete(
   if (privacy === undefined || noise === "gaussian") return;
   checkDiscreteNoise(privacy.noiseMultiplier, "privacy.noiseMultiplier");
   const conflict = discreteNoiseConflict({ strategy, adaptive, sparsification });
+  if (conflict) throw new RangeError(`${conflict.key}: expected ${conflict.allowed}`);
+}
+
+function checkCorrelation({ privacy, optimizer }: SessionOptions, { adaptive }: ClippingConfig): void {
+  if (privacy?.correlation === undefined) return;
+  if (typeof privacy.correlation?.recurrence?.gain !== "number") {
+    const came = describe(privacy.correlation);
+    throw new TypeError(`privacy.correlation: got ${came}, expected what makeCorrelation() returns`);
+  }
+  const conflict = correlationConflict({ noise: privacy.noise, adaptive, optimizer: optimizer.kind });
   if (conflict) throw new RangeError(`${conflict.key}: expected ${conflict.allowed}`);
 }
 

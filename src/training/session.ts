@@ -49,6 +49,7 @@ import type {
   StepOptions,
   StepStatistics,
 } from "./session-calls.js";
+import { SessionNoise } from "./session-noise.js";
 import { type CheckedOptions, checkNoise, checkOptions, type SessionOptions } from "./session-options.js";
 import { planSession, type SessionPlan } from "./session-plan.js";
 import { SessionMask, type SparsificationRefresh, type SparsificationState } from "./sparsification.js";
@@ -74,6 +75,7 @@ export class Session {
   private readonly parameterSpecs: readonly ParameterSpec[];
   private readonly aliases: ReadonlyMap<string, string>;
   private readonly random: SessionRandom;
+  private readonly noise: SessionNoise;
   private readonly trainableParameters: number;
   private readonly planned: NativeSession["plan"];
   private readonly example: ExampleShape;
@@ -111,7 +113,7 @@ export class Session {
     this.thresholdsInForce = thresholds;
     this.planned = this.native.plan;
     this.sliceSize = this.planned.sliceSize;
-    this.takeNoiseKey();
+    this.noise = new SessionNoise(this.native, this.random, this.seeded);
     const { rate } = sparsification ?? {};
     if (rate !== undefined) {
       this.mask = new SessionMask(this.native, { key: this.random.maskKey(), refresh: 0, rate });
@@ -176,16 +178,33 @@ export class Session {
 
   /**
    * Goes on from a checkpoint. A private session that goes back to an earlier step takes a new noise key: no value of
-   * the noise is ever used twice.
+   * the noise is ever used twice. Correlated noise starts anew, unless `loadNoiseMemory()` follows; that of a seeded session
+   * goes on.
    */
   loadOptimizerState(state: OptimizerState): void {
     this.requireIdle("loadOptimizerState()");
     writeOptimizerState(this.native, this.parameterSpecs, state);
-    if (state.step < this.stepsTaken && !this.seeded) {
-      this.random.renew();
-      this.takeNoiseKey();
-    }
+    this.noise.goTo(state.step, this.stepsTaken);
     this.stepsTaken = state.step;
+  }
+
+  /**
+   * What correlated noise remembers of earlier steps: **secret**, whoever has it can subtract noise from models. Buffers of
+   * equal length; none where steps' noise is independent. Overwrite them after use.
+   * @throws Error while a call is under way.
+   */
+  noiseMemory(): readonly Float32Array[] {
+    this.requireIdle("noiseMemory()");
+    return this.noise.memory();
+  }
+
+  /**
+   * Goes on with the noise of the session that `buffers` are from, after `loadOptimizerState()` with the state of the same
+   * step; new noise comes from this session's own key. @throws RangeError or TypeError about buffers of another session.
+   */
+  loadNoiseMemory(buffers: readonly Float32Array[]): void {
+    this.requireIdle("loadNoiseMemory()");
+    this.noise.load(buffers);
   }
 
   /** What is dropped now: public, and all that going on with the same mask needs. Undefined without sparsification. */
@@ -237,6 +256,7 @@ export class Session {
       const update = this.updateSpec(options, inForce);
       this.useThresholds(inForce.thresholds);
       this.takeDropoutKey(update.step);
+      await this.noise.ready();
       const { moved, ...statistics } = await this.masked(() => this.run(batch, update, options.signal));
       this.stepsTaken = update.step;
       if (!this.disposed) this.learn(statistics, update.step); // else the keys are gone, and no step follows
@@ -300,10 +320,6 @@ export class Session {
     this.clipping.learn(statistics, () => counts.normal());
   }
 
-  private takeNoiseKey(): void {
-    this.random.withNoiseKey((key) => this.native.setNoiseKey(key));
-  }
-
   private takeDropoutKey(step: number): void {
     this.random.withDropoutKey(step, (key) => this.native.setDropoutKey(key));
   }
@@ -323,6 +339,11 @@ export class Session {
     checkNumber("learningRate", learningRate, { min: 0, max: Number.MAX_VALUE });
     checkNoise(noiseMultiplier, this.options.spec.strategy);
     if (privacy.noise === "discrete") checkDiscreteNoise(noiseMultiplier);
+    if (privacy.correlation && noiseMultiplier !== privacy.noiseMultiplier) {
+      throw new RangeError(
+        `noiseMultiplier: got ${noiseMultiplier}, allowed: ${privacy.noiseMultiplier} as the session has it, for its noise is correlated`,
+      );
+    }
     const noiseDeviation = this.clipping.noiseDeviation(noiseMultiplier, inForce);
     return { noiseDeviation, normalizer: privacy.expectedBatchSize, learningRate, step: this.stepsTaken + 1 };
   }

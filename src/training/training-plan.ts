@@ -11,6 +11,7 @@ import { clippingGroups } from "./clipping-groups.js";
 import { thresholdFactorRange } from "./clipping-state.js";
 import { clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
+import { type CorrelationPlan, planCorrelation } from "./correlated-noise.js";
 import { checkDiscreteNoise } from "./discrete-noise.js";
 import { buildModel } from "./model-config.js";
 import { checkScheduledSteps, noisePieces, positiveFactor } from "./noise-plan.js";
@@ -34,6 +35,8 @@ export interface TrainingPlan {
   readonly mechanisms: readonly CyclicSteps[];
   /** What draws the batches. */
   readonly sampling: Sampling;
+  /** Where noise is correlated from step to step. The mechanisms' noise multipliers are then the accountant's, not σ. */
+  readonly correlation?: CorrelationPlan | undefined;
   /** Absent in a run without privacy. */
   readonly privacy?: {
     /** How neighbouring data sets differ: what the mechanisms are accounted for under. */
@@ -77,11 +80,12 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   if (!config.privacy) return { ...base, noiseMultiplier: 0, mechanisms: [] };
   checkDelta(config.privacy.delta, datasetSize);
   const { epsilon, delta, accountant = defaultAccountant } = config.privacy;
-  const pieces = plannedNoise(config, base);
+  const correlation = plannedCorrelation(config, base);
+  const pieces = correlation?.pieces ?? plannedNoise(config, base);
   const relation = plannedRelation(config, base.sampling);
   const { noise } = config.privacy;
   const kind = {
-    ...underRelation(base.sampling.mechanism, relation),
+    ...underRelation(correlation?.mechanism ?? base.sampling.mechanism, relation),
     ...(noise === "discrete" ? { discreteCoordinates: buildModel(config).trainableParameterCount } : {}),
   };
   checkFailure(base, delta);
@@ -103,6 +107,7 @@ export function planTraining(config: TrainingConfig, examples: number): Training
     ...base,
     noiseMultiplier,
     mechanisms,
+    correlation,
     privacy: { relation, delta, targetEpsilon: epsilon, accountant },
   };
   checkCountNoise(config, plan);
@@ -150,6 +155,12 @@ function calibrated(
   const paid = pieces.map((piece) => ({ ...piece, steps: Math.ceil(piece.steps / cycle) }));
   const steps = paid.reduce((sum, piece) => sum + piece.steps, 0);
   return calibrateNoise({ ...kind, steps, epsilon: epsilon as number, delta, pieces: paid }, accountant);
+}
+
+function plannedCorrelation(config: TrainingConfig, { sampling, steps }: Steps): CorrelationPlan | undefined {
+  const { correlation } = config.privacy ?? {};
+  if (!correlation) return undefined;
+  return aboutKey("", () => planCorrelation(correlation, { optimizer: config.optimizer, sampling, steps }));
 }
 
 function checkScheduledNoise(noiseMultiplier: number, factor: number): void {

@@ -25,6 +25,7 @@ export function mlpSpec(widths: readonly number[], changes: Partial<NativeSessio
     optimizer: { kind: "sgd", attributes: { momentum: 0, dampening: 0, weightDecay: 0, nesterov: 0 } },
     sparsification: "none",
     topK: null,
+    correlation: null,
     views: 1,
     chunkSize: 0,
     threads: 0,

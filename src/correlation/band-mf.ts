@@ -1,0 +1,63 @@
+/**
+ * Banded matrix factorisation (Choquette-Choo et al. 2023, arXiv:2306.08153), C Toeplitz (McKenna 2024, arXiv:2405.15913): the b
+ * coefficients that make sensitivity² × mean variance least are found by L-BFGS, from the square root of the workload cut
+ * off after b coefficients (Kalinin & Lampert 2024).
+ *
+ * Cx = z read row by row: x_t = z_t − Σ_{0<i<b} cᵢ·x_{t−i} where c₀ = 1, which needs the last b − 1 values of x.
+ */
+import { z } from "zod";
+import { configObject } from "../training/config-errors.js";
+import { whole } from "../training/config-values.js";
+import { type CorrelationSetting, defineCorrelation } from "./define.js";
+import { LONGEST_HORIZON, meanVariance } from "./loss.js";
+import { minimize, type Valued } from "./minimize.js";
+import { sumOfSquares } from "./series.js";
+import { workloadPower } from "./workload.js";
+
+/** More are never worth their memory. */
+export const MOST_BANDS = 1024;
+
+export const bandMfCorrelation = defineCorrelation({
+  type: "bandMF",
+  title: "banded matrix factorisation (Choquette-Choo et al. 2023)",
+  schema: configObject({ type: z.literal("bandMF"), bands: whole(1, MOST_BANDS) }),
+  create: ({ bands }, setting) => {
+    const column = bestColumn(Math.min(bands, setting.steps), setting);
+    return { stores: "output", gain: 1, weights: Array.from(column.subarray(1), (c) => -c), decays: [] };
+  },
+});
+
+/** Its first coefficient is 1. */
+function bestColumn(bands: number, { steps, workload, participation }: CorrelationSetting): Float64Array {
+  const root = workloadPower(workload, 0.5, bands);
+  if (bands === 1) return root;
+  const whole = workloadPower(workload, 1, Math.min(steps, LONGEST_HORIZON));
+  const separation = participation.pattern === "once-a-cycle" ? bands : participation.steps;
+  // c₀ stays 1: sensitivity and variance scale against each other.
+  const columnOf = (free: Float64Array): Float64Array => Float64Array.of(1, ...free);
+  const loss = (free: Float64Array): Valued => {
+    const column = columnOf(free);
+    const error = meanVariance(column, whole, steps);
+    const reach = squaredReach(column, Math.min(steps, LONGEST_HORIZON), separation);
+    const gradient = free.map(
+      (_, i) => (error.gradient[i + 1] as number) * reach.value + error.value * (reach.gradient[i + 1] as number),
+    );
+    return { value: error.value * reach.value, gradient };
+  };
+  return columnOf(minimize(loss, root.subarray(1)));
+}
+
+/** ‖Σ_j c shifted by j·separation‖² over `steps` rows, a participation as often as may be, and its derivatives. */
+function squaredReach(column: Float64Array, steps: number, separation: number): Valued {
+  if (separation >= column.length) return { value: sumOfSquares(column), gradient: column.map((c) => 2 * c) };
+  const rows = new Float64Array(steps);
+  for (let from = 0; from < steps; from += separation)
+    for (let i = 0; i < column.length && from + i < steps; i++)
+      rows[from + i] = (rows[from + i] as number) + (column[i] as number);
+  const gradient = column.map((_, i) => {
+    let sum = 0;
+    for (let row = i; row < steps; row += separation) sum += rows[row] as number;
+    return 2 * sum;
+  });
+  return { value: sumOfSquares(rows), gradient };
+}

@@ -1,0 +1,39 @@
+/**
+ * How good a Toeplitz C is: the mean over the steps of the variance that the noise leaves in the model, times the squared
+ * sensitivity, both of noise of variance 1. With β the first column of A·C⁻¹, A the workload, the mean is Σⱼ (n − j)·βⱼ² / n
+ * (Choquette-Choo et al. 2023, arXiv:2306.08153; McKenna 2024, arXiv:2405.15913).
+ */
+import { quotient } from "./series.js";
+
+/** Columns beyond this length are taken to go on as they ended: better C are not found by looking further. */
+export const LONGEST_HORIZON = 2 ** 15;
+
+/**
+ * Mean variance over `steps` steps, and its derivatives by the first column's coefficients: β = a/c as series, so that
+ * ∂β/∂cᵢ = −xⁱ·β/c. `workload`: A's first column, as long as the look goes.
+ */
+export function meanVariance(
+  column: Float64Array,
+  workload: Float64Array,
+  steps: number,
+): { readonly value: number; readonly gradient: Float64Array } {
+  const length = workload.length;
+  const beta = quotient(workload, column, length);
+  const gamma = quotient(beta, column, length);
+  const weights = stepWeights(length, steps);
+  const gradient = column.map((_, i) => {
+    let sum = 0;
+    for (let j = i; j < length; j++) sum += (weights[j] as number) * (beta[j] as number) * (gamma[j - i] as number);
+    return (-2 * sum) / steps;
+  });
+  const value = beta.reduce((sum, value, j) => sum + (weights[j] as number) * value * value, 0) / steps;
+  return { value, gradient };
+}
+
+/** n − j; the last stands for all beyond it. */
+function stepWeights(length: number, steps: number): Float64Array {
+  const weights = Float64Array.from({ length }, (_, j) => steps - j);
+  const rest = steps - length;
+  if (rest > 0) weights[length - 1] = (weights[length - 1] as number) + (rest * (rest + 1)) / 2;
+  return weights;
+}

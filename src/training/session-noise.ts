@@ -1,0 +1,58 @@
+/** A session's noise: its key, and where it is correlated from step to step what it remembers of earlier ones. */
+import type { NativeSession } from "../native/binding.js";
+import type { SessionRandom } from "../privacy/random.js";
+
+export class SessionNoise {
+  /** Steps whose noise has to be drawn again before the next. */
+  private unreplayed: number | undefined;
+
+  constructor(
+    private readonly native: NativeSession,
+    private readonly random: SessionRandom,
+    private readonly seeded: boolean,
+  ) {
+    this.takeKey();
+  }
+
+  /**
+   * Goes on after step `step` instead of `before`. A seeded session repeats the noise that it drew; any other takes a new key
+   * where it goes back, and remembers nothing.
+   */
+  goTo(step: number, before: number): void {
+    if (this.seeded) {
+      this.unreplayed = this.native.noiseBuffers > 0 ? step : undefined;
+      return;
+    }
+    if (step < before) {
+      this.random.renew();
+      this.takeKey();
+    }
+    this.load(this.memory().map((buffer) => buffer.fill(0)));
+  }
+
+  /** Secret. Empty where steps' noise is independent. */
+  memory(): Float32Array[] {
+    if (this.unreplayed !== undefined)
+      throw new Error("noiseMemory(): known after the next step, which draws it again");
+    return Array.from({ length: this.native.noiseBuffers }, (_, i) => this.native.getNoiseMemory(i));
+  }
+
+  load(buffers: readonly Float32Array[]): void {
+    const { noiseBuffers } = this.native;
+    if (buffers.length !== noiseBuffers) {
+      throw new RangeError(`noise memory: got ${buffers.length} buffers, expected ${noiseBuffers}`);
+    }
+    for (const [i, buffer] of buffers.entries()) this.native.setNoiseMemory(i, buffer);
+  }
+
+  /** Before a step. */
+  async ready(): Promise<void> {
+    if (this.unreplayed === undefined) return;
+    await this.native.replayNoise(this.unreplayed);
+    this.unreplayed = undefined;
+  }
+
+  private takeKey(): void {
+    this.random.withNoiseKey((key) => this.native.setNoiseKey(key));
+  }
+}
