@@ -8,10 +8,10 @@ import { printable } from "./failure.js";
 export async function loadExamples(
   config: TrainingConfig,
   base: string,
-): Promise<Pick<TrainerOptions, "train" | "test" | "public">> {
-  const { train, test, skipped = [] } = await loadData(config.data, base);
+): Promise<Pick<TrainerOptions, "train" | "test" | "public" | "classes">> {
+  const { train, test, classes, skipped = [] } = await loadData(config.data, base);
   const shown = await loadPublicData(config, base);
   for (const reason of [...skipped, ...(shown?.skipped ?? [])])
     process.stderr.write(`left out: ${printable(reason)}\n`);
-  return { train, test, public: shown?.train };
+  return { train, test, public: shown?.train, classes };
 }

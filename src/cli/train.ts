@@ -38,10 +38,17 @@ async function train(file: string, options: TrainOptions, command: Command): Pro
   const trainer = new Trainer({ ...examples, config, out, resume: options.resume, title: name });
   const interrupt = interruptSignal();
   const progress = showProgress(trainer);
+  const sampled = { examples: 0, leftOut: 0 };
+  trainer.on("step", ({ statistics: { examples, leftOut } }) => {
+    sampled.examples += examples;
+    sampled.leftOut += leftOut;
+  });
   try {
     const result = await trainer.run(interrupt.signal);
     progress.stop();
-    process.stdout.write(options.json ? `${JSON.stringify(outcome(result, out), null, 2)}\n` : summary(result, out));
+    process.stdout.write(
+      options.json ? `${JSON.stringify(outcome(result, out), null, 2)}\n` : summary(result, out, leftOutRow(sampled)),
+    );
     if (result.stopped === "interrupted") process.exitCode = INTERRUPTED;
   } finally {
     progress.stop();
@@ -49,7 +56,20 @@ async function train(file: string, options: TrainOptions, command: Command): Pro
   }
 }
 
-function summary(result: TrainingResult, out: string): string {
+/** The commonest mistake of those who begin is a class that the model has not: nothing else on the terminal would tell. */
+function leftOutRow({
+  examples,
+  leftOut,
+}: {
+  readonly examples: number;
+  readonly leftOut: number;
+}): [string, string][] {
+  if (leftOut === 0) return [];
+  const why = "their class is none of the model's, or their gradient is not finite (outside ε)";
+  return [["left out", `${leftOut} of ${examples} sampled examples: ${why}`]];
+}
+
+function summary(result: TrainingResult, out: string, leftOut: readonly [string, string][]): string {
   const { plan } = result;
   const paths = runPaths(out);
   const note = result.seeded ? "  seeded: not private" : "";
@@ -70,6 +90,7 @@ function summary(result: TrainingResult, out: string): string {
     ...privacy,
     ["q", short(plan.samplingRate)],
     ["steps", `${result.step} of ${plan.steps}${lost > 0 ? `, and ${lost} lost to a crash but counted` : ""}`],
+    ...leftOut,
     ["time", duration(result.seconds)],
     ["peak memory", bytes(result.peakBytes)],
     ["metrics", paths.metrics],

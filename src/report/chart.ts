@@ -1,5 +1,5 @@
 /** Line charts as SVG text, by Vega-Lite, without a browser or a canvas. Colours are CSS variables of the page. */
-import { parse, View, Warn } from "vega";
+import { Error as ErrorLevel, parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 
 export interface Series {
@@ -69,7 +69,7 @@ export function lineChartSvg(chart: LineChart): Promise<string> {
 
 /** Renders a Vega-Lite chart to an `<svg>` element that the page sizes and that screen readers call `description`. */
 export async function svgOf(specification: TopLevelSpec, description: string): Promise<string> {
-  const view = new View(parse(compile(specification).spec), { renderer: "none", logLevel: Warn });
+  const view = new View(parse(compile(specification).spec), { renderer: "none", logLevel: ErrorLevel });
   try {
     return responsive(await view.toSVG(), description);
   } finally {

@@ -25,7 +25,7 @@ export type CellOutcome = { readonly cell: GridCell; readonly folder: string } &
 );
 
 /** A cell's examples. */
-export type CellData = Pick<TrainerOptions, "train" | "test" | "public">;
+export type CellData = Pick<TrainerOptions, "train" | "test" | "public" | "classes">;
 
 export interface SweepOptions {
   /** Holds the cells' folders. One process at a time works in it. */

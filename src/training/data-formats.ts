@@ -23,6 +23,8 @@ import { allowed, choice, flag, positive, text, whole } from "./config-values.js
 export interface TrainingData {
   readonly train: Dataset;
   readonly test?: Dataset | undefined;
+  /** Public names of the classes, by number, where the format knows them. */
+  readonly classes?: readonly string[] | undefined;
   /** Files left out, as configured: path and reason of each. */
   readonly skipped?: readonly string[] | undefined;
 }
@@ -195,7 +197,8 @@ const formats = {
     async load(data, base) {
       const options = inBytes(data);
       const load = (file: string) => loadCsvPictures({ ...options, file: resolve(base, file) });
-      return bothSplits(await load(data.train), data.test === undefined ? undefined : await load(data.test));
+      const test = data.test === undefined ? undefined : await load(data.test);
+      return { ...bothSplits(await load(data.train), test), classes: data.classes };
     },
   }),
 
@@ -229,11 +232,15 @@ const formats = {
       resize: choice(resizeModes).default("crop"),
       ...common,
     }),
-    load(data, base) {
+    async load(data, base) {
       const options = inBytes(data);
-      return loadSplits(data, base, (folder, train?: ImageFolder) =>
-        loadImageFolder({ ...options, folder, classes: train?.classes }),
-      );
+      let classes: readonly string[] | undefined;
+      const splits = await loadSplits(data, base, async (folder, train?: ImageFolder) => {
+        const loaded = await loadImageFolder({ ...options, folder, classes: train?.classes });
+        classes ??= loaded.classes;
+        return loaded;
+      });
+      return { ...splits, classes };
     },
   }),
 

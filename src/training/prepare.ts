@@ -268,7 +268,7 @@ function checkWeights({ config, train }: TrainerOptions): void {
   if (wrong !== undefined) refuse(`a weight of ${wrong}`, `weights from 0 to ${most}`);
 }
 
-function checkData({ config, train, test, public: shown }: TrainerOptions, model: Model): void {
+function checkData({ config, train, test, public: shown, classes }: TrainerOptions, model: Model): void {
   if (config.sparsification?.source?.public && !shown?.size) {
     throw new ConfigError("sparsification.source.public: no public examples were given; allowed: at least one");
   }
@@ -289,5 +289,23 @@ function checkData({ config, train, test, public: shown }: TrainerOptions, model
     if (dataset.targetKind !== wanted) {
       throw new ConfigError(`loss: ${config.loss.type} takes ${wanted}, the ${name} has ${dataset.targetKind}`);
     }
+    checkTargets(name, dataset, model);
   }
+  const outputs = model.outputShape.at(-1) ?? 1;
+  if (wanted === "classes" && classes && classes.length > outputs) {
+    throw new ConfigError(`model: gives ${outputs} classes, the data has ${classes.length}: ${classes.join(", ")}`);
+  }
+}
+
+/** A class for each position of the output, or a number for each element of it. */
+function checkTargets(name: string, dataset: Dataset, model: Model): void {
+  const elements = elementCount(model.outputShape);
+  const isClass = dataset.targetKind === "classes";
+  const wanted = isClass ? elements / (model.outputShape.at(-1) ?? 1) : elements;
+  if (dataset.targetElements === wanted) return;
+  const what = isClass ? "classes" : "numbers";
+  throw new ConfigError(
+    `model: its output ${showShape(model.outputShape)} takes ${wanted} ${what} an example as targets, the ${name} has ` +
+      `${dataset.targetElements}`,
+  );
 }

@@ -33,6 +33,8 @@ export interface TrainerOptions {
   readonly test?: Dataset | undefined;
   /** Public examples, by which coordinates are chosen: needed by `sparsification.source.public`, and used by it alone. */
   readonly public?: Dataset | undefined;
+  /** Public names of the classes, by number: a model of fewer is refused, whose examples of the others would be left out. */
+  readonly classes?: readonly string[] | undefined;
   /** Folder for checkpoints, metrics.csv, privacy.json and report.html; none: nothing is written. */
   readonly out?: string | undefined;
   /** Go on with the run in `out`. */

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { encodeIdx } from "../data/encode-idx.js";
 import { temporaryFolder, tinyModel } from "../training/tiny.js";
 import { hushgrad, inProcess } from "./command.js";
+import { writeGrid } from "./grids.js";
 
 const size = 200;
 const PROCESS_TIMEOUT = 120_000;
@@ -239,6 +240,32 @@ describe("hushgrad train on a folder of pictures", () => {
     },
     PROCESS_TIMEOUT,
   );
+
+  it("tells how many examples were left out, as of a class that the model has not", async () => {
+    const folder = temporaryFolder();
+    writeGrid(folder);
+    const base = JSON.parse(readFileSync(join(folder, "base.json"), "utf8")) as object;
+    const layers = [{ type: "flatten" }, { type: "linear", outFeatures: 2 }];
+    const file = join(folder, "two.json");
+    writeFileSync(file, JSON.stringify({ ...base, model: { inputShape: [1, 4, 4], layers } }));
+    const { code, stdout } = await inProcess(["train", file, "--out", join(folder, "run")]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/left out {4,}\d+ of \d+ sampled examples: their class is none of the model's/);
+    expect((await inProcess(["train", join(folder, "base.json"), "--out", join(folder, "all")])).stdout).not.toContain(
+      "left out",
+    );
+  });
+
+  it("refuses a model of fewer classes than there are folders", async () => {
+    const folder = await pictureFolder();
+    const file = config(folder, { corrupt: "skip" });
+    const one = JSON.parse(readFileSync(file, "utf8")) as object;
+    const layers = [{ type: "flatten" }, { type: "linear", outFeatures: 1 }];
+    writeFileSync(file, JSON.stringify({ ...one, model: { inputShape: [1, 4, 4], layers } }));
+    const { code, stderr } = await inProcess(["train", file, "--out", join(folder, "run")]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/hushgrad: model: gives 1 classes, the data has 2: bright, dark\n$/);
+  });
 
   it("refuses a damaged file unless told to leave it out, and reads from --data", async () => {
     const folder = await pictureFolder();

@@ -257,6 +257,19 @@ describe("Trainer", () => {
     ).rejects.toThrow(/batchSize: got 300; allowed: at most the number of training examples, 200/);
   });
 
+  it("refuses targets and classes that the model has no place for", async () => {
+    const layers = [{ type: "conv2d", outChannels: 4, kernelSize: 1 }, { type: "channelsLast" }];
+    const out = join(temporaryFolder(), "run");
+    await expect(make(tinyConfig({ model: { inputShape: [1, 4, 4], layers } }), { out }).run()).rejects.toThrow(
+      /model: its output \[16, 4\] takes 16 classes an example as targets, the training data has 1/,
+    );
+    const classes = ["a", "b", "c", "d", "e"];
+    await expect(make(tinyConfig(), { out, classes }).run()).rejects.toThrow(
+      /model: gives 4 classes, the data has 5: a, b, c, d, e/,
+    );
+    expect(existsSync(out)).toBe(false);
+  });
+
   it("runs once", async () => {
     const trainer = make(tinyConfig({ steps: 1 }));
     await trainer.run();
