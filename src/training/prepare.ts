@@ -297,15 +297,16 @@ function checkData({ config, train, test, public: shown, classes }: TrainerOptio
   }
 }
 
+const counted = (targets: number) => `${targets} ${targets === 1 ? "target" : "targets"}`;
+
 /** A class for each position of the output, or a number for each element of it. */
 function checkTargets(name: string, dataset: Dataset, model: Model): void {
   const elements = elementCount(model.outputShape);
   const isClass = dataset.targetKind === "classes";
   const wanted = isClass ? elements / (model.outputShape.at(-1) ?? 1) : elements;
   if (dataset.targetElements === wanted) return;
-  const what = isClass ? "classes" : "numbers";
   throw new ConfigError(
-    `model: its output ${showShape(model.outputShape)} takes ${wanted} ${what} an example as targets, the ${name} has ` +
-      `${dataset.targetElements}`,
+    `model: gives ${showShape(model.outputShape)}, to which belong ${counted(wanted)} an example; the ${name} has ` +
+      `${counted(dataset.targetElements)}`,
   );
 }

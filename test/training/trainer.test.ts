@@ -261,7 +261,7 @@ describe("Trainer", () => {
     const layers = [{ type: "conv2d", outChannels: 4, kernelSize: 1 }, { type: "channelsLast" }];
     const out = join(temporaryFolder(), "run");
     await expect(make(tinyConfig({ model: { inputShape: [1, 4, 4], layers } }), { out }).run()).rejects.toThrow(
-      /model: its output \[16, 4\] takes 16 classes an example as targets, the training data has 1/,
+      /model: gives \[16, 4\], to which belong 16 targets an example; the training data has 1 target$/,
     );
     const classes = ["a", "b", "c", "d", "e"];
     await expect(make(tinyConfig(), { out, classes }).run()).rejects.toThrow(
