@@ -15,7 +15,7 @@ const left: readonly Column[] = [
 ];
 
 const right: readonly Omit<Column, "right">[] = [
-  { title: "examples/s", value: (row) => Math.round(row.examplesPerSecond).toString() },
+  { title: "examples/s", value: (row) => row.examplesPerSecond.toFixed(row.examplesPerSecond < 10 ? 1 : 0) },
   { title: "ms a step", value: (row) => milliseconds(row.msPerStep) },
   { title: "quartiles", value: ({ msQuartiles: [low, high] }) => `${milliseconds(low)}–${milliseconds(high)}` },
   { title: "× none", value: ({ overhead }) => ratio(overhead) },
