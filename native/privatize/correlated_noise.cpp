@@ -68,8 +68,8 @@ HWY_EXPORT(decay);
 
 CorrelatedNoise::CorrelatedNoise(NoiseRecurrence given, int64_t samples)
     : recurrence(std::move(given)), perBuffer(samples) {
-  const bool fits = recurrence.decays.empty() ||
-                    (recurrence.decays.size() == recurrence.weights.size() && recurrence.storesOutput);
+  const bool fits =
+      recurrence.decays.empty() || (recurrence.decays.size() == recurrence.weights.size() && recurrence.storesOutput);
   if (!fits) throw std::invalid_argument("correlation: as many decays as weights are allowed, or none");
   memory = allocateFloats(buffers() * perBuffer);
 }

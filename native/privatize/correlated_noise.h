@@ -1,11 +1,11 @@
-// Noise that is correlated from step to step: x = C⁻¹z for a lower triangular Toeplitz C, made from independent standard
-// normals z as they come, in a fixed number of buffers of the noise's size (src/correlation says what C is).
+// Noise that is correlated from step to step: x = C⁻¹z for a lower triangular Toeplitz C, made from independent
+// standard normals z as they come, in a fixed number of buffers of the noise's size (src/correlation says what C is).
 //
 //   x_t = gain·z_t + Σᵢ weights[i]·M[i]
 //
-// Without decays M holds what was stored of the last steps, outputs x (a banded C) or inputs z (a banded C⁻¹), M[0] of the
-// latest; with decays (buffered linear Toeplitz) M[i] ← decays[i]·M[i] + x_t after each step. Before the first step M is
-// 0. The numbers are float32: what is computed with is what TypeScript accounted for.
+// Without decays M holds what was stored of the last steps, outputs x (a banded C) or inputs z (a banded C⁻¹), M[0] of
+// the latest; with decays (buffered linear Toeplitz) M[i] ← decays[i]·M[i] + x_t after each step. Before the first step
+// M is 0. The numbers are float32: what is computed with is what TypeScript accounted for.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ class CorrelatedNoise {
   CorrelatedNoise(NoiseRecurrence recurrence, int64_t samples);
   ~CorrelatedNoise();  // wipes the memory
 
-  // z of this step on entry, x on return: samples first … first + count. Ranges that do not overlap may be worked on side
-  // by side, each once a step; allocates nothing.
+  // z of this step on entry, x on return: samples first … first + count. Ranges that do not overlap may be worked on
+  // side by side, each once a step; allocates nothing.
   void correlate(uint64_t first, int64_t count, float* values);
   void endStep();  // after all ranges
   void forget();   // as before the first step

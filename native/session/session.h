@@ -43,10 +43,10 @@ struct SessionSpec {
   Strategy strategy = Strategy::autoSelect;
   OptimizerSpec optimizer;
   Sparsification sparsification = Sparsification::none;
-  std::optional<TopKSpec> topK;  // the optimizer sees the largest coordinates of the noisy gradient alone
+  std::optional<TopKSpec> topK;                // the optimizer sees the largest coordinates of the noisy gradient alone
   std::optional<NoiseRecurrence> correlation;  // of the noise from step to step; not of discrete noise
-  int64_t chunkSize = 0;         // examples a worker executes together; 0: chosen from cache and memory sizes
-  int threads = 0;               // 0: one a core
+  int64_t chunkSize = 0;  // examples a worker executes together; 0: chosen from cache and memory sizes
+  int threads = 0;        // 0: one a core
   bool deterministic = false;
 };
 
@@ -120,7 +120,7 @@ class Session {
   // The optimizer's state that all coordinates share, as many numbers as it has.
   const std::vector<double>& optimizerShared() const;
   void setOptimizerShared(const std::vector<double>& numbers);
-  void setNoiseKey(const NoiseKey& key);         // 256 bits, of this session's noise alone
+  void setNoiseKey(const NoiseKey& key);  // 256 bits, of this session's noise alone
   // What correlated noise remembers of earlier steps, secret: buffers of noiseMemoryFloats() each, 0 of them without
   // correlation. Throws std::out_of_range for a buffer that there is not.
   int noiseBuffers() const;

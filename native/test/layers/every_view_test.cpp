@@ -120,6 +120,22 @@ TEST_P(EveryViewTest, AFactorIsOneOfAnExample) {
   }
 }
 
+TEST_P(EveryViewTest, FrozenSlotsAreSkipped) {
+  const std::vector<float> factors = {0.5f, 0.0f, 2.0f};
+  for (LayerRun::Wanted wanted : {LayerRun::Wanted{true, false}, {false, true}, {false, false}}) {
+    if (run.slots() == 0) return;
+    for (size_t slot = 0; slot < run.slots(); ++slot) wanted[slot] = wanted[slot] && run.has(slot);
+    forward(kCapacity);
+    const auto written = run.writtenGradients(wanted);
+    const auto sums = run.weightedSums(wanted, {factors, factors});
+    for (size_t slot = 0; slot < run.slots(); ++slot) {
+      if (!wanted[slot]) continue;
+      EXPECT_LE(relativeError(written[slot][0], sumOf(slot, 0, 1)), kTolerance) << "slot " << slot;
+      EXPECT_LE(relativeError(sums[slot], sumOf(slot, 0, kCapacity, factors)), kTolerance) << "slot " << slot;
+    }
+  }
+}
+
 std::string nameOf(const testing::TestParamInfo<Subject>& info) {
   return info.param.layer->name + "_" + info.param.backend.name;
 }
