@@ -4,35 +4,33 @@
  */
 import type { Plane } from "./resize.js";
 
-/** One axis: new pixel i is Σ_k weights[i][k] · old pixel first[i] + k. */
+/** One axis: new pixel i is Σ_k weights[i · most + k] · old pixel first[i] + k, k from 0 to `most` − 1. */
 export interface Taps {
   readonly first: Int32Array;
-  readonly weights: readonly Float64Array[];
+  readonly weights: Float64Array;
+  readonly most: number;
 }
 
 /** The taps of pixels `start` … `start` + `count` − 1 of `to`, made of `from` ones. */
 export function tapsOf(from: number, to: number, start = 0, count = to): Taps {
   const scale = from / to;
   const reach = Math.max(1, scale);
+  const most = Math.min(from, Math.ceil(2 * reach) + 1);
   const first = new Int32Array(count);
-  const weights = Array.from({ length: count }, (_, i) => {
+  const weights = new Float64Array(count * most);
+  for (let i = 0; i < count; i++) {
     const center = (start + i + 0.5) * scale;
-    const low = Math.max(0, Math.floor(center - reach + 0.5));
-    const high = Math.min(from, Math.floor(center + reach + 0.5));
+    const low = Math.max(0, Math.min(Math.floor(center - reach + 0.5), from - most));
+    const own = weights.subarray(i * most, (i + 1) * most);
     first[i] = low;
-    return normalized(
-      Float64Array.from({ length: high - low }, (_, k) => Math.max(0, 1 - Math.abs(low + k + 0.5 - center) / reach)),
-    );
-  });
-  return { first, weights };
+    for (let k = 0; k < most; k++) own[k] = Math.max(0, 1 - Math.abs(low + k + 0.5 - center) / reach);
+    const total = own.reduce((sum, weight) => sum + weight, 0);
+    for (let k = 0; k < most; k++) own[k] = (own[k] as number) / total;
+  }
+  return { first, weights, most };
 }
 
-function normalized(weights: Float64Array): Float64Array {
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return weights.map((weight) => weight / total);
-}
-
-/** Fills `to`, [rows, columns] as the taps say. `room`: at least from.height · to.width numbers. */
+/** Fills `to`, [rows, columns] as the taps say. `room`: at least (from.height + 1) · to.width numbers. */
 export function resample(
   rows: Taps,
   columns: Taps,
@@ -40,24 +38,35 @@ export function resample(
   to: Plane<Float32Array>,
   room: Float64Array,
 ): void {
+  const { width } = to;
   for (let row = 0; row < from.height; row++) {
-    const source = from.start + row * from.width;
-    for (let column = 0; column < to.width; column++) {
-      const weights = columns.weights[column] as Float64Array;
-      const start = source + (columns.first[column] as number);
-      let sum = 0;
-      for (let k = 0; k < weights.length; k++) sum += (weights[k] as number) * (from.values[start + k] as number);
-      room[row * to.width + column] = sum;
-    }
+    acrossRow(columns, from.values, from.start + row * from.width, room, row * width, width);
   }
+  const sums = room.subarray(from.height * width, (from.height + 1) * width);
   for (let row = 0; row < to.height; row++) {
-    const weights = rows.weights[row] as Float64Array;
-    const source = (rows.first[row] as number) * to.width;
-    for (let column = 0; column < to.width; column++) {
-      let sum = 0;
-      for (let k = 0; k < weights.length; k++)
-        sum += (weights[k] as number) * (room[source + k * to.width + column] as number);
-      to.values[to.start + row * to.width + column] = sum;
+    sums.fill(0);
+    for (let k = 0; k < rows.most; k++) {
+      const weight = rows.weights[row * rows.most + k] as number;
+      if (weight === 0) continue;
+      const source = ((rows.first[row] as number) + k) * width;
+      for (let i = 0; i < width; i++) sums[i] = (sums[i] as number) + weight * (room[source + i] as number);
     }
+    to.values.set(sums, to.start + row * width);
+  }
+}
+
+function acrossRow(
+  { first, weights, most }: Taps,
+  values: Float32Array,
+  start: number,
+  room: Float64Array,
+  roomStart: number,
+  width: number,
+): void {
+  for (let i = 0; i < width; i++) {
+    const source = start + (first[i] as number);
+    let sum = 0;
+    for (let k = 0; k < most; k++) sum += (weights[i * most + k] as number) * (values[source + k] as number);
+    room[roomStart + i] = sum;
   }
 }

@@ -98,7 +98,7 @@ class ResizedPictures extends Resized {
     const whole = mode === "stretch" ? { height, width } : covering(this.from, { height, width });
     this.rows = tapsOf(this.from.height, whole.height, middle(whole.height - height), height);
     this.columns = tapsOf(this.from.width, whole.width, middle(whole.width - width), width);
-    this.room = new Float64Array(this.from.height * width);
+    this.room = new Float64Array((this.from.height + 1) * width);
   }
 
   protected resizePlane(values: Float32Array, start: number, to: Float32Array, toStart: number): void {
