@@ -142,7 +142,7 @@ describe("parseConfig", () => {
       "parquet",
       /data\.format: got "parquet"; allowed: an object with "format" mnist, idx, npy, csv, cifar10, /,
     ],
-    ["data.path", "x", /data: unknown key 'path'; allowed: format, folder, normalization/],
+    ["data.path", "x", /data: unknown key 'path'; allowed: format, folder, size, resize, normalization/],
     ["data", { format: "idx" }, /data\.train: got nothing; allowed: an object/],
     ["data.normalization", { mean: 0, std: 0 }, /data\.normalization\.std: got 0; allowed: a number above 0/],
     ["data.normalization", "mnsit", /data\.normalization: got "mnsit"; allowed: mnist, cifar10, .*, or an object/],
