@@ -137,8 +137,11 @@ describe("schedules of noise", () => {
     const { result, steps } = await run({ privacy }, { out, resume: true });
     expect(steps[0]).toMatchObject({ step: 11, noiseMultiplier: 2 });
     const planned = Array.from({ length: 30 }, (_, i) => 2 * ([1.5, 1, 0.75][Math.floor(i / 10)] as number));
-    expect(result).toMatchObject({ stopped: "finished", step: 30, accountedSteps: 37 });
-    expect(result.epsilon).toBeCloseTo(epsilonOf([...planned, ...planned.slice(10, 17)]), 10);
+    expect(result).toMatchObject({ stopped: "finished", step: 30 });
+    // From the checkpoint after step 10: 11 to 14, and what else had been reserved, which depends on the time of a step.
+    const lost = result.accountedSteps - 30;
+    expect(lost).toBeGreaterThanOrEqual(4);
+    expect(result.epsilon).toBeCloseTo(epsilonOf([...planned, ...planned.slice(10, 10 + lost)]), 10);
     expect(statement(out).epsilon).toBe(result.epsilon);
   });
 
