@@ -84,6 +84,7 @@ export { PrivacyFilter, type PrivacyFilterOptions } from "./privacy/filter.js";
 export { type Charge, type Ledger, type LedgerEntry, LedgerError } from "./privacy/ledger.js";
 export { type Composition, composeLedgers, type LedgerShare } from "./privacy/ledger-compose.js";
 export type { MechanismSteps, SampledGaussian } from "./privacy/mechanism.js";
+export { PrivacyOdometer, type PrivacyOdometerOptions } from "./privacy/odometer.js";
 export { RandomKeys, type RandomPurpose, RandomStream } from "./privacy/random.js";
 export { type Relation, relations } from "./privacy/relation.js";
 export { drawRuns, type RunLaw, runLaws, selectionEpsilon } from "./privacy/selection.js";

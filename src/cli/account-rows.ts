@@ -2,19 +2,19 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { ranges } from "../privacy/check.js";
-import type { MechanismSteps } from "../privacy/mechanism.js";
-import { type Relation, underRelation } from "../privacy/relation.js";
+import type { CyclicSteps } from "../privacy/cycle.js";
+import { underRelation } from "../privacy/relation.js";
 import { configObject, parseConfigValue } from "../training/config-errors.js";
 import { allowed, choice, whole } from "../training/config-values.js";
 import { whyUnreadable } from "../training/files.js";
 import { type CorrelationOptions, correlatedRows } from "./account-correlation.js";
+import type { SampledSteps } from "./sampling-flags.js";
 
 export interface RowOptions extends CorrelationOptions {
   readonly samplingRate?: number;
   readonly noiseMultiplier?: number;
   readonly steps?: number;
   readonly compose?: string;
-  readonly relation: Relation;
 }
 
 const rate = "a number from 0 to 1";
@@ -39,15 +39,25 @@ const file = configObject({
  * The steps, each under the relation. Undefined where the flags are not complete. Throws a ConfigError naming the file and
  * what is wrong in it.
  */
-export function rowsOf(options: RowOptions): MechanismSteps[] | undefined {
-  const { samplingRate, noiseMultiplier, steps, compose, relation } = options;
+export function rowsOf(options: RowOptions, sampled: SampledSteps): CyclicSteps[] | undefined {
+  const { samplingRate, noiseMultiplier, steps, compose } = options;
   refuseStrayFlags(options);
   const given = [samplingRate, noiseMultiplier, steps].filter((value) => value !== undefined).length;
-  if (compose !== undefined)
-    return given > 0 ? undefined : readRows(compose).map((row) => underRelation(row, relation));
+  if (compose !== undefined) {
+    if (given > 0 || Object.keys(sampled.facts(1)).length > 0) return undefined;
+    return readRows(compose).map((row) => underRelation(row, sampled.relation));
+  }
   if (samplingRate === undefined || noiseMultiplier === undefined || steps === undefined) return undefined;
-  if (options.correlation !== undefined) return correlatedRows(options, { samplingRate, noiseMultiplier, steps });
-  return [underRelation({ samplingRate, noiseMultiplier, steps }, relation)];
+  if (options.correlation !== undefined) {
+    // Correlated noise is accounted for by how often an example comes, not by how it is drawn.
+    if (Object.keys(sampled.facts(samplingRate)).length > 0) {
+      throw new RangeError(
+        "--correlation: not with --sampler or --discrete; --participation says how often an example comes",
+      );
+    }
+    return correlatedRows({ ...options, relation: sampled.relation }, { samplingRate, noiseMultiplier, steps });
+  }
+  return [{ ...sampled.mechanism(samplingRate), noiseMultiplier, steps }];
 }
 
 function refuseStrayFlags({ correlation, participation, momentum, retention, compose }: RowOptions): void {
@@ -58,7 +68,7 @@ function refuseStrayFlags({ correlation, participation, momentum, retention, com
   throw new RangeError("--participation, --momentum and --retention: only with --correlation");
 }
 
-function readRows(path: string): MechanismSteps[] {
+function readRows(path: string): CyclicSteps[] {
   let text: string;
   try {
     text = readFileSync(path, "utf8");

@@ -1,6 +1,6 @@
 /** Who answers `hushgrad account`: an accountant for the steps, or the bound on the best of several runs of them. */
 import { type EpsilonReport, makeAccountant, makeQuickAccountant } from "../privacy/accountant.js";
-import type { MechanismSteps } from "../privacy/mechanism.js";
+import { type CyclicSteps, charged } from "../privacy/cycle.js";
 import { type RunLaw, selectionEpsilon } from "../privacy/selection.js";
 
 export interface SelectOptions {
@@ -21,7 +21,7 @@ export interface Answerer {
 }
 
 /** Throws a RangeError where options do not fit each other. */
-export function answererOf(options: SelectOptions, rows: readonly MechanismSteps[]): Answerer {
+export function answererOf(options: SelectOptions, rows: readonly CyclicSteps[]): Answerer {
   const { accountant, select, runs, shape } = options;
   if (select === undefined) {
     if (runs !== undefined || shape !== undefined) throw new RangeError("--runs and --shape: only with --select");
@@ -36,16 +36,19 @@ export function answererOf(options: SelectOptions, rows: readonly MechanismSteps
 }
 
 /** A fixed number of runs: choosing among them costs what publishing them all does. */
-function composed(accountant: string, rows: readonly MechanismSteps[], runs: number): Answerer {
+function composed(accountant: string, rows: readonly CyclicSteps[], runs: number): Answerer {
   if (!Number.isSafeInteger(runs)) throw new RangeError(`--runs: a whole number with --select all, got ${runs}`);
-  const all = rows.map((row) => ({ ...row, steps: row.steps * runs }));
+  // Each run begins cycles of its own.
+  const all = rows.flatMap(charged).map((row) => ({ ...row, steps: row.steps * runs }));
   return { ...byAccountant(accountant, all), selection: { law: "all", mean: runs } };
 }
 
-function byAccountant(name: string, rows: readonly MechanismSteps[]): Answerer {
+function byAccountant(name: string, rows: readonly CyclicSteps[]): Answerer {
   const exact = makeAccountant(name);
   const quick = makeQuickAccountant(name);
-  for (const row of rows) for (const accountant of [exact, quick]) accountant.step(row, row.steps);
+  for (const row of rows.flatMap(charged)) {
+    for (const accountant of [exact, quick]) accountant.step(row, row.steps);
+  }
   const { upperBound } = exact;
   return { name, upperBound, report: (delta) => exact.report(delta), quick: (delta) => quick.epsilon(delta) };
 }

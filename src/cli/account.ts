@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import { accountantNames, defaultAccountant, type EpsilonReport } from "../privacy/accountant.js";
 import { ranges } from "../privacy/check.js";
+import type { CyclicSteps } from "../privacy/cycle.js";
 import { countSteps } from "../privacy/ledger-rows.js";
-import type { MechanismSteps } from "../privacy/mechanism.js";
 import { roundDown, roundUp } from "../privacy/rounding.js";
 import { runLaws } from "../privacy/selection.js";
 import { type TradeOffPoint, tradeOff } from "../privacy/trade-off.js";
@@ -14,9 +14,9 @@ import { type RowOptions, rowsOf } from "./account-rows.js";
 import { type Answerer, answererOf, type SelectOptions } from "./account-select.js";
 import { short, table } from "./format.js";
 import { numberFlag } from "./number-flag.js";
-import { relationOption } from "./relation-option.js";
+import { addSampling, type SampledSteps, type SamplingFlags, sampledSteps } from "./sampling-flags.js";
 
-interface AccountOptions extends RowOptions, SelectOptions {
+interface AccountOptions extends RowOptions, SelectOptions, SamplingFlags {
   readonly delta: number;
   readonly curve?: boolean;
   readonly tradeOff?: string;
@@ -29,11 +29,11 @@ const proofs: Readonly<Record<NonNullable<EpsilonReport["proof"]>, string>> = {
   gaussian: "by the Gaussian mechanism's exact curve",
 };
 
-const INCOMPLETE = "error: give --sampling-rate, --noise-multiplier and --steps, or --compose FILE instead of them";
+const INCOMPLETE =
+  "error: give --sampling-rate, --noise-multiplier and --steps, or --compose FILE instead of them and of a sampler";
 
 export function register(program: Command): void {
-  const command = program
-    .command("account")
+  const command = addSampling(program.command("account"))
     .description("ε at δ after a number of sampled Gaussian steps")
     .option("--sampling-rate <q>", "probability of each example to be in a batch", numberFlag(ranges.samplingRate))
     .option("--noise-multiplier <sigma>", "noise over sensitivity", numberFlag(ranges.noiseMultiplier))
@@ -41,7 +41,6 @@ export function register(program: Command): void {
     .option("--compose <file>", "instead: JSON of several runs' mechanisms on the same data (docs/accounting.md)")
     .requiredOption("--delta <delta>", "δ", numberFlag(ranges.delta));
   addCorrelationOptions(command)
-    .addOption(relationOption())
     .option("--accountant <name>", accountantNames.join(" | "), defaultAccountant)
     .addOption(
       new Option("--select <law>", "of the best of several such runs: all of a fixed number, or by a law").choices([
@@ -55,18 +54,20 @@ export function register(program: Command): void {
     .option("--trade-off <file.svg>", "draw the trade-off function: errors of a test for one example")
     .option("--json", "print JSON: ε is null where there is no guarantee")
     .action((options: AccountOptions, command: Command) => {
-      const rows = rowsOf(options) ?? command.error(INCOMPLETE);
-      const answer = answerOf(options, rows);
+      const sampled = sampledSteps(options, command);
+      const rows = rowsOf(options, sampled) ?? command.error(INCOMPLETE);
+      const answer = answerOf(options, rows, sampled);
       process.stdout.write(options.json ? json(options, answer) : text(options, answer));
       if (options.curve && !options.json) process.stdout.write(`\n${curveTable(answer.curve)}\n`);
       return options.tradeOff === undefined ? undefined : draw(options.tradeOff, answer);
     });
 }
 
-function answerOf(options: AccountOptions, rows: readonly MechanismSteps[]): Answer {
+function answerOf(options: AccountOptions, rows: readonly CyclicSteps[], sampled: SampledSteps): Answer {
   const answerer = answererOf(options, rows);
   return {
     rows,
+    sampled,
     answerer,
     report: answerer.report(options.delta),
     curve: options.curve ? curveOf(answerer) : [],
@@ -75,7 +76,8 @@ function answerOf(options: AccountOptions, rows: readonly MechanismSteps[]): Ans
 }
 
 interface Answer {
-  readonly rows: readonly MechanismSteps[];
+  readonly rows: readonly CyclicSteps[];
+  readonly sampled: SampledSteps;
   readonly answerer: Answerer;
   readonly report: EpsilonReport;
   readonly curve: readonly CurvePoint[];
@@ -106,8 +108,8 @@ async function draw(path: string, { tradeOff, rows }: Answer): Promise<void> {
 }
 
 function json(options: AccountOptions, answer: Answer): string {
-  const { rows, answerer, report, curve } = answer;
-  const { samplingRate, noiseMultiplier, steps, delta, relation } = options;
+  const { rows, sampled, answerer, report, curve } = answer;
+  const { samplingRate, noiseMultiplier, steps, delta } = options;
   const { epsilon, lower, proof, order } = report;
   const content = {
     epsilon: Number.isFinite(epsilon) ? epsilon : null,
@@ -121,8 +123,9 @@ function json(options: AccountOptions, answer: Answer): string {
       ? {}
       : { correlation: options.correlation, participation: options.participation }),
     ...((options.compose ?? options.correlation) ? { mechanisms: rows } : {}),
+    ...(samplingRate === undefined ? {} : sampled.facts(samplingRate)),
     delta,
-    relation,
+    relation: sampled.relation,
     ...(answerer.selection ? { selection: answerer.selection } : {}),
     ...(options.curve ? { curve: curve.map(curveJson) } : {}),
     ...(options.tradeOff === undefined ? {} : { tradeOff: answer.tradeOff }),
@@ -138,17 +141,17 @@ function curveJson({ delta, epsilon, lower }: CurvePoint): Record<string, number
   };
 }
 
-function text(options: AccountOptions, { rows, answerer, report }: Answer): string {
+function text(options: AccountOptions, { rows, sampled, answerer, report }: Answer): string {
   const { epsilon, lower, proof, order } = report;
-  const { samplingRate, noiseMultiplier, steps, delta, relation } = options;
-  const one = `q = ${short(samplingRate ?? 1)}, σ = ${short(noiseMultiplier ?? 0)}, ${steps} steps`;
+  const { samplingRate, noiseMultiplier, steps, delta } = options;
+  const one = `q = ${short(samplingRate ?? 1)}, σ = ${short(noiseMultiplier ?? 0)}, ${steps} steps${sampled.text}`;
   const what = options.compose === undefined ? one : `${rows.length} mechanisms, ${countSteps(rows)} steps`;
   const best = answerer.selection
     ? `, the best of ${answerer.selection.mean} such runs (${answerer.selection.law})`
     : "";
   const correlated =
     options.correlation === undefined ? "" : `, noise ${options.correlation}, examples ${options.participation}`;
-  const setting = `${what}${correlated}, ${relation}${best}`;
+  const setting = `${what}${correlated}, ${sampled.relation}${best}`;
   if (!Number.isFinite(epsilon)) return `no guarantee: ε is infinite at δ = ${short(delta)} (${setting})\n`;
   const kind = answerer.upperBound
     ? `${answerer.name}, an upper bound${proof === undefined ? "" : ` ${proofs[proof]}`}`

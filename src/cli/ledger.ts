@@ -71,7 +71,7 @@ function accountants(
 }
 
 function json({ composition, delta, accountant, epsilon: together, alone }: Answer): string {
-  const { ledgers, mechanisms, steps, relation, unit, notPrivateBecause } = composition;
+  const { ledgers, mechanisms, steps, relation, unit, notPrivateBecause, onlySeedsForbid } = composition;
   const { name, upperBound } = makeAccountant(accountant);
   const epsilon = finite(together);
   const reasons = [
@@ -81,7 +81,8 @@ function json({ composition, delta, accountant, epsilon: together, alone }: Answ
   ];
   const answer = {
     epsilon: notPrivateBecause.length > 0 ? null : epsilon,
-    ...(notPrivateBecause.length > 0 ? { epsilonIfNotSeeded: epsilon } : {}),
+    // As if all randomness had been secret; of what is not private for other reasons no ε is told.
+    ...(onlySeedsForbid ? { epsilonIfNotSeeded: epsilon } : {}),
     delta,
     accountant: name,
     upperBound,

@@ -76,9 +76,9 @@ export class PrivacyBudget {
     const before: CyclicSteps[] = [];
     let steps = 0;
     for (const row of upcoming) {
-      const within = (count: number): boolean =>
-        this.accountant.epsilonWith([...before, { ...row, steps: count }], this.delta) <= this.epsilon;
-      const affordable = mostWithin(row.steps, within);
+      const excess = (count: number): number =>
+        this.accountant.epsilonWith([...before, { ...row, steps: count }], this.delta) - this.epsilon;
+      const affordable = mostWithin(row.steps, excess);
       steps += affordable;
       if (affordable < row.steps) break;
       before.push(row);
@@ -89,29 +89,47 @@ export class PrivacyBudget {
   private findAffordable(mechanism: SampledGaussian): number {
     const taken = this.accountant.steps().reduce((sum, row) => sum + row.steps, 0);
     const limit = Number.MAX_SAFE_INTEGER - taken;
-    const within = (accountant: Accountant) => (count: number) =>
-      accountant.epsilonAfter(mechanism, count, this.delta) <= this.epsilon;
+    const excess = (accountant: Accountant) => (count: number) =>
+      accountant.epsilonAfter(mechanism, count, this.delta) - this.epsilon;
     // What moments prove in microseconds, every accountant that proves something proves too.
     const moments = makeAccountant("rdp");
     for (const row of this.accountant.steps()) moments.step(row, row.steps);
-    const known = this.accountant.name === moments.name ? 0 : mostWithin(limit, within(moments));
-    return mostWithin(limit, within(this.accountant), known);
+    const known = this.accountant.name === moments.name ? 0 : mostWithin(limit, excess(moments));
+    return mostWithin(limit, excess(this.accountant), known);
   }
 }
 
-/** The largest count up to `limit` that is within, where `known` is, or is 0; 0 where none is (nothing more is affordable by definition). */
-function mostWithin(limit: number, within: (count: number) => boolean, known = 0): number {
-  if (within(limit)) return limit;
+/**
+ * The largest count up to `limit` whose `excess` is at most 0, where that of `known` is, or `known` is 0; 0 where none is
+ * (nothing more is affordable by definition). `excess` grows with the count: false position, with a halving now and then.
+ */
+function mostWithin(limit: number, excess: (count: number) => number, known = 0): number {
+  if (excess(limit) <= 0) return limit;
   let low = known;
-  let high = known + Math.max(1, Math.ceil(known / 4));
-  while (high < limit && within(high)) {
+  let high = Math.min(limit, known + Math.max(1, Math.ceil(known / 4)));
+  let below = Number.NaN;
+  let above = excess(high);
+  while (high < limit && above <= 0) {
     low = high;
+    below = above;
     high = Math.min(limit, high * 2);
+    above = excess(high);
   }
-  while (high - low > 1) {
-    const middle = low + Math.floor((high - low) / 2);
-    if (within(middle)) low = middle;
-    else high = middle;
+  for (let taken = 1; high - low > 1; taken++) {
+    const share = taken % 3 === 0 ? 0.5 : below / (below - above);
+    const guess = low + Math.round((high - low) * (Number.isFinite(share) ? share : 0.5));
+    const middle = Math.min(Math.max(guess, low + 1), high - 1);
+    const found = excess(middle);
+    // The end that stays is held too far out: half its weight brings it in.
+    if (found <= 0) {
+      low = middle;
+      below = found;
+      above /= 2;
+    } else {
+      high = middle;
+      above = found;
+      below /= 2;
+    }
   }
   return low;
 }

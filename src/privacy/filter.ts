@@ -13,13 +13,10 @@
  * while (filter.spend({ samplingRate: 0.01, noiseMultiplier: sigma })) sigma = whateverTheLastStepSuggests();
  */
 import { checkKeys } from "../arguments.js";
+import { checkedOrders, fewOrders, spentAtOrders } from "./adaptive-orders.js";
 import { checkNumber, ranges } from "./check.js";
-import { checkMechanism, mechanismKeys, type SampledGaussian } from "./mechanism.js";
+import type { SampledGaussian } from "./mechanism.js";
 import { rdpBudget } from "./rdp.js";
-import { checkRenyi, rdpOfMechanism } from "./rdp-of-mechanism.js";
-
-/** Each costs the others log k/(α − 1) of ε: few, and far apart. */
-const defaultFilterOrders: readonly number[] = [1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 512];
 
 export interface PrivacyFilterOptions {
   /** ε > 0 and δ in (0, 1): never exceeded. */
@@ -38,14 +35,12 @@ export class PrivacyFilter {
   /** Throws a RangeError naming what is out of range, a TypeError naming a key that is none. */
   constructor(options: PrivacyFilterOptions) {
     checkKeys("options", options, ["epsilon", "delta", "orders"]);
-    const { epsilon, delta, orders = defaultFilterOrders } = options;
+    const { epsilon, delta, orders = fewOrders } = options;
     checkNumber("epsilon", epsilon, ranges.epsilon);
     checkNumber("delta", delta, ranges.delta);
-    if (orders.length === 0) throw new RangeError("orders must hold at least one order, got none");
-    for (const order of orders) checkNumber("order", order, { min: 1, max: 1e6, openMin: true });
     this.epsilon = epsilon;
     this.delta = delta;
-    this.orders = [...orders];
+    this.orders = checkedOrders(orders);
     this.left = Float64Array.from(orders, (order) => rdpBudget(order, epsilon, delta / orders.length));
   }
 
@@ -66,14 +61,8 @@ export class PrivacyFilter {
   }
 
   private after(mechanism: SampledGaussian, count: number): Float64Array {
-    checkKeys("mechanism", mechanism, [...mechanismKeys, "steps"]);
-    checkMechanism(mechanism);
-    checkNumber("count", count, ranges.steps);
-    checkRenyi(mechanism);
-    return this.left.map((left, index) => {
-      const spent = count === 0 ? 0 : count * rdpOfMechanism(mechanism, this.orders[index] as number);
-      // A sum's rounding, outwards.
-      return left - spent * (1 + 2 ** -50) - Math.abs(left) * 2 ** -52;
-    });
+    const spent = spentAtOrders(this.orders, mechanism, count);
+    // A difference's rounding, outwards.
+    return this.left.map((left, index) => left - (spent[index] as number) - Math.abs(left) * 2 ** -52);
   }
 }

@@ -41,6 +41,8 @@ export interface Composition {
   readonly unit: "example" | "user";
   /** Why there is no guarantee, whatever ε is. */
   readonly notPrivateBecause: readonly string[];
+  /** Seeds are why, and nothing else: with secret randomness ε would hold. */
+  readonly onlySeedsForbid: boolean;
 }
 
 /** Throws a RangeError without ledgers. */
@@ -64,19 +66,25 @@ export function composeLedgers(ledgers: readonly Ledger[]): Composition {
     steps: countSteps(mechanisms),
     relation,
     unit: starts.every(({ unit }) => unit === "user") ? "user" : "example",
-    notPrivateBecause: ledgers.flatMap(({ name, start }) => reasonsAgainst(name, start, relation)),
+    ...reasonsAgainst(ledgers, relation),
   };
 }
 
 /** Samplers whose rows cost what they say under other relations alone. */
 const neverReplaced: readonly string[] = ["bMinSep"];
 
-function reasonsAgainst(name: string, { seeded, sampler }: Ledger["start"], relation: Relation): string[] {
-  const reasons = seeded ? [`${name} is seeded: not private`] : [];
-  if (relation === "replace-one" && neverReplaced.includes(sampler)) {
-    reasons.push(`${name} was sampled by ${sampler}, which is not accounted for under replace-one: not proven private`);
-  }
-  return reasons;
+function reasonsAgainst(
+  ledgers: readonly Ledger[],
+  relation: Relation,
+): Pick<Composition, "notPrivateBecause" | "onlySeedsForbid"> {
+  const seeded = ledgers.filter(({ start }) => start.seeded).map(({ name }) => `${name} is seeded: not private`);
+  const unproven = ledgers
+    .filter(({ start }) => relation === "replace-one" && neverReplaced.includes(start.sampler))
+    .map(
+      ({ name, start }) =>
+        `${name} was sampled by ${start.sampler}, which is not accounted for under replace-one: not proven private`,
+    );
+  return { notPrivateBecause: [...seeded, ...unproven], onlySeedsForbid: seeded.length > 0 && unproven.length === 0 };
 }
 
 /** What one ledger counts as spent, merged by mechanism. */

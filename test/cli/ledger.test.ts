@@ -100,6 +100,13 @@ describe("hushgrad ledger", () => {
     expect((await inProcess(["ledger", seeded])).stdout).toContain(`Not private: ${seeded} is seeded: not private`);
     const json = JSON.parse((await inProcess(["ledger", seeded, "--json"])).stdout);
     expect(json).toMatchObject({ epsilon: null, private: false, epsilonIfNotSeeded: expect.any(Number) });
+    // Where a sampler is not accounted for under the relation of all, secret randomness would not make it private.
+    const replaced = folder("replaced", chain(startOf("3", { relation: "replace-one" }), reserve(3)));
+    const apart = folder("apart", chain(startOf("4", { sampler: "bMinSep" }), reserve(3)));
+    const mixed = JSON.parse((await inProcess(["ledger", seeded, replaced, apart, "--json"])).stdout);
+    expect(mixed).toMatchObject({ epsilon: null, private: false, relation: "replace-one" });
+    expect(mixed.notPrivateBecause).toHaveLength(2);
+    expect(mixed).not.toHaveProperty("epsilonIfNotSeeded");
     const plain = folder("plain", chain(startOf("2", { delta: null, mechanisms: [row(99, 0)] }), reserve(3, 0)));
     expect(await inProcess(["ledger", plain])).toMatchObject({
       code: 1,

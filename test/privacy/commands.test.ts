@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { register as registerAccount } from "../../src/cli/account.js";
 import { register as registerCalibrate } from "../../src/cli/calibrate.js";
 import { short } from "../../src/cli/format.js";
+import type { MechanismSteps } from "../../src/privacy/mechanism.js";
 import { normalBelow } from "../../src/privacy/normal.js";
 import { PrvAccountant } from "../../src/privacy/prv.js";
 import { RdpAccountant } from "../../src/privacy/rdp.js";
@@ -238,6 +239,147 @@ describe("hushgrad calibrate", () => {
     ["--epsilon 2 --accountant gdp", "noise is calibrated with prv or rdp"],
   ])("refuses %s", (flag, message) => {
     expect(run(`calibrate ${setting} ${flag}`).error).toContain(message);
+  });
+});
+
+describe("samplers on the command line", () => {
+  const json = (line: string) => {
+    const { output, error } = run(`${line} --json`);
+    expect(error).toBe("");
+    return JSON.parse(output) as Record<"epsilon" | "samplingRate" | "noiseMultiplier" | "steps", number>;
+  };
+  const steps = "--sampling-rate 0.1 --noise-multiplier 4 --steps 95 --delta 1e-5";
+  const accountants = { prv: PrvAccountant, rdp: RdpAccountant };
+  const epsilonOf = (row: MechanismSteps, name: keyof typeof accountants = "prv") =>
+    new accountants[name]().epsilonWith([row], 1e-5);
+
+  it.each<[string, MechanismSteps]>([
+    ["poisson", { samplingRate: 0.1, noiseMultiplier: 4, steps: 95 }],
+    ["cyclicPoisson --blocks 5", { samplingRate: 0.5, noiseMultiplier: 4, steps: 19 }],
+    ["bMinSep --separation 6", { samplingRate: 0.2, noiseMultiplier: 4, steps: 95 }],
+    ["fixedSize --examples 1000", { samplingRate: 0.1, noiseMultiplier: 4, steps: 95, sample: "fixed-size" }],
+    ["shuffle --examples 1000", { samplingRate: 1, noiseMultiplier: 4, steps: 10 }],
+    ["ballsInBins", { samplingRate: 1, noiseMultiplier: 4, steps: 10 }],
+    ["ballsInBins --relation replace-one", { samplingRate: 1, noiseMultiplier: 2, steps: 10 }],
+    ["poisson --discrete 1000", { samplingRate: 0.1, noiseMultiplier: 4, steps: 95 }],
+  ])("are accounted as the steps that they are: %s", (sampler, row) => {
+    for (const name of ["prv", "rdp"] as const) {
+      const { epsilon } = json(`account ${steps} --sampler ${sampler} --accountant ${name}`);
+      expect(Math.abs(epsilon - epsilonOf(row, name))).toBeLessThan(1e-6);
+      expect(epsilon).toBeGreaterThanOrEqual(epsilonOf(row, name) - 1e-9);
+    }
+  });
+
+  it("pay for samples that are cut down, and for discrete noise", () => {
+    const cut = json(`account ${steps} --sampler truncatedPoisson --examples 1000 --max-batch 170`);
+    expect(cut).toMatchObject({ relation: "zero-out", sampling: { type: "truncatedPoisson", maxBatch: 170 } });
+    expect(cut.epsilon).toBeGreaterThan(json(`account ${steps}`).epsilon);
+    expect(json(`account ${steps} --sampler truncatedPoisson --examples 1000 --max-batch 100`).epsilon).toBeNull();
+    const moments = `account ${steps} --accountant rdp`;
+    expect(json(`${moments} --discrete 1e15`).epsilon).toBeGreaterThan(json(moments).epsilon);
+  });
+
+  it("name what they are, the relation that they are proved under, and the example's count", () => {
+    expect(json(`account ${steps} --sampler shuffle --examples 1000`)).toMatchObject({
+      sampling: { type: "shuffle" },
+      accountedAs: expect.stringContaining("no amplification"),
+      examples: 1000,
+      relation: "zero-out",
+    });
+    expect(run(`account ${steps} --sampler fixedSize --examples 1000`).output).toContain(
+      ", 95 steps, fixedSize, zero-out)",
+    );
+    expect(json(`account ${steps} --sampler fixedSize --examples 1000`)).not.toHaveProperty("epsilonLower");
+  });
+
+  it("come with a curve, a table and a trade-off function, as drawing and as JSON", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "hushgrad-account-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, "f.svg");
+    for (const sampler of [
+      "fixedSize --examples 1000",
+      "ballsInBins",
+      "truncatedPoisson --examples 1000 --max-batch 250",
+    ]) {
+      const line = `account ${steps} --sampler ${sampler} --curve --trade-off ${path}`;
+      const { code, stdout } = await inProcess(`${line} --json`.split(" "));
+      expect(code).toBe(0);
+      const { curve, tradeOff } = JSON.parse(stdout) as { curve: unknown[]; tradeOff: unknown[] };
+      expect([curve.length, tradeOff.length > 100]).toEqual([10, true]);
+      expect(readFileSync(path, "utf8")).toMatch(/^<svg /);
+      expect(run(line).output).toMatch(/δ .*ε/);
+    }
+  });
+
+  it("calibrate to what account confirms, and not far below", () => {
+    const target = "--epsilon 2 --delta 1e-5 --accountant rdp";
+    for (const sampler of [
+      "truncatedPoisson --examples 1000 --max-batch 250",
+      "cyclicPoisson --blocks 5",
+      "bMinSep --separation 3",
+      "fixedSize --examples 1000",
+      "shuffle --examples 1000",
+      "ballsInBins",
+      "poisson --discrete 1000",
+    ]) {
+      const flags = `${target} --sampler ${sampler}`;
+      const noise = json(`calibrate ${flags} --sampling-rate 0.1 --steps 95`);
+      const most = json(`calibrate ${flags} --sampling-rate 0.1 --noise-multiplier 8`);
+      for (const { noiseMultiplier, samplingRate, steps: taken, epsilon } of [noise, most]) {
+        const rest = flags.replace("--epsilon 2 ", "");
+        const line = `account ${rest} --sampling-rate ${samplingRate} --noise-multiplier ${noiseMultiplier} --steps ${taken}`;
+        expect(json(line).epsilon).toBe(epsilon);
+        expect(epsilon).toBeLessThanOrEqual(2);
+        expect(epsilon).toBeGreaterThan(1.8);
+      }
+    }
+  });
+
+  it("calibrate their own sampling rate, or say that they do not", () => {
+    const target = "--epsilon 2 --delta 1e-5 --accountant rdp --noise-multiplier 4 --steps 200";
+    for (const sampler of ["cyclicPoisson --blocks 5", "bMinSep --separation 3", "fixedSize --examples 1000"]) {
+      const { samplingRate, epsilon } = json(`calibrate ${target} --sampler ${sampler}`);
+      expect(samplingRate).toBeGreaterThan(0.01);
+      expect(epsilon).toBeLessThanOrEqual(2);
+      expect(epsilon).toBeGreaterThan(1.9);
+    }
+    for (const sampler of ["shuffle --examples 1000", "ballsInBins", "truncatedPoisson --examples 9 --max-batch 2"]) {
+      expect(run(`calibrate ${target} --sampler ${sampler}`).error).toContain("is not calibrated with --sampler");
+    }
+    expect(
+      run(`calibrate ${target.replace("epsilon 2", "epsilon 0.01")} --sampler fixedSize --examples 10`).error,
+    ).toContain("not even batches of 1 of 10 examples");
+  });
+
+  it("tell what was calibrated by whom and under which relation", () => {
+    const line =
+      "calibrate --epsilon 2 --delta 1e-5 --sampling-rate 0.1 --steps 95 --accountant rdp --sampler ballsInBins";
+    expect(run(line).output).toMatch(
+      /^σ = .* \(rdp, an upper bound; q = 0\.1, 95 steps, ballsInBins, add\/remove\)\n$/,
+    );
+  });
+
+  it.each([
+    ["--sampler shuffle", "--sampler shuffle needs --examples"],
+    ["--sampler shuffle --examples 1001", "allowed: a whole number of examples"],
+    [
+      "--sampler shuffle --examples 1000 --relation add/remove",
+      "allowed with --sampler shuffle: zero-out, replace-one",
+    ],
+    ["--sampler bMinSep", "separation"],
+    ["--sampler bMinSep --separation 11", "sampling.separation: got 11; allowed: at most 10"],
+    [
+      "--sampler bMinSep --separation 2 --relation replace-one",
+      "--relation replace-one: allowed with --sampler bMinSep",
+    ],
+    ["--blocks 3", "unknown key 'blocks'"],
+    ["--sampler random", "Allowed choices are poisson"],
+    ["--discrete 0", "Allowed: an integer ≥ 1"],
+    ["--sampler ballsInBins --compose x.json", "instead of them and of a sampler"],
+  ])("refuse %s", (flags, message) => {
+    const { output, error } = run(`account ${steps} ${flags}`);
+    expect(error).toContain(message);
+    expect(output).toBe("");
   });
 });
 
