@@ -90,6 +90,18 @@ export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
   return { shape: header.shape, dtype: type.name, data: header.fortranOrder ? toCOrder(data, header.shape) : data };
 }
 
+/** The longest header, and what stands before it. */
+export const MOST_HEAD_BYTES = 12 + MOST_HEADER_BYTES;
+
+/**
+ * Bytes of the whole file, by its header, which its first `MOST_HEAD_BYTES` hold.
+ * Throws a DataError as `parseNpy` does.
+ */
+export function npyLength(head: Uint8Array, name: string): number {
+  const { header, end } = readHeader(Buffer.from(head.buffer, head.byteOffset, head.byteLength), name);
+  return end + elementCount(header.shape) * elementType(header.descr, name).bytes;
+}
+
 function readHeader(bytes: Buffer, name: string): { readonly header: NpyHeader; readonly end: number } {
   if (bytes.toString("latin1", 0, MAGIC.length) !== MAGIC) {
     throw new DataError(`${name}: does not start with "\\x93NUMPY": not a .npy file`);
