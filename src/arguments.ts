@@ -35,6 +35,11 @@ export function preview(value: unknown): string {
   return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN - 1)}…` : text;
 }
 
+/** @throws TypeError where it is not a Uint8Array (a Buffer is one). */
+export function checkBytes(name: string, value: unknown): asserts value is Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${name}: got ${describe(value)}, expected a Uint8Array`);
+}
+
 /**
  * An object with no key but these: a misspelt option would be ignored, a mask not applied.
  * @throws TypeError naming the key.

@@ -7,6 +7,7 @@
 import { kMaxLength } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { constants, gunzipSync } from "node:zlib";
+import { checkBytes } from "../arguments.js";
 import { whyUnreadable } from "../training/files.js";
 import { DataError } from "./dataset.js";
 import { ByteDataset } from "./memory.js";
@@ -55,10 +56,11 @@ const LONGEST_HEADER = 4 + 4 * 255;
 
 /**
  * Parses the bytes of an IDX file of unsigned bytes, gzipped or not. `name` stands for the file in errors.
- * Throws an IdxError if they are anything else, shorter or longer than their header says. Of a gzip file no more is inflated
+ * Throws an IdxError if they are anything else, shorter or longer than their header says, a TypeError if no bytes. Of a gzip file no more is inflated
  * than the header says.
  */
 export function parseIdx(bytes: Uint8Array, name: string): IdxArray {
+  checkBytes("bytes", bytes);
   const gzipped = isGzip(bytes);
   const head = gzipped ? inflateHead(bytes, name) : bytes;
   if (head.length < 4) throw new IdxError("truncated", `${name}: ${head.length} bytes, an IDX file has at least 4`);

@@ -5,6 +5,7 @@
  * there before anything is allocated from it.
  */
 import { endianness } from "node:os";
+import { checkBytes } from "../arguments.js";
 import { elementCount } from "../graph/shape.js";
 import { DataError } from "./dataset.js";
 import { type NpyHeader, parseNpyHeader } from "./npy-header.js";
@@ -73,6 +74,7 @@ export async function readNpy(path: string): Promise<NpyArray> {
  * Throws a DataError for anything else, for elements that are no numbers, and for a byte too few or too many.
  */
 export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
+  checkBytes("bytes", bytes);
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { header, end } = readHeader(view, name);
   const type = elementType(header.descr, name);
