@@ -15,17 +15,29 @@ export function describe(value: unknown): string {
 }
 
 const MOST_SHOWN = 60;
+/** What 60 characters can show, and more. */
+const MOST_PARTS = 1000;
 
 /** A value as JSON would write it, cut to 60 characters, for messages. Whatever a program can pass is shown somehow. */
 export function preview(value: unknown): string {
   if (typeof value === "number") return String(value); // JSON has no NaN
+  let parts = 0;
   let text: string;
   try {
-    text = JSON.stringify(value, (_, part) => (typeof part === "bigint" ? `${part}n` : part)) ?? describe(value);
+    text =
+      JSON.stringify(value, (_, part) => {
+        if (++parts > MOST_PARTS) throw new RangeError("too long");
+        return typeof part === "bigint" ? `${part}n` : part;
+      }) ?? describe(value);
   } catch {
-    return describe(value); // cyclic, or nested too deeply
+    return describe(value); // cyclic, nested too deeply, or too long
   }
   return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN - 1)}…` : text;
+}
+
+/** @throws TypeError where it is not a Uint8Array (a Buffer is one). */
+export function checkBytes(name: string, value: unknown): asserts value is Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${name}: got ${describe(value)}, expected a Uint8Array`);
 }
 
 /**

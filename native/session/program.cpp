@@ -314,7 +314,17 @@ void Program::scaleWrittenRows(int64_t examples) {
     }
 }
 
+// Integers of dropped coordinates would count in the exact norm. What the masks drop may not even have been written.
+void Program::zeroDropped(int64_t example) {
+  for (const Written& of : written) {
+    float* gradient = of.gradients + example * of.stride;
+    for (int64_t i = 0; of.mask && i < of.floats; ++i)
+      if (!(of.mask[i / 8] >> (i % 8) & 1)) gradient[i] = 0;
+  }
+}
+
 void Program::addRoundedRow(int64_t example, int64_t* sums) {
+  zeroDropped(example);
   const double grid = setup.session.clipping.grid();
   for (size_t g = 0; g < rowScales.size(); ++g)
     rowScales[g] =

@@ -115,6 +115,7 @@ class Program {
   void addWrittenRows(int64_t first, int64_t examples, bool weighted);
   void scaleWrittenRows(int64_t examples);
   void addRoundedRow(int64_t example, int64_t* sums);
+  void zeroDropped(int64_t example);
   void clipWholeRows(int64_t examples, float* sums);
   void clipWholeRowsFused(int64_t examples, float* sums);
   void count(int64_t examples, BatchStatistics& statistics) const;

@@ -67,8 +67,6 @@ static void checkIntegers(const SessionSpec& spec, const StrategyRow& strategy) 
   if (strategy.sum != SumBy::writtenOut)
     throw std::invalid_argument(std::string("strategy: '") + strategy.name +
                                 "' writes no gradients out to be rounded; expected naive, materialize or fused");
-  if (spec.sparsification != Sparsification::none)
-    throw std::invalid_argument("sparsification: not where clipped gradients are rounded to integers");
   if (spec.correlation)
     throw std::invalid_argument("correlation: not of discrete noise, which would not stay in whole numbers");
 }

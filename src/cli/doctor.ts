@@ -2,10 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism, cpus, freemem, release, totalmem } from "node:os";
-import { join } from "node:path";
 import type { Command } from "commander";
 import type { NativeBinding, NativeDeviceStatus } from "../native/binding.js";
-import { loadBinding, packageRoot } from "../native/load.js";
+import { loadBinding, packageVersion } from "../native/load.js";
 import { loadScript, type SystemPackagesModule } from "./build.js";
 import { bytes } from "./format.js";
 
@@ -94,10 +93,6 @@ async function diagnosePackages(): Promise<Diagnosis["systemPackages"]> {
     missing: missing.map(({ name }) => name),
     install: missing.length > 0 ? system.installCommand(missing) : null,
   };
-}
-
-function packageVersion(): string {
-  return (JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8")) as { version: string }).version;
 }
 
 function npmVersion(): string | null {

@@ -3,7 +3,7 @@
  * plots of `train`. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
  */
 import { Command, CommanderError } from "commander";
-import { packageVersion } from "../training/package-version.js";
+import { packageVersion } from "../native/load.js";
 import { failureLine } from "./failure.js";
 
 interface CommandModule {

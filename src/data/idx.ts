@@ -4,8 +4,10 @@
  * Files of unsigned bytes are read, plain or gzipped. Nothing in a file is trusted: sizes are checked against the
  * bytes that are there before anything is allocated from them.
  */
+import { kMaxLength } from "node:buffer";
 import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
+import { constants, gunzipSync } from "node:zlib";
+import { checkBytes } from "../arguments.js";
 import { whyUnreadable } from "../training/files.js";
 import { DataError } from "./dataset.js";
 import { ByteDataset } from "./memory.js";
@@ -26,8 +28,9 @@ export class IdxError extends DataError {
   constructor(
     readonly code: IdxErrorCode,
     message: string,
+    options?: ErrorOptions,
   ) {
-    super(message);
+    super(message, options);
   }
 }
 
@@ -44,28 +47,38 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
   0x0d: "float32",
   0x0e: "float64",
 };
-const MOST_INFLATED_BYTES = 2 ** 32;
+/** Deflate makes at most so many bytes of one (zlib's technical details). */
+const MOST_RATIO = 1032;
+/** Of a gzip file, in which the IDX header stands: it inflates to 17 MB at most. */
+const HEAD_BYTES = 16_384;
+/** Of an IDX file of 255 dimensions. */
+const LONGEST_HEADER = 4 + 4 * 255;
 
 /**
  * Parses the bytes of an IDX file of unsigned bytes, gzipped or not. `name` stands for the file in errors.
- * Throws an IdxError if they are anything else, shorter or longer than their header says.
+ * Throws an IdxError if they are anything else, shorter or longer than their header says, a TypeError if no bytes. Of a gzip file no more is inflated
+ * than the header says.
  */
 export function parseIdx(bytes: Uint8Array, name: string): IdxArray {
-  const plain = isGzip(bytes) ? inflate(bytes, name) : bytes;
-  if (plain.length < 4) throw new IdxError("truncated", `${name}: ${plain.length} bytes, an IDX file has at least 4`);
-  const view = new DataView(plain.buffer, plain.byteOffset, plain.byteLength);
+  checkBytes("bytes", bytes);
+  const gzipped = isGzip(bytes);
+  const head = gzipped ? inflateHead(bytes, name) : bytes;
+  if (head.length < 4) throw new IdxError("truncated", `${name}: ${head.length} bytes, an IDX file has at least 4`);
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
   checkMagic(view, name);
   const shape = readShape(view, name);
   const header = 4 + 4 * shape.length;
   // In float64 the product of up to 255 uint32 cannot wrap around: it is only larger than the file, or no number.
   const wanted = shape.reduce((product, length) => product * length, 1);
+  const says = `${name}: header says [${shape.join(", ")}] = ${wanted} bytes`;
+  const most = gzipped ? MOST_RATIO * bytes.length : bytes.length;
+  if (!(header + wanted <= most)) {
+    const there = gzipped ? `${bytes.length} bytes of gzip hold fewer` : `${bytes.length - header} are there`;
+    throw new IdxError("truncated", `${says}, ${there}`);
+  }
+  const plain = gzipped ? inflate(bytes, header + wanted, name, says) : bytes;
   const there = plain.length - header;
-  if (!(there >= wanted)) {
-    throw new IdxError("truncated", `${name}: header says [${shape.join(", ")}] = ${wanted} bytes, ${there} are there`);
-  }
-  if (there > wanted) {
-    throw new IdxError("too-long", `${name}: header says [${shape.join(", ")}] = ${wanted} bytes, ${there} are there`);
-  }
+  if (there !== wanted) throw new IdxError(there < wanted ? "truncated" : "too-long", `${says}, ${there} are there`);
   return { shape, data: plain.subarray(header) };
 }
 
@@ -112,11 +125,28 @@ function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
-function inflate(bytes: Uint8Array, name: string): Uint8Array {
+/** At least the IDX header, if it is there. */
+function inflateHead(bytes: Uint8Array, name: string): Uint8Array {
+  // That a part of a file ends early is no error.
+  const finishFlush = bytes.length > HEAD_BYTES ? constants.Z_SYNC_FLUSH : constants.Z_FINISH;
+  const head = gunzip(name, () => gunzipSync(bytes.subarray(0, HEAD_BYTES), { finishFlush }));
+  return head.subarray(0, LONGEST_HEADER);
+}
+
+function inflate(bytes: Uint8Array, most: number, name: string, says: string): Uint8Array {
   try {
-    return gunzipSync(bytes, { maxOutputLength: MOST_INFLATED_BYTES });
+    return gunzip(name, () => gunzipSync(bytes, { maxOutputLength: Math.min(most, kMaxLength) }));
   } catch (error) {
-    throw new IdxError("bad-gzip", `${name}: not a whole gzip file (${(error as Error).message})`);
+    if (((error as Error).cause as NodeJS.ErrnoException)?.code !== "ERR_BUFFER_TOO_LARGE") throw error;
+    throw new IdxError("too-long", `${says}, more are there`);
+  }
+}
+
+function gunzip(name: string, work: () => Uint8Array): Uint8Array {
+  try {
+    return work();
+  } catch (cause) {
+    throw new IdxError("bad-gzip", `${name}: not a whole gzip file (${(cause as Error).message})`, { cause });
   }
 }
 

@@ -5,6 +5,7 @@
  * there before anything is allocated from it.
  */
 import { endianness } from "node:os";
+import { checkBytes } from "../arguments.js";
 import { elementCount } from "../graph/shape.js";
 import { DataError } from "./dataset.js";
 import { type NpyHeader, parseNpyHeader } from "./npy-header.js";
@@ -73,6 +74,7 @@ export async function readNpy(path: string): Promise<NpyArray> {
  * Throws a DataError for anything else, for elements that are no numbers, and for a byte too few or too many.
  */
 export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
+  checkBytes("bytes", bytes);
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { header, end } = readHeader(view, name);
   const type = elementType(header.descr, name);
@@ -88,6 +90,18 @@ export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
   if (swapped(header.descr)) swapBytes(elements, type.bytes);
   const data = type.decode(elements.buffer as ArrayBuffer);
   return { shape: header.shape, dtype: type.name, data: header.fortranOrder ? toCOrder(data, header.shape) : data };
+}
+
+/** The longest header, and what stands before it. */
+export const MOST_HEAD_BYTES = 12 + MOST_HEADER_BYTES;
+
+/**
+ * Bytes of the whole file, by its header, which its first `MOST_HEAD_BYTES` hold.
+ * Throws a DataError as `parseNpy` does.
+ */
+export function npyLength(head: Uint8Array, name: string): number {
+  const { header, end } = readHeader(Buffer.from(head.buffer, head.byteOffset, head.byteLength), name);
+  return end + elementCount(header.shape) * elementType(header.descr, name).bytes;
 }
 
 function readHeader(bytes: Buffer, name: string): { readonly header: NpyHeader; readonly end: number } {

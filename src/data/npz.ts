@@ -7,7 +7,7 @@ import { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
 import { type Entry, fromBufferPromise, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from "yauzl";
 import { DataError } from "./dataset.js";
-import { MOST_ARRAY_BYTES, type NpyArray, parseNpy } from "./npy.js";
+import { MOST_ARRAY_BYTES, MOST_HEAD_BYTES, type NpyArray, npyLength, parseNpy } from "./npy.js";
 import { withRegularFile } from "./read-file.js";
 
 const ENDING = ".npy";
@@ -100,18 +100,42 @@ class BoundedReader extends RandomAccessReader {
   }
 }
 
-/** yauzl sees to it that no more and no fewer bytes come than the entry says. */
+/**
+ * yauzl sees to it that no more and no fewer bytes come than the entry says. Of an array whose header says otherwise no
+ * more than the header is inflated.
+ */
 async function inflate(archive: ZipFile, entry: Entry, where: string): Promise<Uint8Array> {
-  if (entry.uncompressedSize > MOST_ARRAY_BYTES) {
-    throw new DataError(`${where}: ${entry.uncompressedSize} bytes, at most ${MOST_ARRAY_BYTES} are read`);
-  }
+  const size = entry.uncompressedSize;
+  if (size > MOST_ARRAY_BYTES) throw new DataError(`${where}: ${size} bytes, at most ${MOST_ARRAY_BYTES} are read`);
   try {
     const stream: Readable = await archive.openReadStreamPromise(entry);
-    const chunks: Uint8Array[] = await stream.toArray();
-    const bytes = Buffer.concat(chunks);
+    const bytes = await readChecked(stream, size, where);
     if (crc32(bytes) !== entry.crc32) throw new Error("its checksum differs: the file is damaged");
     return bytes;
   } catch (error) {
-    throw new DataError(`${where}: ${(error as Error).message}`);
+    throw error instanceof DataError ? error : new DataError(`${where}: ${(error as Error).message}`);
   }
+}
+
+/** `size` bytes of a stream; more than a header's only after the header has said so, too. */
+async function readChecked(stream: AsyncIterable<Buffer>, size: number, where: string): Promise<Buffer> {
+  let bytes: Buffer = Buffer.allocUnsafe(Math.min(size, MOST_HEAD_BYTES));
+  let filled = 0;
+  for await (const chunk of stream) {
+    for (let from = 0; from < chunk.length; ) {
+      if (filled === bytes.length) bytes = enlarged(bytes, size, where);
+      const copied = chunk.copy(bytes, filled, from);
+      from += copied;
+      filled += copied;
+    }
+  }
+  return bytes;
+}
+
+function enlarged(head: Buffer, size: number, where: string): Buffer {
+  const wanted = npyLength(head, where);
+  if (wanted !== size) throw new DataError(`${where}: the header says ${wanted} bytes, ${size} are there`);
+  const bytes = Buffer.allocUnsafe(size);
+  head.copy(bytes);
+  return bytes;
 }

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { checkBytes } from "../arguments.js";
 import { whyUnreadable, writeAtomically } from "../training/files.js";
 import { DataError } from "./dataset.js";
 import { type DType, decodeElements, elementBytes } from "./safetensors-dtypes.js";
@@ -78,6 +79,7 @@ export function decodeSafetensors(bytes: Uint8Array, source = "safetensors"): Te
   const fail = (reason: string): never => {
     throw new DataError(`${source}: ${reason}`);
   };
+  checkBytes("bytes", bytes);
   const { header, dataStart } = splitHeader(bytes, fail);
   const { [METADATA]: rawMetadata = {}, ...rawEntries } = header;
   if (!isTable(rawMetadata)) return fail(`${METADATA} is not a table of strings`);

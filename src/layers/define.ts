@@ -7,6 +7,7 @@ import { preview } from "../arguments.js";
 import { LayerError } from "../graph/errors.js";
 import type { InferredLayer, Layer, LayerJson, Tie } from "../graph/layer.js";
 import type { Shape } from "../graph/shape.js";
+import { safeParse, valueAt } from "../safe-parse.js";
 
 /** What a layer's rules see: the inputs' shapes, and how to refuse them. */
 export interface InferenceContext {
@@ -110,9 +111,13 @@ function contextOf({ type, inputs: arity }: Arity, inputs: readonly Shape[], pat
 
 /** Parses, or throws a TypeError that names the option, what it got and what is allowed. */
 export function parseOptions<S extends z.ZodType>(what: string, schema: S, options: unknown): z.output<S> {
-  const parsed = schema.safeParse(options, { reportInput: true });
+  const parsed = safeParse(
+    schema,
+    options,
+    (came, allowed) => new TypeError(`${what}: got ${came}; allowed: ${allowed}`),
+  );
   if (parsed.success) return parsed.data;
-  throw new TypeError(parsed.error.issues.map((issue) => describeIssue(what, issue)).join("; "));
+  throw new TypeError(parsed.error.issues.map((issue) => describeIssue(what, issue, options)).join("; "));
 }
 
 /** An object schema whose refusal of an unknown key lists the known ones. */
@@ -126,8 +131,8 @@ export function strictObject<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, 
   });
 }
 
-function describeIssue(what: string, issue: z.core.$ZodIssue): string {
+function describeIssue(what: string, issue: z.core.$ZodIssue, options: unknown): string {
   const place = [what, ...issue.path.map(String)].join(".");
   if (issue.code === "unrecognized_keys") return `${place}: ${issue.message}`;
-  return `${place}: ${issue.message} (got ${preview(issue.input)})`;
+  return `${place}: ${issue.message} (got ${preview(valueAt(options, issue.path))})`;
 }

@@ -1,5 +1,11 @@
 /** Scores of predicted classes: accuracy, Dice and the confusion matrix, over as many examples as one adds. */
 
+import { describe } from "../arguments.js";
+import { checkNumber } from "../privacy/check.js";
+
+/** More than any model has outputs a position; the table of counts is their square. */
+const CLASSES = { min: 1, max: 10_000, integer: true };
+
 export interface SegmentationScores {
   /** Share of the positions whose predicted class is the true one, 0 … 1. */
   readonly pixelAccuracy: number;
@@ -28,9 +34,7 @@ export class ConfusionMatrix {
     readonly classes: number,
     private readonly options: ConfusionOptions = {},
   ) {
-    if (!Number.isInteger(classes) || classes < 1) {
-      throw new RangeError(`classes: got ${classes}, expected a whole number ≥ 1`);
-    }
+    checkNumber("classes", classes, CLASSES);
     this.counts = new Float64Array(classes * classes);
   }
 
@@ -85,8 +89,13 @@ export class ConfusionMatrix {
 /**
  * The class of the largest output of each position, the first of equals.
  * @param outputs [positions, classes], as `session.evaluate` returns them.
+ * @throws TypeError for other outputs, RangeError for a number of classes that is none.
  */
 export function predictedClasses(outputs: Float32Array, classes: number): Int32Array {
+  if (!(outputs instanceof Float32Array)) {
+    throw new TypeError(`outputs: got ${describe(outputs)}, expected a Float32Array`);
+  }
+  checkNumber("classes", classes, CLASSES);
   return Int32Array.from({ length: outputs.length / classes }, (_, row) => largest(outputs, row * classes, classes));
 }
 

@@ -1,4 +1,5 @@
 /** Ready-made models, by name. */
+import { preview } from "../arguments.js";
 import type { Model } from "../graph/model.js";
 import { cnn } from "./cnn.js";
 import { dpcnn } from "./dpcnn.js";
@@ -57,7 +58,7 @@ export const modelNames: readonly string[] = modelTypes.map((model) => model.mod
 export function modelByName(name: string, options: object = {}): Model {
   const found = modelTypes.find((model) => model.modelName === name);
   if (found === undefined) {
-    throw new TypeError(`model: unknown name ${JSON.stringify(name)}; allowed are ${modelNames.join(", ")}`);
+    throw new TypeError(`model: unknown name ${preview(name)}; allowed are ${modelNames.join(", ")}`);
   }
   return found(options);
 }

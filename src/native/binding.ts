@@ -383,6 +383,8 @@ export interface NativeDevice {
 }
 
 export interface NativeBinding {
+  /** Of the package that it was built from. */
+  readonly version: string;
   readonly examples: NativeExampleKernels;
   readonly device: NativeDevice;
   /** Internal to bench/. */

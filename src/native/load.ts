@@ -34,10 +34,17 @@ export function packageRoot(): string {
   }
 }
 
+/** The version of this package, such as `0.1.0`. */
+export function packageVersion(): string {
+  return readManifest(packageRoot()).version as string;
+}
+
 function isPackageRoot(folder: string): boolean {
-  const manifest = join(folder, "package.json");
-  if (!existsSync(manifest)) return false;
-  return (JSON.parse(readFileSync(manifest, "utf8")) as { name?: unknown }).name === PACKAGE;
+  return existsSync(join(folder, "package.json")) && readManifest(folder).name === PACKAGE;
+}
+
+function readManifest(folder: string): { readonly name?: unknown; readonly version?: unknown } {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as object;
 }
 
 interface Candidate {
@@ -68,7 +75,7 @@ function loadFirst(): NativeBinding {
   const tried: string[] = [];
   for (const candidate of candidates()) {
     try {
-      return candidate.load();
+      return current(candidate.load());
     } catch (error) {
       tried.push(`  ${candidate.label}: ${reason(error)}`);
     }
@@ -77,6 +84,14 @@ function loadFirst(): NativeBinding {
   throw new NativeLoadError(
     `hushgrad's native addon did not load on ${here}. Tried:\n${tried.join("\n")}\nBuild it here with: npx hushgrad build`,
   );
+}
+
+/** An addon of another version would fail somewhere in a run, or worse, not fail. */
+function current(binding: Partial<NativeBinding>): NativeBinding {
+  const { version = "an older version" } = binding;
+  const wanted = packageVersion();
+  if (version === wanted) return binding as NativeBinding;
+  throw new Error(`it was built from ${version} of ${PACKAGE}, and this is ${wanted}: it must be built again`);
 }
 
 function reason(error: unknown): string {

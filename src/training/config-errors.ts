@@ -1,6 +1,7 @@
 /** One line for whatever is wrong with a configuration: the key's path, what it got, what is allowed. */
 import { z } from "zod";
 import { preview } from "../arguments.js";
+import { safeParse, valueAt } from "../safe-parse.js";
 
 /** A configuration that cannot be used. */
 export class ConfigError extends Error {
@@ -18,29 +19,13 @@ export function configObject<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, 
   });
 }
 
-function parsedBy<S extends z.ZodType>(schema: S, value: unknown, source: string): z.ZodSafeParseResult<z.output<S>> {
-  try {
-    return schema.safeParse(value);
-  } catch {
-    // zod's records fail on a key `constructor` that is null.
-    throw new ConfigError(`${source}: got an object with a key 'constructor'; allowed: other keys`);
-  }
-}
-
-/** No configuration needs as many, and what walks through it must not run out of stack. */
-const MOST_LEVELS = 64;
-
-function isNestedBelow(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((part) => isNestedBelow(part, levels - 1));
-}
-
 /** Parses `value`, or throws a ConfigError about the first thing that is wrong. `source` stands for the file. */
 export function parseConfigValue<S extends z.ZodType>(source: string, schema: S, value: unknown): z.output<S> {
-  if (isNestedBelow(value, MOST_LEVELS)) {
-    throw new ConfigError(`${source}: got more than ${MOST_LEVELS} levels of lists and objects; allowed: fewer`);
-  }
-  const parsed = parsedBy(schema, value, source);
+  const parsed = safeParse(
+    schema,
+    value,
+    (came, allowed) => new ConfigError(`${source}: got ${came}; allowed: ${allowed}`),
+  );
   if (parsed.success) return parsed.data;
   throw new ConfigError(
     `${source}: ${parsed.error.issues
@@ -69,7 +54,7 @@ function describe(issue: z.core.$ZodIssue, value: unknown): string {
   const path = issue.path.map(String).join(".");
   if (issue.code === "unrecognized_keys") return path === "" ? issue.message : `${path}: ${issue.message}`;
   const allowed = inOurWords(issue.message);
-  return `${path === "" ? "the configuration" : path}: got ${preview(at(value, issue.path))}; ${allowed}`;
+  return `${path === "" ? "the configuration" : path}: got ${preview(valueAt(value, issue.path))}; ${allowed}`;
 }
 
 /** Of schemas that say nothing themselves: `Too small: expected number to be >=0` becomes `allowed: number ≥ 0`. */
@@ -81,11 +66,6 @@ function inOurWords(message: string): string {
     .replace(">=", "≥ ")
     .replace("<=", "≤ ");
   return `allowed: ${comparison.replace(/([<>])(?=\d)/, "$1 ")}`;
-}
-
-/** What the configuration holds at a path: what a refinement complains about may be another key than it looked at. */
-function at(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((part, key) => (part as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
 }
 
 /** Levenshtein's distance, swapped neighbours counting once. */

@@ -339,10 +339,9 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
         "of the training data tell about it, and epsilon does not cover that; source.public chooses by public data",
     );
   }
-  const { strategy, sparsification, clipping } = config;
+  const { strategy, clipping } = config;
   const unfit =
-    config.privacy?.noise === "discrete" &&
-    discreteNoiseConflict({ strategy, sparsification, adaptive: clipping.adaptive });
+    config.privacy?.noise === "discrete" && discreteNoiseConflict({ strategy, adaptive: clipping.adaptive });
   if (unfit) refuse(unfit.key, unfit.allowed);
   const unfitCorrelation = config.privacy?.correlation
     ? correlationConflict({ ...config.privacy, adaptive: clipping.adaptive, optimizer: config.optimizer.type })

@@ -12,18 +12,16 @@ const writesOut: readonly string[] = ["fused", "materialize", "naive"];
 export function discreteNoiseConflict(options: {
   readonly strategy: string;
   readonly adaptive: unknown;
-  readonly sparsification: unknown;
-}): { readonly key: "strategy" | "clipping" | "sparsification"; readonly allowed: string } | undefined {
-  const beside = 'beside discrete noise; "gaussian" noise goes with it';
+}): { readonly key: "strategy" | "clipping"; readonly allowed: string } | undefined {
   if (!writesOut.includes(options.strategy)) {
-    const allowed = `${writesOut.join(", ")} beside discrete noise, which rounds gradients that are written out`;
+    const allowed = `${writesOut.join(", ")} beside discrete noise, which rounds each example's gradient before it is summed; the others never write it out`;
     return { key: "strategy", allowed };
   }
   if (options.adaptive) {
-    const allowed = `no adaptive thresholds, whose counts have continuous noise, ${beside}`;
+    const allowed =
+      'no adaptive thresholds beside discrete noise, for their counts have continuous noise; a schedule of thresholds goes with it, and "gaussian" noise with adaptive ones';
     return { key: "clipping", allowed };
   }
-  if (options.sparsification) return { key: "sparsification", allowed: `no sparsification ${beside}` };
   return undefined;
 }
 

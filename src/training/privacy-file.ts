@@ -1,11 +1,12 @@
 /** The content of privacy.json, from what a run knows of itself. */
+
+import { packageVersion } from "../native/load.js";
 import { type Accountant, makeAccountant, makeQuickAccountant } from "../privacy/accountant.js";
 import type { LedgerMark } from "../privacy/ledger.js";
 import type { MechanismSteps } from "../privacy/mechanism.js";
 import { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "../privacy/statement.js";
 import type { ClippingGroups } from "./clipping-groups.js";
 import { clippingOf, type TrainingConfig } from "./config.js";
-import { packageVersion } from "./package-version.js";
 import type { RunStatus } from "./run-directory.js";
 import type { TrainingPlan } from "./training-plan.js";
 

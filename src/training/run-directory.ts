@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { packageVersion } from "../native/load.js";
 import { checkNumber } from "../privacy/check.js";
 import type { CyclicSteps } from "../privacy/cycle.js";
 import {
@@ -23,7 +24,6 @@ import { spentOf, statusOf } from "../privacy/ledger-compose.js";
 import { costOf, countSteps, stepsBetween } from "../privacy/ledger-rows.js";
 import type { MechanismSteps } from "../privacy/mechanism.js";
 import { makeFolder } from "./files.js";
-import { packageVersion } from "./package-version.js";
 import { RunDirectoryError } from "./run-errors.js";
 import { LedgerWriter, readLedger } from "./run-ledger.js";
 import { RunLock } from "./run-lock.js";

@@ -25,7 +25,7 @@ export interface PrivacyOptions {
   /**
    * Default `gaussian`: floating point. `discrete`: clipped gradients are rounded to a grid of S/2³⁰ and summed as integers,
    * and the noise is an exact discrete Gaussian; with the strategies fused, materialize and naive, σ from 2⁻²⁰ to 2²⁰, no
-   * adaptive thresholds and no sparsification.
+   * adaptive thresholds.
    */
   readonly noise?: NoiseKind | undefined;
   /**
@@ -172,16 +172,12 @@ function checkPrivacy(privacy: PrivacyOptions | undefined, strategy: StrategyNam
   checkNoise(privacy.noiseMultiplier, strategy, "privacy.noiseMultiplier");
 }
 
-function checkDiscrete(
-  { privacy, sparsification }: SessionOptions,
-  strategy: StrategyName,
-  { adaptive }: ClippingConfig,
-): void {
+function checkDiscrete({ privacy }: SessionOptions, strategy: StrategyName, { adaptive }: ClippingConfig): void {
   const { noise = "gaussian" } = privacy ?? {};
   checkChoice("privacy.noise", noise, noiseKinds);
   if (privacy === undefined || noise === "gaussian") return;
   checkDiscreteNoise(privacy.noiseMultiplier, "privacy.noiseMultiplier");
-  const conflict = discreteNoiseConflict({ strategy, adaptive, sparsification });
+  const conflict = discreteNoiseConflict({ strategy, adaptive });
   if (conflict) throw new RangeError(`${conflict.key}: expected ${conflict.allowed}`);
 }
 

@@ -47,6 +47,24 @@ describe("parseIdx", () => {
     expect(codeOf(() => parseIdx(bytes, "f"))).toBe(code);
   });
 
+  it("inflates no more than the header says", () => {
+    const bomb = gzipSync(Buffer.concat([encodeIdx([2, 2], [1, 2, 3, 4]), Buffer.alloc(2 ** 25)]));
+    expect(() => parseIdx(bomb, "f")).toThrow("f: header says [2, 2] = 4 bytes, more are there");
+    expect(codeOf(() => parseIdx(bomb, "f"))).toBe("too-long");
+    const boast = gzipSync(Buffer.concat([encodeIdx([2 ** 31], []), Buffer.alloc(2 ** 20)]));
+    expect(() => parseIdx(boast, "f")).toThrow(
+      `f: header says [2147483648] = 2147483648 bytes, ${boast.length} bytes of gzip hold fewer`,
+    );
+    const cut = gzipSync(encodeIdx([2 ** 16], { length: 2 ** 16 })).subarray(0, -9);
+    expect(codeOf(() => parseIdx(cut, "f"))).toBe("bad-gzip");
+  });
+
+  it("reads what is longer than the part that is looked at for the header", () => {
+    const noise = Uint8Array.from({ length: 40_000 }, (_, i) => Math.imul(i * i + 1, 0x9e3779b1) >>> 24);
+    const { data } = parseIdx(gzipSync(encodeIdx([200, 200], noise)), "f");
+    expect(Buffer.from(data).equals(noise)).toBe(true);
+  });
+
   it("names the file", () => {
     expect(() => parseIdx(good.subarray(0, 10), "pictures.idx")).toThrow(/^pictures\.idx: /);
     expect(codeOf(() => readIdx("/nowhere/at/all"))).toBe("unreadable");

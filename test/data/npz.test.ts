@@ -96,6 +96,16 @@ describe("readNpz", () => {
     await expect(readNpz(written(bomb))).rejects.toThrow(/array "x": too many bytes/);
   });
 
+  it("inflates a header alone of an array whose entry says more than it", async () => {
+    const bomb = zip([{ name: "x.npy", content: Buffer.concat([good, Buffer.alloc(2 ** 26)]) }]);
+    await expect(readNpz(written(bomb))).rejects.toThrow(
+      `array "x": the header says ${good.length} bytes, ${good.length + 2 ** 26} are there`,
+    );
+    const large = encodeNpy([70_000], new Uint8Array(70_000).fill(3));
+    const found = (await readNpz(written(zip([{ name: "x.npy", content: large }])))).get("x");
+    expect(found?.data).toEqual(new Uint8Array(70_000).fill(3));
+  });
+
   it("survives any damage: the arrays, or a DataError", async () => {
     const path = join(temporaryFolder(), "a.npz");
     const original = readFileSync(fixture("zip64"));

@@ -53,6 +53,19 @@ describe("what fuzzing found", () => {
     expect(() => tinyConfig({ clipping: { style: "groups", groups } })).toThrow(/a key 'constructor'; allowed/);
   });
 
+  it("model: nested without end, a key that zod does not survive", () => {
+    for (const layers of [nested(50_000), [{ type: "linear", outFeatures: nested(50_000) }]]) {
+      expect(() => modelFromJSON({ inputShape: [2], layers })).toThrow(/^model: got more than 64 levels of lists/);
+    }
+    const tie = JSON.parse('{"constructor": null}') as object;
+    expect(() => modelFromJSON({ inputShape: [2], layers: [{ type: "linear", outFeatures: 2, tie }] })).toThrow(
+      "model: got an object with a key 'constructor'; allowed: other keys",
+    );
+    const shared: unknown[] = [{}];
+    for (let i = 0; i < 60; i++) shared[0] = [shared[0], shared[0]]; // 2^60 paths
+    expect(() => modelFromJSON({ inputShape: [2], layers: shared })).toThrow(TypeError);
+  });
+
   it("safetensors: metadata with a key that zod does not survive", () => {
     const text = Buffer.from('{"__metadata__":{"constructor":null}}');
     const bytes = Buffer.concat([Buffer.from(BigUint64Array.of(BigInt(text.length)).buffer), text]);

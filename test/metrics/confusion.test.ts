@@ -53,8 +53,8 @@ describe("ConfusionMatrix", () => {
   });
 
   it.each<[string, () => void, string]>([
-    ["no classes", () => new ConfusionMatrix(0), "classes: got 0, expected a whole number ≥ 1"],
-    ["half a class", () => new ConfusionMatrix(1.5), "classes: got 1.5, expected a whole number ≥ 1"],
+    ["no classes", () => new ConfusionMatrix(0), "classes must be an integer in [1, 10000], got 0"],
+    ["half a class", () => new ConfusionMatrix(1.5), "classes must be an integer in [1, 10000], got 1.5"],
     [
       "lengths that differ",
       () => new ConfusionMatrix(2).add([0, 1], [0]),

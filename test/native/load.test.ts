@@ -59,6 +59,18 @@ describe("loadBinding", () => {
     expect(loadBinding().info().cores).toBeGreaterThan(0);
   });
 
+  test.each([
+    ["of another version", '"9.9.9"', "9.9.9"],
+    ["of a version that did not say", "undefined", "an older version"],
+  ])("an addon %s is refused, and the message says what to do", async (_, version, named) => {
+    const stale = join(folder, "stale.cjs"); // require() takes it as it takes an addon
+    writeFileSync(stale, `module.exports = { version: ${version} };`);
+    const { loadBinding, packageVersion } = await fresh(stale);
+    expect(loadBinding).toThrow(
+      `stale.cjs: it was built from ${named} of hushgrad, and this is ${packageVersion()}: it must be built again\nBuild it here with: npx hushgrad build`,
+    );
+  });
+
   test("without an override, this package's build and the platform's package are tried", async () => {
     const { packageRoot } = await fresh("");
     expect(packageRoot()).toBe(process.cwd());

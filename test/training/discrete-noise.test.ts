@@ -116,6 +116,59 @@ describe("one example", () => {
   });
 });
 
+describe.each([undefined, "rows", "columns"] as const)("sparsified sums, structured: %s", (structured) => {
+  const sparsification = { rate: 0.6, structured };
+  const batch = makeBatch(200, 6, 3);
+  const strategies = ["naive", "materialize", "fused"] as const;
+
+  it("are those of floats, to the grid, and nothing of what is dropped", async () => {
+    for (const strategy of strategies) {
+      const whole = await sumOf({ strategy, sparsification }, batch);
+      const floats = flat((await session({ clipping: abadi, strategy, sparsification }).clippedSum(batch)).sums);
+      expect(largestDifference(whole, floats)).toBeLessThan(1e-4);
+      const dropped = whole.filter((value) => value === 0).length;
+      expect(dropped).toBeGreaterThan(0.4 * whole.length);
+      expect(dropped).toBeLessThan(0.8 * whole.length);
+    }
+  });
+
+  it("are the same to the bit in any order and under any strategy", async () => {
+    const expected = await sumOf({ strategy: "naive", threads: 1, sparsification }, batch);
+    for (const strategy of strategies) {
+      expect(await sumOf({ strategy, threads: 3, sparsification }, reversed(batch))).toEqual(expected);
+    }
+  });
+
+  it("move by at most S with one example, whose dropped coordinates do not count", async () => {
+    const others = makeBatch(3, 6, 3);
+    const one = make({ sparsification });
+    const without = flat((await one.clippedSum(others)).sums);
+    let moved = 0;
+    for (const scale of [1e-3, 1, 1e3, 1e30]) {
+      const record = [scale, -scale, scale, 0, scale, -scale];
+      const inputs = Float32Array.from([...others.inputs, ...record]);
+      const more = { inputs, targets: Int32Array.from([0, 1, 2, 1]), size: 4 };
+      const reach = flat((await one.clippedSum(more)).sums).map((value, i) => value - (without[i] ?? Number.NaN));
+      expect(Math.hypot(...reach)).toBeLessThanOrEqual(abadi.threshold * (1 + 1e-6));
+      moved = Math.max(moved, Math.hypot(...reach));
+    }
+    expect(moved).toBeGreaterThan(0.9 * abadi.threshold); // clipped by what is kept, not left out
+  });
+
+  it("leave dropped coordinates where they are, noise and all, and move the others, as with continuous noise", async () => {
+    const moved = async (noise: "gaussian" | "discrete") => {
+      const one = make({ privacy: { ...discrete, noise }, sparsification });
+      const before = flat(one.parameters());
+      await one.step(nothing);
+      return flat(one.parameters()).map((value, i) => value !== before[i]);
+    };
+    const whole = await moved("discrete");
+    expect(whole).toEqual(await moved("gaussian"));
+    expect(whole).toContain(true);
+    expect(whole).toContain(false);
+  });
+});
+
 describe("a step", () => {
   it("adds noise of deviation σS to every coordinate, and divides by the expected batch size", async () => {
     const wide = [120, 90, 3] as const;
@@ -159,7 +212,6 @@ test.each<[string, Partial<SessionOptions>, RegExp]>([
   ["the default strategy", { strategy: "auto" }, /^strategy: expected fused, materialize, naive beside discrete noise/],
   ["ghost", { strategy: "ghost" }, /^strategy: expected fused/],
   ["none", { strategy: "none" }, /strategy 'none', which does not clip/],
-  ["sparsification", { sparsification: { rate: 0.5 } }, /^sparsification: expected no sparsification beside discrete/],
   ["adaptive thresholds", { clipping: { ...abadi, adaptive: {} } }, /^clipping: expected no adaptive thresholds/],
   ["no noise", { privacy: { ...discrete, noiseMultiplier: 0 } }, /^privacy.noiseMultiplier of discrete noise must be/],
   ["much noise", { privacy: { ...discrete, noiseMultiplier: 1e7 } }, /^privacy.noiseMultiplier of discrete noise must/],
@@ -206,7 +258,6 @@ describe("a run", () => {
 
   test.each([
     [{ strategy: "auto" }, /strategy: .*fused, materialize, naive beside discrete noise/],
-    [{ strategy: "fused", sparsification: { rate: 0.5 } }, /sparsification: .*no sparsification beside discrete noise/],
     [{ strategy: "fused", clipping: { adaptive: {} } }, /clipping: .*no adaptive thresholds/],
     [{ strategy: "fused", privacy: { ...privacy, noise: "exact" } }, /privacy.noise: .*gaussian, discrete/],
     [{ strategy: "fused", privacy: { ...privacy, noiseMultiplier: 1e8 } }, /privacy.noise: .*must be a number in/],
