@@ -256,8 +256,12 @@ export class Session {
       const update = this.updateSpec(options, inForce);
       this.useThresholds(inForce.thresholds);
       this.takeDropoutKey(update.step);
-      await this.noise.ready();
-      const { moved, ...statistics } = await this.masked(() => this.run(batch, update, options.signal));
+      // Not one after the other: run() takes the caller's arrays before this call returns, and the native thread keeps the order.
+      const replayed = this.noise.ready();
+      const stepped = this.masked(() => this.run(batch, update, options.signal));
+      await Promise.allSettled([replayed, stepped]);
+      await replayed;
+      const { moved, ...statistics } = await stepped;
       this.stepsTaken = update.step;
       if (!this.disposed) this.learn(statistics, update.step); // else the keys are gone, and no step follows
       checkMoved(moved, this.parameterSpecs, update, statistics);
