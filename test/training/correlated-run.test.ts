@@ -1,5 +1,5 @@
 /** Runs with correlated noise: what they cost, what they leave on disk, and how they go on. */
-import { chmodSync, cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, test, vi } from "vitest";
 import { readSafetensors } from "../../src/data/safetensors.js";
@@ -224,6 +224,17 @@ describe("a run that goes on", () => {
         .reduce((sum, { steps }) => sum + steps, 0);
     // Windows of steps 1–10, 11–20 and 21–24: both copies enter all three from step 9 on.
     expect(paid([a, b])).toBe(paid([a]) + 3);
+  });
+
+  it("counts a reservation that cannot be read as entering a window more than its steps fill", async () => {
+    const out = folder();
+    await live(make(carried), out, { dies: 10 });
+    const before = spentOf(readRunLedger(out));
+    appendFileSync(runPaths(out).ledger, "torn");
+    const paid = (rows: typeof before) =>
+      rows.filter(({ samplingRate }) => samplingRate === 1).reduce((sum, { steps }) => sum + steps, 0);
+    expect(readRunLedger(out).start.largestReservation).toBe(3);
+    expect(paid(spentOf(readRunLedger(out)))).toBe(paid(before) + 2);
   });
 
   it("has the noise of the state that it goes on from, whenever it dies between the two", async () => {
