@@ -6,11 +6,13 @@ import { readSafetensors } from "../../src/data/safetensors.js";
 import { makeAccountant } from "../../src/privacy/accountant.js";
 import { composeLedgers, spentOf } from "../../src/privacy/ledger-compose.js";
 import { RandomKeys } from "../../src/privacy/random.js";
+import { roundUp } from "../../src/privacy/rounding.js";
 import type { PrivacyStatement } from "../../src/privacy/statement.js";
 import { planRun } from "../../src/training/prepare.js";
 import { readRunLedger, runPaths } from "../../src/training/run-directory.js";
 import { Trainer } from "../../src/training/trainer.js";
 import { planTraining } from "../../src/training/training-plan.js";
+import { inProcess } from "../cli/command.js";
 import { temporaryFolder, tinyConfig, tinyData } from "./tiny.js";
 
 const DELTA = 1e-5;
@@ -101,6 +103,9 @@ describe("what a run costs", () => {
     });
     expect(statementIn(out).sampling.accountedAs).toMatch(/one Poisson step of rate 0.5: C has 4 bands/);
     expect(readRunLedger(out).start.correlation).toEqual({ type: "bandMF", bands: 4, carried: false });
+    const { stdout } = await inProcess(["ledger", out]);
+    expect(stdout).toContain("run: noise is correlated from step to step by bandMF, 4 bands; q and σ are those of");
+    expect(stdout).toContain(`Together: ε = ${roundUp(epsilon, 6)} at δ = 1e-5`);
   });
 
   it("is that of one Gaussian of the run's sensitivity elsewhere, window by window", async () => {
