@@ -2,6 +2,7 @@
 import { appendFileSync, chmodSync, cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, test, vi } from "vitest";
+import { sameMechanism } from "../../src/audit/audited-run.js";
 import { readSafetensors } from "../../src/data/safetensors.js";
 import { makeAccountant } from "../../src/privacy/accountant.js";
 import { composeLedgers, spentOf } from "../../src/privacy/ledger-compose.js";
@@ -277,6 +278,12 @@ describe("a run that goes on", () => {
     chmodSync(noise, 0o600);
     expect((await resume()).stopped).toBe("finished");
   });
+});
+
+test("an audit, which looks for noise that is reused, is refused by name", () => {
+  expect(() => sameMechanism(make(amplified), 200, 5, 10)).toThrow(
+    /privacy.correlation: got correlated noise, which the/,
+  );
 });
 
 test("the plan counts the memory of the noise", () => {
