@@ -255,8 +255,9 @@ export class Session {
       const update = this.updateSpec(options, inForce);
       this.useThresholds(inForce.thresholds);
       this.takeDropoutKey(update.step);
-      await this.noise.ready();
+      const replaying = this.noise.replay();
       const { moved, ...statistics } = await this.masked(() => this.run(batch, update, options.signal));
+      await replaying;
       this.stepsTaken = update.step;
       if (!this.disposed) this.learn(statistics, update.step); // else the keys are gone, and no step follows
       checkMoved(moved, this.parameterSpecs, update, statistics);
