@@ -132,12 +132,21 @@ function text({ composition, delta, accountant, epsilon, alone }: Answer): strin
   const setting = `${kind}; ${steps} steps, ${relation} of one ${unit}`;
   const bound = Number.isFinite(epsilon) ? `ε = ${shown(epsilon)} at δ = ${short(delta)}` : "ε is infinite";
   const total = notPrivateBecause.length > 0 ? `Not private: ${notPrivateBecause.join("; ")}` : `Together: ${bound}`;
-  const notes = ledgers.filter(({ damaged }) => damaged).map(damageNote);
+  const notes = [...ledgers.filter(({ damaged }) => damaged).map(damageNote), ...ledgers.flatMap(correlationNote)];
   return `${[table(columns, rows), "", ...notes, `${total} (${setting}),`, `${SAME_DATA}.`].join("\n")}\n`;
 }
 
 function shown(epsilon: number): string {
   return Number.isFinite(epsilon) ? String(roundUp(epsilon, 6)) : "infinite";
+}
+
+function correlationNote({ name, correlation }: LedgerShare): string[] {
+  if (!correlation) return [];
+  const { type, bands, buffers } = correlation;
+  const size = bands === undefined ? `${buffers} buffers` : `${bands} bands`;
+  return [
+    `${name}: noise is correlated from step to step by ${type}, ${size}; q and σ are those of what steps release`,
+  ];
 }
 
 function damageNote({ name }: LedgerShare): string {

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { configObject } from "../training/config-errors.js";
 import { whole } from "../training/config-values.js";
 import { type CorrelationSetting, defineCorrelation } from "./define.js";
-import { LONGEST_HORIZON, meanVariance } from "./loss.js";
+import { meanVariance } from "./loss.js";
 import { minimize, type Valued } from "./minimize.js";
 import { sumOfSquares } from "./series.js";
 import { workloadPower } from "./workload.js";
@@ -27,24 +27,28 @@ export const bandMfCorrelation = defineCorrelation({
   },
 });
 
+/** Horizon times bands: what the variance has beyond is taken to go on as it ended. */
+const MOST_WORK = 2 ** 20;
+
 /** Its first coefficient is 1. */
 function bestColumn(bands: number, { steps, workload, participation }: CorrelationSetting): Float64Array {
   const root = workloadPower(workload, 0.5, bands);
   if (bands === 1) return root;
-  const whole = workloadPower(workload, 1, Math.min(steps, LONGEST_HORIZON));
+  const horizon = Math.min(steps, Math.max(4 * bands, Math.floor(MOST_WORK / bands)));
+  const whole = workloadPower(workload, 1, horizon);
   const separation = participation.pattern === "once-a-cycle" ? bands : participation.steps;
   // c₀ stays 1: sensitivity and variance scale against each other.
   const columnOf = (free: Float64Array): Float64Array => Float64Array.of(1, ...free);
   const loss = (free: Float64Array): Valued => {
     const column = columnOf(free);
     const error = meanVariance(column, whole, steps);
-    const reach = squaredReach(column, Math.min(steps, LONGEST_HORIZON), separation);
+    const reach = squaredReach(column, horizon, separation);
     const gradient = free.map(
       (_, i) => (error.gradient[i + 1] as number) * reach.value + error.value * (reach.gradient[i + 1] as number),
     );
     return { value: error.value * reach.value, gradient };
   };
-  return columnOf(minimize(loss, root.subarray(1)));
+  return columnOf(minimize(loss, root.subarray(1), { evaluations: 60, progress: 1e-9 }));
 }
 
 /** ‖Σ_j c shifted by j·separation‖² over `steps` rows, a participation as often as may be, and its derivatives. */

@@ -54,10 +54,10 @@ const FAR = 2 ** 17;
 function best(buffers: number, setting: CorrelationSetting): Blt {
   const last = Math.min(setting.steps, FAR);
   let steps = Math.min(last, SHORT);
-  let at = minimize(lossOver(steps, setting), startingPoint(buffers, steps), { iterations: 200, progress: 1e-7 });
+  let at = minimize(lossOver(steps, setting), startingPoint(buffers, steps), { evaluations: 250, progress: 1e-7 });
   while (steps < last) {
     const longer = Math.min(last, FURTHER * steps);
-    at = minimize(lossOver(longer, setting), stretched(at, longer / steps), { iterations: 25, progress: 1e-4 });
+    at = minimize(lossOver(longer, setting), stretched(at, longer / steps), { evaluations: 25, progress: 1e-4 });
     steps = longer;
   }
   return bltOf(at);

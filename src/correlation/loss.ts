@@ -5,12 +5,10 @@
  */
 import { quotient } from "./series.js";
 
-/** Columns beyond this length are taken to go on as they ended: better C are not found by looking further. */
-export const LONGEST_HORIZON = 2 ** 15;
-
 /**
  * Mean variance over `steps` steps, and its derivatives by the first column's coefficients: β = a/c as series, so that
- * ∂β/∂cᵢ = −xⁱ·β/c. `workload`: A's first column, as long as the look goes.
+ * ∂β/∂cᵢ = −xⁱ·β/c. `workload`: A's first column, as far as is looked;
+ * beyond, β is taken to stay what it is there.
  */
 export function meanVariance(
   column: Float64Array,

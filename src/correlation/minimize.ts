@@ -8,7 +8,8 @@ export interface Valued {
 const MEMORY = 12;
 
 export interface Patience {
-  readonly iterations: number;
+  /** Values of the function that may be asked for. */
+  readonly evaluations: number;
   /** Relative progress below which the search ends. */
   readonly progress: number;
 }
@@ -17,14 +18,19 @@ export interface Patience {
 export function minimize(
   f: (at: Float64Array) => Valued,
   start: Float64Array,
-  { iterations, progress }: Patience = { iterations: 200, progress: 1e-9 },
+  { evaluations, progress }: Patience,
 ): Float64Array {
+  let left = evaluations;
+  const counted = (point: Float64Array): Valued => {
+    left--;
+    return f(point);
+  };
   let at = start;
-  let now = f(at);
+  let now = counted(at);
   const moves: { readonly s: Float64Array; readonly y: Float64Array; readonly rho: number }[] = [];
-  for (let iteration = 0; iteration < iterations; iteration++) {
+  while (left > 0) {
     const direction = descent(now.gradient, moves);
-    const next = search(f, at, now, direction, iteration === 0);
+    const next = search(counted, at, now, direction, moves.length === 0);
     if (!next) return at;
     const s = next.at.map((x, i) => x - (at[i] as number));
     const y = next.gradient.map((g, i) => g - (now.gradient[i] as number));

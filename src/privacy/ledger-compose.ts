@@ -20,6 +20,8 @@ export interface LedgerShare {
   /** Undefined where the run has no privacy, or is of a version that did not say. */
   readonly accountant: string | undefined;
   readonly sampler: string;
+  /** Of the noise from step to step, where there is any. */
+  readonly correlation?: Ledger["start"]["correlation"];
   /** All that this ledger counts, merged by mechanism. */
   readonly mechanisms: readonly MechanismSteps[];
   readonly steps: number;
@@ -99,7 +101,7 @@ export function statusOf({ entries, torn }: Ledger): LedgerShare["status"] {
 }
 
 function shareOf(ledger: Ledger, all: readonly Charge[], isShared: (charge: Charge) => boolean): LedgerShare {
-  const { run, seeded, delta, accountant, sampler } = ledger.start;
+  const { run, seeded, delta, accountant, sampler, correlation } = ledger.start;
   const mechanisms = merged(all);
   return {
     name: ledger.name,
@@ -109,6 +111,7 @@ function shareOf(ledger: Ledger, all: readonly Charge[], isShared: (charge: Char
     delta,
     accountant,
     sampler,
+    ...(correlation ? { correlation } : {}),
     mechanisms,
     steps: countSteps(mechanisms),
     shared: keptSteps(all.filter(isShared)),

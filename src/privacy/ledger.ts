@@ -221,9 +221,11 @@ export function damagedLine({ start, entries, torn }: Ledger): DamagedLine | nul
   if (torn === undefined) return null;
   const most = Math.max(1, Math.floor(Buffer.byteLength(torn) / SHORTEST_RESERVATION));
   const worst = start.mechanisms.reduce((least, next) => (next.noiseMultiplier < least.noiseMultiplier ? next : least));
-  // Whole cycles: each reservation may have begun one, and left one behind.
+  // Whole cycles: each reservation may have begun one, and left one behind; where cycles go on from process to process, it may
+  // have begun within one as well.
   const { cycle = 1 } = worst;
-  const steps = most * Math.ceil(start.largestReservation / cycle) * cycle;
+  const cycles = Math.ceil(start.largestReservation / cycle) + (start.correlation?.carried ? 1 : 0);
+  const steps = most * cycles * cycle;
   return {
     line: sha256(lastMark({ entries }).hash + torn),
     mechanisms: [{ ...cut(worst, 0, steps), ...(cycle > 1 ? { phase: 0 } : {}) }],

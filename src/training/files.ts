@@ -19,7 +19,8 @@ const foldersAreFlushed = process.platform !== "win32";
 
 /**
  * Replaces `path` by `content`: a temporary file beside it, flushed to disk, then renamed over it. What was there is kept
- * as `previous`, if given; `mode`: of the new file, less the process's mask. Where that fails, as on a full disk, nothing is left but what was there.
+ * as `previous`, if given; `mode`: of the new file, less the process's mask. Where that fails, as on a full disk, nothing is
+ * left but what was there.
  */
 export function writeAtomically(path: string, content: string | Uint8Array, previous?: string, mode = 0o666): void {
   const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;

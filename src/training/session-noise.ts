@@ -45,11 +45,14 @@ export class SessionNoise {
     for (const [i, buffer] of buffers.entries()) this.native.setNoiseMemory(i, buffer);
   }
 
-  /** Before a step. */
-  async ready(): Promise<void> {
-    if (this.unreplayed === undefined) return;
-    await this.native.replayNoise(this.unreplayed);
-    this.unreplayed = undefined;
+  /** Before a step, which need not wait: the native thread takes its calls in order. */
+  replay(): Promise<void> | undefined {
+    if (this.unreplayed === undefined) return undefined;
+    const replaying = this.native.replayNoise(this.unreplayed).then(() => {
+      this.unreplayed = undefined;
+    });
+    replaying.catch(() => {}); // looked at after the step, perhaps after another failure
+    return replaying;
   }
 
   private takeKey(): void {

@@ -191,8 +191,18 @@ function checkCorrelation({ privacy, optimizer }: SessionOptions, { adaptive }: 
   if (conflict) throw new RangeError(`${conflict.key}: expected ${conflict.allowed}`);
 }
 
+/** Of one step, which may have a noise multiplier of its own. @throws RangeError that names it, what came and what is allowed. */
+export function checkStepNoise(noiseMultiplier: number, privacy: PrivacyOptions, strategy: StrategyName): void {
+  checkNoise(noiseMultiplier, strategy);
+  if (privacy.noise === "discrete") checkDiscreteNoise(noiseMultiplier);
+  if (!privacy.correlation || noiseMultiplier === privacy.noiseMultiplier) return;
+  throw new RangeError(
+    `noiseMultiplier: got ${noiseMultiplier}, allowed: ${privacy.noiseMultiplier} as the session has it, for its noise is correlated`,
+  );
+}
+
 /** @throws RangeError that names the option; noise where nothing is clipped would feign privacy. */
-export function checkNoise(noiseMultiplier: number, strategy: StrategyName, name = "noiseMultiplier"): void {
+function checkNoise(noiseMultiplier: number, strategy: StrategyName, name = "noiseMultiplier"): void {
   checkNumber(name, noiseMultiplier, optionRanges.noiseMultiplier);
   if (strategy !== "none" || noiseMultiplier === 0) return;
   throw new RangeError(

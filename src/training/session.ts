@@ -38,7 +38,6 @@ import {
 } from "./batch.js";
 import { CallQueue } from "./call-queue.js";
 import { ClippingState, type StepThresholds } from "./clipping-state.js";
-import { checkDiscreteNoise } from "./discrete-noise.js";
 import { byParameter, checkGivenMask, type GivenMask } from "./given-mask.js";
 import { type OptimizerState, readOptimizerState, writeOptimizerState } from "./optimizer-state.js";
 import type {
@@ -50,7 +49,7 @@ import type {
   StepStatistics,
 } from "./session-calls.js";
 import { SessionNoise } from "./session-noise.js";
-import { type CheckedOptions, checkNoise, checkOptions, type SessionOptions } from "./session-options.js";
+import { type CheckedOptions, checkOptions, checkStepNoise, type SessionOptions } from "./session-options.js";
 import { planSession, type SessionPlan } from "./session-plan.js";
 import { SessionMask, type SparsificationRefresh, type SparsificationState } from "./sparsification.js";
 import { checkNames, checkTensor, joined, type Tensor, type Tensors, withoutAliases } from "./tensors.js";
@@ -256,12 +255,9 @@ export class Session {
       const update = this.updateSpec(options, inForce);
       this.useThresholds(inForce.thresholds);
       this.takeDropoutKey(update.step);
-      // Not one after the other: run() takes the caller's arrays before this call returns, and the native thread keeps the order.
-      const replayed = this.noise.ready();
-      const stepped = this.masked(() => this.run(batch, update, options.signal));
-      await Promise.allSettled([replayed, stepped]);
-      await replayed;
-      const { moved, ...statistics } = await stepped;
+      const replaying = this.noise.replay();
+      const { moved, ...statistics } = await this.masked(() => this.run(batch, update, options.signal));
+      await replaying;
       this.stepsTaken = update.step;
       if (!this.disposed) this.learn(statistics, update.step); // else the keys are gone, and no step follows
       checkMoved(moved, this.parameterSpecs, update, statistics);
@@ -341,13 +337,7 @@ export class Session {
     }
     const { learningRate = this.learningRate, noiseMultiplier = privacy.noiseMultiplier } = options;
     checkNumber("learningRate", learningRate, { min: 0, max: Number.MAX_VALUE });
-    checkNoise(noiseMultiplier, this.options.spec.strategy);
-    if (privacy.noise === "discrete") checkDiscreteNoise(noiseMultiplier);
-    if (privacy.correlation && noiseMultiplier !== privacy.noiseMultiplier) {
-      throw new RangeError(
-        `noiseMultiplier: got ${noiseMultiplier}, allowed: ${privacy.noiseMultiplier} as the session has it, for its noise is correlated`,
-      );
-    }
+    checkStepNoise(noiseMultiplier, privacy, this.options.spec.strategy);
     const noiseDeviation = this.clipping.noiseDeviation(noiseMultiplier, inForce);
     return { noiseDeviation, normalizer: privacy.expectedBatchSize, learningRate, step: this.stepsTaken + 1 };
   }

@@ -1,16 +1,19 @@
 /** Runs with correlated noise: what they cost, what they leave on disk, and how they go on. */
-import { chmodSync, cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, test, vi } from "vitest";
+import { sameMechanism } from "../../src/audit/audited-run.js";
 import { readSafetensors } from "../../src/data/safetensors.js";
 import { makeAccountant } from "../../src/privacy/accountant.js";
 import { composeLedgers, spentOf } from "../../src/privacy/ledger-compose.js";
 import { RandomKeys } from "../../src/privacy/random.js";
+import { roundUp } from "../../src/privacy/rounding.js";
 import type { PrivacyStatement } from "../../src/privacy/statement.js";
 import { planRun } from "../../src/training/prepare.js";
 import { readRunLedger, runPaths } from "../../src/training/run-directory.js";
 import { Trainer } from "../../src/training/trainer.js";
 import { planTraining } from "../../src/training/training-plan.js";
+import { inProcess } from "../cli/command.js";
 import { temporaryFolder, tinyConfig, tinyData } from "./tiny.js";
 
 const DELTA = 1e-5;
@@ -101,6 +104,9 @@ describe("what a run costs", () => {
     });
     expect(statementIn(out).sampling.accountedAs).toMatch(/one Poisson step of rate 0.5: C has 4 bands/);
     expect(readRunLedger(out).start.correlation).toEqual({ type: "bandMF", bands: 4, carried: false });
+    const { stdout } = await inProcess(["ledger", out]);
+    expect(stdout).toContain("run: noise is correlated from step to step by bandMF, 4 bands; q and σ are those of");
+    expect(stdout).toContain(`Together: ε = ${roundUp(epsilon, 6)} at δ = 1e-5`);
   });
 
   it("is that of one Gaussian of the run's sensitivity elsewhere, window by window", async () => {
@@ -226,6 +232,17 @@ describe("a run that goes on", () => {
     expect(paid([a, b])).toBe(paid([a]) + 3);
   });
 
+  it("counts a reservation that cannot be read as entering a window more than its steps fill", async () => {
+    const out = folder();
+    await live(make(carried), out, { dies: 10 });
+    const before = spentOf(readRunLedger(out));
+    appendFileSync(runPaths(out).ledger, "torn");
+    const paid = (rows: typeof before) =>
+      rows.filter(({ samplingRate }) => samplingRate === 1).reduce((sum, { steps }) => sum + steps, 0);
+    expect(readRunLedger(out).start.largestReservation).toBeLessThanOrEqual(10); // within one window's length
+    expect(paid(spentOf(readRunLedger(out)))).toBe(paid(before) + 2);
+  });
+
   it("has the noise of the state that it goes on from, whenever it dies between the two", async () => {
     const out = folder();
     const { noise, previousNoise, state, previousState } = runPaths(out);
@@ -261,6 +278,12 @@ describe("a run that goes on", () => {
     chmodSync(noise, 0o600);
     expect((await resume()).stopped).toBe("finished");
   });
+});
+
+test("an audit, which looks for noise that is reused, is refused by name", () => {
+  expect(() => sameMechanism(make(amplified), 200, 5, 10)).toThrow(
+    /privacy.correlation: got correlated noise, which the/,
+  );
 });
 
 test("the plan counts the memory of the noise", () => {

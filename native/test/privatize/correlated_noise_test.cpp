@@ -100,7 +100,7 @@ TEST(CorrelatedNoise, IsTheInverseOfCTimesIndependentNoise) {
 
 // The covariance between steps is C⁻¹C⁻ᵀ, within five deviations of its estimate; nothing else is correlated.
 TEST(CorrelatedNoise, HasTheCovarianceThatItSays) {
-  const int64_t count = 300 * kBlock;
+  const int64_t count = 100 * kBlock;
   const double n = static_cast<double>(count);
   GaussianNoise noise;
   noise.setKey({2});
