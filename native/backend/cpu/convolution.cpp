@@ -55,7 +55,7 @@ bool winogradFaster(const Window& window, int64_t capacity) {
 
 std::unique_ptr<ConvolutionRoute> chooseRoute(const Window& window, ConvolutionDirection direction, int64_t capacity) {
   if (winogradFaster(window, capacity))
-    if (auto winograd = makeWinogradRoute(window, direction)) return winograd;
+    if (auto winograd = makeWinogradRoute(window, direction, capacity)) return winograd;
   if (unfoldsFaster(window, direction)) return makeUnfoldRoute(window, direction);
   if (auto direct = makeDirectRoute(window, direction, capacity)) return direct;
   return makeUnfoldRoute(window, direction);

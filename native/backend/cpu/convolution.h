@@ -46,6 +46,7 @@ std::unique_ptr<ConvolutionRoute> makeDirectRoute(const Window& window, Convolut
 std::unique_ptr<ConvolutionRoute> makeUnfoldRoute(const Window& window, ConvolutionDirection direction);
 // convolution_winograd.cpp; null unless the kernel is 3×3 with stride and dilation 1 and one group,
 // and slides over a picture.
-std::unique_ptr<ConvolutionRoute> makeWinogradRoute(const Window& window, ConvolutionDirection direction);
+std::unique_ptr<ConvolutionRoute> makeWinogradRoute(const Window& window, ConvolutionDirection direction,
+                                                    int64_t capacity);
 
 }  // namespace hushgrad::cpu

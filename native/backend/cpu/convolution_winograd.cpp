@@ -150,8 +150,9 @@ class WinogradRoute final : public ConvolutionRoute {
 // so few tiles that the sums' last transform would cost more than the products save.
 class WinogradWeightGradient final : public ConvolutionRoute {
  public:
-  explicit WinogradWeightGradient(const Window& window)
-      : w(window),
+  WinogradWeightGradient(const Window& window, int64_t capacity)
+      : capacity(capacity),
+        w(window),
         input(inputTiles(w)),
         output(outputTiles(w)),
         panels(w.outChannels),
@@ -159,6 +160,7 @@ class WinogradWeightGradient final : public ConvolutionRoute {
         gradientColumns(roundUp(w.outChannels, kLineFloats)),
         patchStride(elementStride(blockTiles * w.inChannels)),
         gradientStride(elementStride(blockTiles * gradientColumns)),
+        partsKept(capacity * input.perExample() > blockTiles ? panels.count * partsOfPanel() : 1),
         few(makeUnfoldRoute(window, ConvolutionDirection::weightGradient)) {}
 
   std::string implementation() const override {
@@ -170,7 +172,7 @@ class WinogradWeightGradient final : public ConvolutionRoute {
 
   int64_t scratchFloats() const override {
     const int64_t transformed = kElements * (patchStride + gradientStride);
-    return std::max(transformed + panels.count * partsOfPanel() * kPartFloats, few->scratchFloats());
+    return std::max(transformed + partsKept * kPartFloats, few->scratchFloats());
   }
 
   // A tile's sum multiplies all its pixels with all its output gradients, and what is not of the gradient cancels in
@@ -188,6 +190,7 @@ class WinogradWeightGradient final : public ConvolutionRoute {
   void run(const ConvolutionOperands& all) override {
     const int64_t tiles = all.examples * input.perExample();
     if (tiles < kFewTiles) return few->run(all);
+    if (all.examples > capacity) throw std::logic_error("Winograd convolution: more examples than its capacity");
     const Transformed patches{all.scratch, patchStride, w.inChannels};
     const Transformed gradients{all.scratch + kElements * patchStride, gradientStride, gradientColumns};
     if (gradientColumns > w.outChannels)  // columns that the products read beyond the channels
@@ -237,10 +240,12 @@ class WinogradWeightGradient final : public ConvolutionRoute {
     transformSums(part.rows, panels.used(part.panel), sums, taps);
   }
 
+  const int64_t capacity;
   const Window w;
   const Tiles input, output;
   const Panels panels;
   const int64_t blockTiles, gradientColumns, patchStride, gradientStride;
+  const int64_t partsKept;  // from block to block: all of them, unless every call has one block
   const std::unique_ptr<ConvolutionRoute> few;
 };
 
@@ -251,9 +256,11 @@ bool isPlain3x3(const Window& w) {
 
 }  // namespace
 
-std::unique_ptr<ConvolutionRoute> makeWinogradRoute(const Window& window, ConvolutionDirection direction) {
+std::unique_ptr<ConvolutionRoute> makeWinogradRoute(const Window& window, ConvolutionDirection direction,
+                                                    int64_t capacity) {
   if (!isPlain3x3(window)) return nullptr;
-  if (direction == ConvolutionDirection::weightGradient) return std::make_unique<WinogradWeightGradient>(window);
+  if (direction == ConvolutionDirection::weightGradient)
+    return std::make_unique<WinogradWeightGradient>(window, capacity);
   return std::make_unique<WinogradRoute>(window, direction);
 }
 

@@ -28,9 +28,9 @@ double largestError(const std::vector<float>& got, const std::vector<float>& wan
 
 // One direction's route; everything it writes starts as NaN.
 struct Route {
-  Route(const Window& window, ConvolutionDirection direction)
+  Route(const Window& window, ConvolutionDirection direction, int64_t capacity)
       : w(window),
-        route(cpu::makeWinogradRoute(window, direction)),
+        route(cpu::makeWinogradRoute(window, direction, capacity)),
         weights(room(route->weightFloats())),
         scratch(room(route->scratchFloats())) {}
 
@@ -72,8 +72,8 @@ void expectSameAsReference(const Shape2d& shape, int64_t capacity) {
   const auto weights = normalFloats(weightFloats(w), 1), bias = normalFloats(w.outChannels, 2);
   ReferenceBackend reference;
   Fixture wanted(reference, w, capacity, weights);
-  Route forward(w, ConvolutionDirection::forward), input(w, ConvolutionDirection::inputGradient),
-      weight(w, ConvolutionDirection::weightGradient);
+  Route forward(w, ConvolutionDirection::forward, capacity), input(w, ConvolutionDirection::inputGradient, capacity),
+      weight(w, ConvolutionDirection::weightGradient, capacity);
   for (int64_t n = 1; n <= capacity; ++n) {
     const auto x = normalFloats(n * w.inElements(), 3), dy = normalFloats(n * w.outElements(), 4);
     EXPECT_LT(
@@ -128,10 +128,11 @@ TEST(Winograd, StaysWithinRoundingForRectifiedValues) {
   const auto weights = normalFloats(weightFloats(w), 7);
   ReferenceBackend reference;
   Fixture wanted(reference, w, examples, weights);
-  EXPECT_LT(largestError(Route(w, ConvolutionDirection::forward).forward(examples, x, weights.data(), nullptr),
-                         wanted.forward(examples, x.data(), nullptr)),
-            kBound);
-  EXPECT_LT(largestError(Route(w, ConvolutionDirection::weightGradient).weightGradient(examples, x, dy),
+  EXPECT_LT(
+      largestError(Route(w, ConvolutionDirection::forward, examples).forward(examples, x, weights.data(), nullptr),
+                   wanted.forward(examples, x.data(), nullptr)),
+      kBound);
+  EXPECT_LT(largestError(Route(w, ConvolutionDirection::weightGradient, examples).weightGradient(examples, x, dy),
                          wanted.weightGradient(examples, x.data(), dy.data())),
             kBound);
 }
@@ -142,7 +143,7 @@ TEST(Winograd, ABadExampleStaysAlone) {
   const int64_t examples = 5, bad = 2;
   const auto weights = normalFloats(weightFloats(w), 1);
   const auto x = normalFloats(examples * w.inElements(), 2), dy = normalFloats(examples * w.outElements(), 3);
-  Route forward(w, ConvolutionDirection::forward), input(w, ConvolutionDirection::inputGradient);
+  Route forward(w, ConvolutionDirection::forward, examples), input(w, ConvolutionDirection::inputGradient, examples);
   const auto y = forward.forward(examples, x, weights.data(), nullptr);
   const auto dx = input.inputGradient(examples, dy, weights.data());
   for (const float poison : {NAN, INFINITY, 3e38f}) {
@@ -160,7 +161,7 @@ TEST(Winograd, ABadExampleStaysAlone) {
 // What overflows in a transform must show in the gradient, or its norm would be finite and wrong.
 TEST(Winograd, AnOverflowIsNeverAFiniteGradient) {
   const Window w = windowOf(square(16, 16, 8, 8, 1, 1));
-  Route route(w, ConvolutionDirection::weightGradient);
+  Route route(w, ConvolutionDirection::weightGradient, 2);
   for (int64_t pixel = 0; pixel < w.positions(); ++pixel)
     for (const float scale : {1e-30f, 1.0f}) {
       std::vector<float> x(static_cast<size_t>(w.inElements())), dy(static_cast<size_t>(w.outElements()), scale);
@@ -187,7 +188,7 @@ TEST(Winograd, TellsWhatCancelledTermsLeaveInASum) {
   const Window w = windowOf(square(16, 16, 8, 8, 1, 1));
   ReferenceBackend reference;
   Fixture wanted(reference, w, 2, std::vector<float>(static_cast<size_t>(weightFloats(w))));
-  Route route(w, ConvolutionDirection::weightGradient);
+  Route route(w, ConvolutionDirection::weightGradient, 2);
   double worst = 0, worstOfNorm = 0;
   for (uint32_t trial = 0; trial < 64; ++trial) {
     auto x = normalFloats(2 * w.inElements(), 10 + trial), dy = normalFloats(2 * w.outElements(), 100 + trial);
@@ -209,7 +210,7 @@ TEST(Winograd, TellsWhatCancelledTermsLeaveInASum) {
 TEST(Winograd, RoundingOfOrdinaryExamplesIsNothing) {
   const Window w = windowOf(square(16, 24, 15, 10, 1, 1));
   const auto x = normalFloats(w.inElements(), 1), dy = normalFloats(w.outElements(), 2);
-  Route route(w, ConvolutionDirection::weightGradient);
+  Route route(w, ConvolutionDirection::weightGradient, 2);
   const auto gradient = route.weightGradient(1, x, dy);
   const double rounding = route.route->sumRounding(x.data(), dy.data());
   EXPECT_GT(rounding, 0);
@@ -221,7 +222,7 @@ TEST(Winograd, RoundingOfOrdinaryExamplesIsNothing) {
 // An overflow inside a transform times an output gradient of 0 is NaN, in the sum of all.
 TEST(Winograd, RoundingIsNotFiniteWhereATransformMayOverflow) {
   const Window w = windowOf(square(16, 16, 8, 8, 1, 1));
-  Route route(w, ConvolutionDirection::weightGradient);
+  Route route(w, ConvolutionDirection::weightGradient, 2);
   const std::vector<float> dy(static_cast<size_t>(w.outElements()));
   int overflows = 0, sums = 0;
   for (const float size : {0x1p119f, 0x1p121f, 0x1p123f, 0x1p125f, 0x1p127f}) {
@@ -240,14 +241,21 @@ TEST(Winograd, RoundingIsNotFiniteWhereATransformMayOverflow) {
   EXPECT_GT(sums, 0);
 }
 
+TEST(Winograd, RefusesMoreExamplesThanItKeepsSumsFor) {
+  const Window w = windowOf(square(128, 64, 8, 8, 1, 1));
+  Route route(w, ConvolutionDirection::weightGradient, 4);
+  EXPECT_THROW(route.weightGradient(64, normalFloats(64 * w.inElements(), 1), normalFloats(64 * w.outElements(), 2)),
+               std::logic_error);
+}
+
 TEST(Winograd, ServesPlainKernelsOf3By3Alone) {
   for (const auto direction :
        {ConvolutionDirection::forward, ConvolutionDirection::inputGradient, ConvolutionDirection::weightGradient}) {
-    EXPECT_NE(makeWinogradRoute(windowOf(square(16, 16, 8, 8, 1, 1)), direction), nullptr);
+    EXPECT_NE(makeWinogradRoute(windowOf(square(16, 16, 8, 8, 1, 1)), direction, 1), nullptr);
     for (const Shape2d& shape : {Shape2d{16, 16, 8, 8, 3, 3, 2, 2, 1, 1}, Shape2d{16, 16, 8, 8, 3, 3, 1, 1, 2, 2, 2, 2},
                                  Shape2d{16, 16, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 2},
                                  Shape2d{16, 16, 8, 8, 5, 5, 1, 1, 2, 2}, Shape2d{16, 16, 8, 8, 3, 1, 1, 1, 1, 0}})
-      EXPECT_EQ(makeWinogradRoute(windowOf(shape), direction), nullptr);
+      EXPECT_EQ(makeWinogradRoute(windowOf(shape), direction, 1), nullptr);
   }
 }
 
