@@ -40,6 +40,11 @@ export function correlatedRows(
   const participation = participationOf(options.participation);
   const workload = { retention: options.retention ?? 1, momentum: options.momentum ?? 0 };
   const correlation = makeCorrelation(configOf(options.correlation), { steps, participation, workload });
+  if (participation.pattern === "cyclic" && options.relation === "add/remove") {
+    throw new RangeError(
+      "--participation cyclic: needs --relation zero-out or replace-one: blocks go by number, which add/remove would shift",
+    );
+  }
   const rate = Math.min(1, participation.steps * samplingRate);
   const mechanism = { samplingRate: rate, cycle: participation.steps };
   const charges = chargesOf(correlation, { mechanism, participation }, steps);

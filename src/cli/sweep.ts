@@ -121,7 +121,10 @@ function selectedLines(selected: Selected | undefined, out: string): string[] {
   if (!selected) return [];
   const { best, unfinished, by, law, mean } = selected;
   if (unfinished > 0) return [`${unfinished} of the runs have not ended: the best is chosen from all of them.`];
-  if (!best) return ["No run was drawn: nothing is published, and nothing spent."];
+  if (!best)
+    return [
+      "No run was drawn: nothing is published. That is the outcome; whoever draws again until there is one multiplies δ by 1/(1 − e^−mean).",
+    ];
   publishSelected(out, { ...selected, best });
   return [
     `The best by ${by} is in ${selectedFolder(out)}. Published alone it costs ε = ${epsilonText(selected.epsilon)} at ` +

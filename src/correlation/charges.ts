@@ -21,7 +21,8 @@
 import type { NoisePiece } from "../privacy/calibrate.js";
 import type { CyclicMechanism } from "../privacy/cycle.js";
 import type { Correlation } from "./index.js";
-import { type Participation, windowSquares } from "./participation.js";
+import { type Participation, ROUNDING, windowSquares } from "./participation.js";
+import { sumOfSquares } from "./series.js";
 
 export interface CorrelatedCharges {
   /** As what a step is accounted, but for its noise. */
@@ -51,7 +52,8 @@ export function chargesOf(
   if (isCyclic && column.length <= participation.steps && mechanism.samplingRate < 1) {
     return {
       mechanism,
-      pieces: [{ factor: 1, steps }],
+      // Columns meant to have norm 1 may be a little longer once their numbers are float32.
+      pieces: [{ factor: 1 / Math.sqrt(Math.max(1, sumOfSquares(column) * ROUNDING)), steps }],
       carried: false,
       accountedAs:
         `each cycle of ${participation.steps} steps as one Poisson step of rate ${mechanism.samplingRate}: C has ` +

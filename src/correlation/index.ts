@@ -39,7 +39,7 @@ export interface Correlation {
   readonly config: CorrelationConfig;
   /** In words, with its paper. */
   readonly title: string;
-  /** First column of C as far as it is not 0, of norm at most 1; none is longer. */
+  /** First column of C as far as it is not 0, of norm 1 but for the float32 of its numbers; none is longer. */
   readonly column: Float64Array;
   /** Makes C⁻¹z. */
   readonly recurrence: NoiseRecurrence;
@@ -70,5 +70,5 @@ export function makeCorrelation(config: CorrelationConfig, setting: CorrelationS
   };
 }
 
-/** More than what float32 can make of the numbers. */
+/** More than what float32 makes of coefficients. That of a decay near 1 moves a whole column: charges.ts looks at the column. */
 const MARGIN = 1 + 2 ** -20;

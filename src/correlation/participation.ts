@@ -24,8 +24,8 @@ export interface Participation {
   readonly steps: number;
 }
 
-/** More than the rounding of the sums here. */
-const ROUNDING = 1 + 2 ** -30;
+/** More than the rounding of sums of squares. */
+export const ROUNDING = 1 + 2 ** -30;
 
 /**
  * The squared norm that one example can add to each window of `participation.steps` rows, at most, in order, over `steps` rows
@@ -44,7 +44,8 @@ export function windowSquares(column: Float64Array, steps: number, participation
   for (let m = 0; m < squares.length; m++) {
     const rows = Math.min(length, steps - m * length);
     const from = own.length > 0 ? (m - 1) * length + 1 : m * length;
-    if (from >= 0 && from < bound.length) addFrom(reach, bound, from);
+    // No participation lies before the first window.
+    if ((own.length === 0 || m > 0) && from >= 0 && from < bound.length) addFrom(reach, bound, from);
     let square = 0;
     for (let o = 0; o < rows; o++) square += ((reach[o] as number) + (own[o] ?? 0)) ** 2;
     squares[m] = square * ROUNDING;

@@ -17,6 +17,8 @@ export function checkedOrders(orders: readonly number[]): readonly number[] {
 /** Of `count` steps at each order, never below the truth. Throws a RangeError about a mechanism or count out of range. */
 export function spentAtOrders(orders: readonly number[], mechanism: SampledGaussian, count: number): Float64Array {
   checkKeys("mechanism", mechanism, [...mechanismKeys, "steps"]);
+  const { steps = count } = mechanism as { readonly steps?: number };
+  if (steps !== count) throw new RangeError(`count: got ${count}, but the mechanism says ${steps} steps`);
   checkMechanism(mechanism);
   checkNumber("count", count, ranges.steps);
   checkRenyi(mechanism);

@@ -61,6 +61,7 @@ async function begin(
       steps: [...mechanisms],
       relation: privacy?.relation as Relation,
       delta: privacy?.delta as number,
+      unit: cell.privacy?.unit ?? "example",
     });
   }
   const [first] = plans as [(typeof plans)[number]];
@@ -69,6 +70,9 @@ async function begin(
     throw new ConfigError(
       `selection: cell ${other.name} is accounted for under ${other.relation}, ${first.name} under ${first.relation}; allowed: one relation`,
     );
+  }
+  if (plans.some(({ unit }) => unit !== first.unit)) {
+    throw new ConfigError("selection: cells differ in privacy.unit; allowed: one unit");
   }
   const selection = {
     ...config,
@@ -79,7 +83,8 @@ async function begin(
     drawn: [],
   };
   try {
-    epsilonOf(selection, []);
+    const epsilon = epsilonOf(selection, []);
+    if (!Number.isFinite(epsilon)) throw new RangeError("no finite epsilon is proved for this law and these cells");
   } catch (error) {
     throw new ConfigError(`selection: ${(error as Error).message}`);
   }
@@ -150,6 +155,9 @@ export function selectedFolder(out: string): string {
  */
 export function publishSelected(out: string, selected: Selected & { readonly best: CellRun }): void {
   const { best, unfinished, ...told } = selected;
+  if (!Number.isFinite(selected.epsilon)) {
+    throw new RangeError(`${best.name} is not published: no finite epsilon is proved for what its runs spent`);
+  }
   const statement = JSON.parse(readFileSync(runPaths(best.folder).privacy, "utf8")) as Record<string, unknown>;
   if (statement.private !== true) throw new RangeError(`${best.name} is not private: ${String(statement.guarantee)}`);
   const [from, to] = [runPaths(best.folder), runPaths(selectedFolder(out))];
@@ -157,13 +165,19 @@ export function publishSelected(out: string, selected: Selected & { readonly bes
   for (const key of ["checkpoint", "average", "config"] as const) {
     if (existsSync(from[key])) copyFileSync(from[key], to[key]);
   }
-  writeAtomically(to.privacy, `${JSON.stringify({ ...statement, ...chosenStatement(told) }, null, 2)}\n`);
+  writeAtomically(
+    to.privacy,
+    `${JSON.stringify({ ...statement, ...chosenStatement(told, statement.unit) }, null, 2)}\n`,
+  );
 }
 
-function chosenStatement({ epsilon, delta, relation, law, mean, shape, by }: Omit<Selected, "best" | "unfinished">) {
+function chosenStatement(
+  { epsilon, delta, relation, law, mean, shape, by }: Omit<Selected, "best" | "unfinished">,
+  unit: unknown,
+) {
   return {
     guarantee:
-      `(${epsilon}, ${delta})-differential privacy of each example under ${relation}, for this model alone: the best by ${by} ` +
+      `(${epsilon}, ${delta})-differential privacy of each ${unit} under ${relation}, for this model alone: the best by ${by} ` +
       `of a secret number of runs`,
     epsilon,
     delta,

@@ -34,6 +34,7 @@ export class Reservations {
       await this.writing;
     }
     this.throwFailure();
+    if (step >= this.through) throw new Error(`step ${step + 1} is not reserved, and none is left to be`);
     if (this.through - step <= this.size.lead(this.block)) this.writeAhead(last);
   }
 

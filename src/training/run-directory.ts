@@ -5,7 +5,7 @@
  * run that is killed is therefore resumed with at least what it spent, never less. One process at a time holds `run.lock`.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { packageVersion } from "../native/load.js";
@@ -224,6 +224,8 @@ function parseOrNothing(file: string): unknown {
 function refuseEnded(path: string, ledger: Ledger): void {
   const status = statusOf(ledger);
   if (status !== "finished" && status !== "budget") return;
+  const { noise, previousNoise } = runPaths(path);
+  for (const secret of [noise, previousNoise]) rmSync(secret, { force: true }); // of a process that died just before it would
   const how = status === "budget" ? "run that its privacy budget ended" : "finished run";
   throw new RunDirectoryError(`${path} holds a ${how}: another --out starts a new one`);
 }

@@ -28,6 +28,7 @@ const { epsilons } = JSON.parse(
 
 const flags = ({ samplingRate, noiseMultiplier, steps, delta, correlation, participation }: Setting) => [
   ...["account", "--sampling-rate", samplingRate, "--noise-multiplier", noiseMultiplier, "--steps", steps].map(String),
+  ...(participation.startsWith("cyclic") ? ["--relation", "zero-out"] : []),
   ...["--delta", String(delta), "--correlation", correlation, "--participation", participation],
 ];
 
@@ -44,7 +45,7 @@ describe("hushgrad account", () => {
   const setting = epsilons[0] as Setting;
   it("says the noise, and costs more where an example is replaced", async () => {
     const plain = await inProcess(flags(setting));
-    expect(plain.stdout).toMatch(/500 steps, noise bandMF:8, examples cyclic:10, add\/remove/);
+    expect(plain.stdout).toMatch(/500 steps, noise bandMF:8, examples cyclic:10, zero-out/);
     const replaced = await inProcess([...flags(setting), "--relation", "replace-one", "--json"]);
     expect((JSON.parse(replaced.stdout) as { epsilon: number }).epsilon).toBeGreaterThan(setting.epsilon);
   });
@@ -56,6 +57,10 @@ describe("hushgrad account", () => {
     ],
     [["--correlation", "bandMF:0", "--participation", "cyclic:10"], /--correlation: got "bandMF:0"/],
     [["--correlation", "bandMF:8"], /--participation: got "", allowed: cyclic:N, separated:N, once-a-cycle:N/],
+    [
+      ["--correlation", "bandMF:8", "--participation", "cyclic:10", "--relation", "add/remove"],
+      /--participation cyclic: needs --relation zero-out or replace-one/,
+    ],
     [["--participation", "cyclic:10"], /only with --correlation/],
     [["--correlation", "bandMF:8", "--compose", "file.json"], /--correlation: not with --compose/],
   ])("refuses %o by name", async (more, message) => {
@@ -82,6 +87,20 @@ describe("charges", () => {
     });
     expect(charges(6)).toMatchObject({ mechanism: { samplingRate: 1, cycle: 5 }, carried: true });
     expect(charges(6).pieces[0]?.factor).toBeLessThan(1 + 1e-5);
+  });
+
+  it("pay for columns that float32 made longer than 1", () => {
+    const participation = { pattern: "cyclic", steps: 5000 } as const;
+    const { column } = root(5000, participation, { type: "blt", buffers: 3 });
+    const square = column.reduce((sum, value) => sum + value ** 2, 0);
+    expect(square).toBeGreaterThan(1 + 4e-6);
+    const { pieces } = chargesOf({ column }, { mechanism: { samplingRate: 0.9, cycle: 5000 }, participation }, 5000);
+    expect((pieces[0]?.factor as number) ** 2 * square).toBeLessThanOrEqual(1);
+  });
+
+  it("of independent noise are those of one step, once a cycle of one step", () => {
+    const participation = { pattern: "once-a-cycle", steps: 1 } as const;
+    expect(windowSquares(Float64Array.of(1), 10, participation).every((square) => square < 1 + 1e-8)).toBe(true);
   });
 
   it.each(["cyclic", "separated", "once-a-cycle"] as const)(

@@ -125,6 +125,9 @@ describe("a privacy odometer", () => {
     const odometer = new PrivacyOdometer({ delta: 1e-5 });
     expect(() => odometer.spend({ samplingRate: 2, noiseMultiplier: 1 })).toThrow("samplingRate must be");
     expect(() => odometer.spend(loud, 1.5)).toThrow("count must be an integer");
+    expect(() => odometer.spend({ ...loud, steps: 1000 } as never)).toThrow(
+      "count: got 1, but the mechanism says 1000",
+    );
     expect(() => odometer.spend({ ...loud, failure: 0.1 })).toThrow("failure must be 0");
     expect(() => odometer.spend({ ...loud, relations: "replace-one" } as never)).toThrow(/^mechanism: got the unknown/);
     expect(odometer.epsilon()).toBe(0);
