@@ -56,7 +56,7 @@ const QUICK: Measures = { batch: 256, steps: 3, large: 16_384, strategies };
 const SLOW: Readonly<Record<string, Measures>> = {
   dpcnn: { batch: 256, steps: 2, large: 1024, strategies },
   // A private step takes half a minute for what the others do in one second.
-  resnet18: { batch: 64, steps: 1, large: 320, strategies },
+  resnet18: { batch: 256, steps: 1, large: 512, strategies },
   // So does a batch of two slices; and the Gram matrices of 16,384 pixels that ghost norms are made of.
   unet: { batch: 10, steps: 1, strategies: strategies.filter((strategy) => strategy !== "ghost") },
 };
