@@ -1,22 +1,10 @@
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readNpy } from "../../src/data/npy.js";
 import { resizeBilinear, resizeNearest } from "../../src/data/resize.js";
-
-const arrays = fileURLToPath(new URL("../fixtures/arrays", import.meta.url));
-const numbers = async (name: string) => Array.from((await readNpy(join(arrays, `${name}.npy`))).data, Number);
+import { numbers, sizes } from "./array-fixtures.js";
 
 describe("resizing as PyTorch does", () => {
-  it.each([
-    [4, 4],
-    [9, 14],
-    [5, 20],
-    [20, 5],
-    [1, 1],
-    [23, 31],
-  ])("to %i × %i", async (height, width) => {
+  it.each(sizes)("to %i × %i", async (height, width) => {
     const scan = { values: await numbers("scan"), start: 0, height: 9, width: 14 };
     const bilinear = new Float32Array(height * width);
     resizeBilinear(scan, { values: bilinear, start: 0, height, width });

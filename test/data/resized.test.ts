@@ -1,21 +1,8 @@
 /** Pictures in arrays at another size: as torchvision resizes pictures of classes, as masks and theirs are resized else. */
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { ArrayDataset } from "../../src/data/memory.js";
-import { readNpy } from "../../src/data/npy.js";
 import { resizeDataset } from "../../src/data/resized.js";
-
-const arrays = fileURLToPath(new URL("../fixtures/arrays", import.meta.url));
-const numbers = async (name: string) => Array.from((await readNpy(join(arrays, `${name}.npy`))).data, Number);
-const sizes = [
-  [4, 4],
-  [9, 14],
-  [5, 20],
-  [20, 5],
-  [1, 1],
-  [23, 31],
-] as const;
+import { numbers, sizes } from "./array-fixtures.js";
 
 /** Two examples of two channels: the scan and what is left of it to 255, and the other way round. */
 async function scans(perPixel: boolean): Promise<ArrayDataset> {

@@ -6,7 +6,6 @@ import { sameMechanism } from "../../src/audit/audited-run.js";
 import { readSafetensors } from "../../src/data/safetensors.js";
 import { makeAccountant } from "../../src/privacy/accountant.js";
 import { composeLedgers, spentOf } from "../../src/privacy/ledger-compose.js";
-import { RandomKeys } from "../../src/privacy/random.js";
 import { roundUp } from "../../src/privacy/rounding.js";
 import type { PrivacyStatement } from "../../src/privacy/statement.js";
 import { planRun } from "../../src/training/prepare.js";
@@ -14,6 +13,7 @@ import { readRunLedger, runPaths } from "../../src/training/run-directory.js";
 import { Trainer } from "../../src/training/trainer.js";
 import { planTraining } from "../../src/training/training-plan.js";
 import { inProcess } from "../cli/command.js";
+import { spyOnKeys, weightsIn } from "./derived-keys.js";
 import { temporaryFolder, tinyConfig, tinyData } from "./tiny.js";
 
 const DELTA = 1e-5;
@@ -53,11 +53,8 @@ async function live(
   { resume = false, dies, stops, examples = 205 }: Life = {},
 ) {
   const keys: string[] = [];
-  const { key } = RandomKeys.prototype;
-  const spy = vi.spyOn(RandomKeys.prototype, "key").mockImplementation(function recorded(this: RandomKeys, ...args) {
-    const made = key.apply(this, args);
-    if (args[0] === "noise") keys.push(Buffer.from(made).toString("hex"));
-    return made;
+  const spy = spyOnKeys((purpose, _, key) => {
+    if (purpose === "noise") keys.push(key);
   });
   const controller = new AbortController();
   const trainer = new Trainer({ config, train: tinyData(examples), out, resume });
@@ -71,11 +68,6 @@ async function live(
   else await expect(trainer.run()).rejects.toThrow("killed");
   spy.mockRestore();
   return { keys, sizes };
-}
-
-function weights(out: string): number[] {
-  const { tensors } = readSafetensors(join(out, "checkpoint.safetensors"));
-  return [...tensors.values()].flatMap(({ values }) => [...values]);
 }
 
 const statementIn = (out: string) => JSON.parse(readFileSync(runPaths(out).privacy, "utf8")) as PrivacyStatement;
@@ -167,8 +159,8 @@ describe("a run that goes on", () => {
     await live(config, stopped, { examples, resume: true });
     await live(config, killed, { examples, dies: 10 });
     await live(config, killed, { examples, resume: true });
-    expect(weights(stopped)).toEqual(weights(whole));
-    expect(weights(killed)).toEqual(weights(whole));
+    expect(weightsIn(stopped)).toEqual(weightsIn(whole));
+    expect(weightsIn(killed)).toEqual(weightsIn(whole));
     for (const out of [whole, stopped, killed]) expect(existsSync(runPaths(out).noise)).toBe(false);
   });
 

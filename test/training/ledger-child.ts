@@ -6,11 +6,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { existsSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { ByteDataset } from "../../src/data/memory.js";
 import { parseConfig } from "../../src/training/config.js";
 import { RunDirectoryError } from "../../src/training/run-directory.js";
 import { Session } from "../../src/training/session.js";
 import { Trainer } from "../../src/training/trainer.js";
+import { endless, size, train } from "./child-data.js";
 
 /** The open counter of the run that calls. */
 const counters = new AsyncLocalStorage<number>();
@@ -20,21 +20,11 @@ Session.prototype.step = function counted(this: Session, ...args: Parameters<typ
   return step.apply(this, args);
 };
 
-const size = 200;
-const train = new ByteDataset({
-  inputs: Uint8Array.from({ length: size * 4 }, (_, i) => (i * 37) % 256),
-  inputShape: [4],
-  labels: Uint8Array.from({ length: size }, (_, i) => i % 2),
-});
 const config = parseConfig({
-  model: { inputShape: [4], layers: [{ type: "linear", outFeatures: 2 }] },
-  data: { format: "idx", train: { images: "images", labels: "labels" } },
+  ...endless,
   optimizer: { type: "sgd", learningRate: 0.1, momentum: 0.9 },
   privacy: { noiseMultiplier: 1, delta: 1e-5, datasetSize: size },
-  samplingRate: 0.1,
-  steps: 100_000,
   checkpointEvery: 7,
-  threads: 1,
 });
 
 async function run(folder: string): Promise<void> {

@@ -5,12 +5,12 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { readSafetensors } from "../../src/data/safetensors.js";
 import { makeAccountant } from "../../src/privacy/accountant.js";
 import { composeLedgers, spentOf } from "../../src/privacy/ledger-compose.js";
-import { RandomKeys } from "../../src/privacy/random.js";
 import type { PrivacyStatement } from "../../src/privacy/statement.js";
 import { readCheckpoint } from "../../src/training/checkpoint-seal.js";
 import type { TrainingConfig } from "../../src/training/config.js";
 import { readRunLedger } from "../../src/training/run-directory.js";
 import { Trainer } from "../../src/training/trainer.js";
+import { spyOnKeys, weightsIn } from "./derived-keys.js";
 import { temporaryFolder, tinyConfig, tinyData } from "./tiny.js";
 
 const train = tinyData(200);
@@ -23,12 +23,7 @@ afterEach(() => vi.restoreAllMocks());
 /** Trains until `dieAfter`, or to the end. Gives the keys that were derived, by purpose and index, and the batches' sizes. */
 async function run(config: TrainingConfig, out: string, resume: boolean, dieAfter?: number) {
   const keys = new Map<string, string>();
-  const { key } = RandomKeys.prototype;
-  const spy = vi.spyOn(RandomKeys.prototype, "key").mockImplementation(function recorded(this: RandomKeys, ...args) {
-    const made = key.apply(this, args);
-    keys.set(args.slice(0, 2).join("/"), Buffer.from(made).toString("hex"));
-    return made;
-  });
+  const spy = spyOnKeys((purpose, index, key) => keys.set([purpose, index].join("/"), key));
   const trainer = new Trainer({ config, train, out, resume });
   const sizes: number[] = [];
   trainer.on("step", ({ step, statistics }) => {
@@ -39,11 +34,6 @@ async function run(config: TrainingConfig, out: string, resume: boolean, dieAfte
   else await expect(trainer.run()).rejects.toThrow("killed");
   spy.mockRestore();
   return { keys, sizes };
-}
-
-function weights(out: string): number[] {
-  const { tensors } = readSafetensors(join(out, "checkpoint.safetensors"));
-  return [...tensors.values()].flatMap(({ values }) => [...values]);
 }
 
 /** A run that dies at step 10, its last checkpoint that of step 8, and a copy of its folder; both then go on. */
@@ -101,7 +91,7 @@ describe("two copies of a run, resumed", () => {
     }
     const all = lives.flatMap(({ keys }) => [...keys.values()]);
     expect(new Set(all).size).toBe(all.length);
-    expect(weights(a)).not.toEqual(weights(b));
+    expect(weightsIn(a)).not.toEqual(weightsIn(b));
     expect(lives[1]?.sizes).not.toEqual(lives[2]?.sizes);
   });
 
@@ -121,7 +111,7 @@ describe("two copies of a run, resumed", () => {
 
   it("of a seeded run repeat each other to the bit, and say that they are not private", async () => {
     const { a, b } = await branched(seeded);
-    expect(weights(a)).toEqual(weights(b));
+    expect(weightsIn(a)).toEqual(weightsIn(b));
     for (const out of [a, b]) {
       const { private: isPrivate, epsilon } = JSON.parse(
         readFileSync(join(out, "privacy.json"), "utf8"),

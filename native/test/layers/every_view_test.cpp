@@ -3,11 +3,10 @@
 // one gradient, the sum over its views, whatever the layer does to make it.
 #include <gtest/gtest.h>
 
-#include <ostream>
 #include <random>
 
 #include "test/layers/layer_run.h"
-#include "test/support/backends.h"
+#include "test/layers/layer_subject.h"
 #include "test/support/numbers.h"
 
 namespace hushgrad {
@@ -17,23 +16,7 @@ constexpr int64_t kCapacity = 3;
 constexpr int64_t kViews = 3;
 constexpr double kTolerance = 1e-5;
 
-struct Subject {
-  NamedBackend backend;
-  const LayerCase* layer;
-};
-
-void PrintTo(const Subject& subject, std::ostream* out) {
-  *out << subject.layer->name << " on " << subject.backend.name;
-}
-
-std::vector<Subject> subjects() {
-  std::vector<Subject> all;
-  for (const NamedBackend& backend : testBackends())
-    for (const LayerCase& layer : layerCases()) all.push_back({backend, &layer});
-  return all;
-}
-
-class EveryViewTest : public testing::TestWithParam<Subject> {
+class EveryViewTest : public testing::TestWithParam<LayerSubject> {
  protected:
   EveryViewTest() : run(backend(), layer(), kCapacity, 1, kViews), single(backend(), layer(), kCapacity * kViews, 1) {}
 
@@ -136,10 +119,7 @@ TEST_P(EveryViewTest, FrozenSlotsAreSkipped) {
   }
 }
 
-std::string nameOf(const testing::TestParamInfo<Subject>& info) {
-  return info.param.layer->name + "_" + info.param.backend.name;
-}
-INSTANTIATE_TEST_SUITE_P(Views, EveryViewTest, testing::ValuesIn(subjects()), nameOf);
+INSTANTIATE_TEST_SUITE_P(Views, EveryViewTest, testing::ValuesIn(layerSubjects()), layerSubjectName);
 
 }  // namespace
 }  // namespace hushgrad

@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ostream>
 #include <random>
 
 #include "test/layers/layer_run.h"
-#include "test/support/backends.h"
+#include "test/layers/layer_subject.h"
 #include "test/support/numbers.h"
 
 namespace hushgrad {
@@ -18,24 +17,7 @@ constexpr int64_t kCapacity = 4;
 constexpr double kTolerance = 1e-5;
 using Factors = std::vector<std::vector<float>>;
 
-struct Subject {
-  NamedBackend backend;
-  const LayerCase* layer;
-};
-
-void PrintTo(const Subject& subject, std::ostream* out) {
-  *out << subject.layer->name << " on " << subject.backend.name;
-}
-
-std::vector<Subject> subjects() {
-  std::vector<Subject> all;
-  for (const NamedBackend& backend : testBackends()) {
-    for (const LayerCase& layer : layerCases()) all.push_back({backend, &layer});
-  }
-  return all;
-}
-
-class LayerTest : public testing::TestWithParam<Subject> {
+class LayerTest : public testing::TestWithParam<LayerSubject> {
  protected:
   LayerTest() : run(*GetParam().backend.backend, layer(), kCapacity) {}
   static const LayerCase& layer() { return *GetParam().layer; }
@@ -190,10 +172,7 @@ TEST_P(LayerTest, CostsAreTold) {
   EXPECT_GE(object.ghostNormCost().bytes, object.hasGhostNorm() ? 4 * outputs : 0);
 }
 
-std::string nameOf(const testing::TestParamInfo<Subject>& info) {
-  return info.param.layer->name + "_" + info.param.backend.name;
-}
-INSTANTIATE_TEST_SUITE_P(Layers, LayerTest, testing::ValuesIn(subjects()), nameOf);
+INSTANTIATE_TEST_SUITE_P(Layers, LayerTest, testing::ValuesIn(layerSubjects()), layerSubjectName);
 
 }  // namespace
 }  // namespace hushgrad
