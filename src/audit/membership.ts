@@ -24,12 +24,13 @@ export async function auditMembership(audit: CheckedAudit, steps: number): Promi
   const { train, onProgress } = options;
   const count = Math.min(audit.canaries, Math.floor(MOST_AT_STAKE * train.size));
   if (count < 2) throw new RangeError(`train: got ${train.size} examples, at least 4 are allowed`);
-  const { config, plan, claim } = sameMechanism(options.config, train.size, steps, train.size);
+  const { config: same, plan, claim } = sameMechanism(options.config, train.size, steps, train.size);
+  const config = { ...same, seed: nextSeed(random) };
   const atStake = chooseRecords(random, train.size, count);
   const included = Array.from(atStake, () => random.bernoulli(0.5));
   const left = new Set(atStake.filter((_, i) => !included[i]));
   const records = Uint32Array.from({ length: train.size }, (_, i) => i).filter((record) => !left.has(record));
-  using observer = makeObserver({ ...config, seed: nextSeed(random) });
+  using observer = makeObserver(config);
   const last = new LastModel((step) => onProgress?.(step / plan.steps));
   await trainOnce({ config, train: new AuditDataset(train, records), watcher: last }, options);
   observer.loadParameters(last.parameters);
