@@ -55,11 +55,13 @@ std::vector<Method> chooseMethods(const Graph& graph, const std::vector<std::uni
 }
 
 int64_t chooseChunkSize(const ChunkTraffic& traffic, int64_t cacheBytes) {
-  // As many as fit the core's cache; more where the traffic of the weights would outweigh spilling activations.
-  constexpr double kMost = 256;
+  // As many as fit the core's cache; more where the traffic of the weights would outweigh spilling activations, but no
+  // more of those than a core should hold (docs/decisions/chunk-sizes-and-huge-pages.md).
+  constexpr double kMost = 256, kMostSpilledBytes = 128 << 20;
   double fitting = static_cast<double>(cacheBytes) / traffic.perExample;
-  double worthSpilling = traffic.perChunk / traffic.perExample;
-  double size = std::clamp(std::max(fitting, worthSpilling), 1.0, kMost);
+  double worthSpilling = 2 * traffic.perChunk / traffic.perExample;
+  double spilling = std::min(worthSpilling, kMostSpilledBytes / traffic.perExample);
+  double size = std::clamp(std::max(fitting, spilling), 1.0, kMost);
   return int64_t{1} << static_cast<int>(std::log2(size));  // primitives are made for powers of two
 }
 

@@ -100,7 +100,7 @@ void Session::Impl::prepareFor(int64_t examples) {
 
 // Which method is the cheaper one depends on the chunk, and the traffic on the methods: the second choice knows those
 // of the first. Chosen for single examples alone, resnet18 would keep all gradients written out in mind, and take
-// chunks of 4, which cost 1.2 times as much as those of 16.
+// chunks of 4, which cost 1.2 times as much as those of 8.
 int64_t Session::Impl::ownChunkSize() {
   int64_t size = 1;
   for (int choice = 0; choice < 2; ++choice) {
