@@ -27,6 +27,7 @@ import type { BatchStatistics, NativeSession, ParameterSpec, UpdateSpec } from "
 import { loadBinding } from "../native/load.js";
 import { checkNumber } from "../privacy/check.js";
 import { SessionRandom } from "../privacy/random.js";
+import { accumulateSlices } from "./accumulate.js";
 import {
   type Batch,
   type BatchSource,
@@ -364,29 +365,10 @@ export class Session {
     return { ...statistics, moved: await this.native.update(update) };
   }
 
-  private nothing(): BatchStatistics {
+  private accumulate(batch: BatchSource, signal: AbortSignal | undefined): Promise<BatchStatistics> {
     const within = this.thresholdsInForce.map(() => 0);
-    return { examples: 0, leftOut: 0, clipped: 0, lossSum: 0, normSum: 0, within };
-  }
-
-  /** Keeps one slice under way and one waiting, so that the native thread never waits for JavaScript. */
-  private async accumulate(batch: BatchSource, signal: AbortSignal | undefined): Promise<BatchStatistics> {
-    let before: Promise<BatchStatistics> = Promise.resolve(this.nothing());
-    let latest = before;
-    try {
-      for await (const slice of slices(batch, this.example, this.sliceSize, true)) {
-        signal?.throwIfAborted();
-        await before;
-        before = latest;
-        latest = this.native.accumulate(slice.inputs, slice.targets, slice.size, slice.weights);
-        latest.catch(() => {}); // looked at below, perhaps after another failure
-      }
-      await before;
-      return await latest;
-    } catch (error) {
-      await Promise.allSettled([before, latest]);
-      throw error;
-    }
+    const nothing = { examples: 0, leftOut: 0, clipped: 0, lossSum: 0, normSum: 0, within };
+    return accumulateSlices(this.native, slices(batch, this.example, this.sliceSize, true), nothing, signal);
   }
 
   /** Runs a call after those before it; one that fails leaves nothing behind. */

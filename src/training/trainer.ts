@@ -141,8 +141,8 @@ class TrainingLoop {
       const { value: batch } = await batches.next();
       if (!batch) throw new Error("the sampler ended before the run");
       await this.takeStep(batch);
-      if (this.step % this.plan.stepsPerEpoch === 0) await this.endEpoch();
-      else if (this.step % this.checkpointEvery === 0) this.checkpoint();
+      if (this.step % this.checkpointEvery === 0) this.checkpoint();
+      if (this.step % this.plan.stepsPerEpoch === 0) this.endEpoch();
     }
     return "finished";
   }
@@ -199,8 +199,7 @@ class TrainingLoop {
     return this.options.config.checkpointEvery ?? this.plan.stepsPerEpoch;
   }
 
-  private async endEpoch(): Promise<void> {
-    this.checkpoint();
+  private endEpoch(): void {
     const { sum, examples } = this.epochLoss;
     this.epochLoss = { sum: 0, examples: 0 };
     this.events.emit("epoch", {

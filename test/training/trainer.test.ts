@@ -91,6 +91,17 @@ describe("Trainer", () => {
     ]);
   });
 
+  it.each([
+    [4, [4, 8, 12, 16, 20, 24, 25]],
+    [15, [15, 25]],
+  ])("writes checkpoints every %i steps and at the end, whatever an epoch is", async (checkpointEvery, wanted) => {
+    const written: number[] = [];
+    const trainer = make(tinyConfig({ steps: 25, checkpointEvery }), { out: join(temporaryFolder(), "run") });
+    trainer.on("checkpoint", ({ step }) => written.push(step));
+    await trainer.run();
+    expect(written).toEqual(wanted);
+  });
+
   it("samples a varying number of examples around q·N and follows the schedule", async () => {
     const config = tinyConfig({ schedule: { type: "linearWarmUp", steps: 5 } });
     const { steps } = await run(make(config));
