@@ -16,6 +16,7 @@ interface AuditFlags {
   readonly canaries?: number;
   readonly steps?: number;
   readonly confidence?: number;
+  readonly seed?: number;
   readonly json?: boolean;
   readonly out?: string;
 }
@@ -41,6 +42,7 @@ export function register(program: Command): void {
       "a right claim passes with this probability (default: 0.95)",
       numberFlag({ min: 0.5, max: 1, openMin: true, openMax: true }),
     )
+    .option("--seed <n>", "repeat an audit", numberFlag({ min: 0, max: Number.MAX_SAFE_INTEGER, integer: true }))
     .option("-o, --out <dir>", "folder for audit.json")
     .option("--json", "print the outcome as JSON on stdout")
     .action(run);
