@@ -110,7 +110,7 @@ function head({ mode, claim, runs, canaries, records, confidence, seconds }: Aud
   const part = `${steps} steps${steps === configuredSteps ? "" : ` (the configuration has ${configuredSteps})`}`;
   return [
     `${mode}: ${what} (${duration(seconds)})`,
-    `q = ${short(samplingRate)}, σ = ${short(noiseMultiplier)}, ${part}, confidence ${short(confidence)}`,
+    `q = ${short(samplingRate)}, σ = ${short(noiseMultiplier)}, ${part}, confidence ${confidence}`,
   ];
 }
 

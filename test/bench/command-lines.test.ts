@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
 
 function run(script: string, ...args: string[]) {
-  return spawnSync(process.execPath, ["--import", tsx, script, ...args], { encoding: "utf8", timeout: 60_000 });
+  return spawnSync(process.execPath, ["--import", tsx, script, ...args], { encoding: "utf8", timeout: 150_000 });
 }
 
 describe.each([

@@ -13,7 +13,7 @@ import { temporaryFolder, tinyData } from "../training/tiny.js";
 import { hushgrad, inProcess } from "./command.js";
 import { cellNames, writeGrid } from "./grids.js";
 
-const PROCESS_TIMEOUT = 180_000;
+const PROCESS_TIMEOUT = 600_000;
 
 describe("hushgrad sweep", () => {
   let folder: string;
@@ -71,7 +71,13 @@ describe("hushgrad sweep", () => {
   it(
     "stops on Ctrl-C after the step under way, and goes on with the half-done cell",
     async () => {
-      grid = writeGrid(folder, { set: { epochs: null, steps: 3000 } });
+      // Long where it is stopped, so that it is stopped in time on a machine that is busy.
+      const cells = {
+        "without DP": { strategy: "none", privacy: null, steps: 20 },
+        "automatic clipping": { clipping: { function: "autoS" }, steps: 1000 },
+        "random sparsification": { sparsification: { rate: 0.5, refreshesPerEpoch: 2 }, steps: 20 },
+      };
+      grid = writeGrid(folder, { variants: cells, set: { epochs: null } });
       let asked = false;
       const stopped = await hushgrad(["sweep", grid, "--out", out], {
         onStderr: (text, child) => {
@@ -89,7 +95,7 @@ describe("hushgrad sweep", () => {
       ]);
       expect(existsSync(join(out, "sweep.lock"))).toBe(false);
       const { steps } = readRuns([out]).runs[1] as { steps: number };
-      expect(steps).toBeLessThan(3000);
+      expect(steps).toBeLessThan(1000);
       const before = written(cellNames[0]);
       const resumed = await inProcess(["sweep", grid, "--out", out]);
       expect(resumed.code).toBe(0);

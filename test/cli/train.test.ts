@@ -8,7 +8,7 @@ import { hushgrad, inProcess } from "./command.js";
 import { writeGrid } from "./grids.js";
 
 const size = 200;
-const PROCESS_TIMEOUT = 120_000;
+const PROCESS_TIMEOUT = 600_000;
 
 describe("hushgrad train", () => {
   let folder: string;
@@ -50,7 +50,7 @@ describe("hushgrad train", () => {
       const { code, stdout, stderr } = await hushgrad(["train", config, "--out", out]);
       expect(stderr).toMatch(/^training: 30 steps, 10 an epoch, σ 0\.\d+\n/);
       expect(stderr).toMatch(
-        /epoch 3\/3 {2}ε \d+\.?\d*, \d+ examples\/s, loss \d\.\d+, test accuracy \d+\.\d\d % \(outside ε\), 0 s left\n$/,
+        /epoch 3\/3 {2}ε \d+\.?\d*, \d+ examples\/s(?: \(waiting for data \d+ %\))?, loss \d\.\d+, test accuracy \d+\.\d\d % \(outside ε\), 0 s left\n$/,
       );
       for (const line of [
         /accuracy {2,}\d+\.\d\d % on the test data \(outside ε\)/,
@@ -115,7 +115,7 @@ describe("hushgrad train", () => {
   it(
     "stops on Ctrl-C after the step under way, with everything written, and goes on with --resume",
     async () => {
-      config = write({ epochs: undefined, steps: 400, privacy: { epsilon: 200, delta: 1e-5, datasetSize: size } });
+      config = write({ epochs: undefined, steps: 600, privacy: { epsilon: 200, delta: 1e-5, datasetSize: size } });
       let asked = false;
       const stopped = await hushgrad(["train", config, "--out", out], {
         onStderr: (text, child) => {
@@ -132,14 +132,14 @@ describe("hushgrad train", () => {
         epsilon: number;
       };
       expect(before.steps.taken).toBeGreaterThanOrEqual(20);
-      expect(before.steps.taken).toBeLessThan(400);
+      expect(before.steps.taken).toBeLessThan(600);
       for (const file of ["metrics.csv", "checkpoint.safetensors", "report.html"])
         expect(existsSync(join(out, file))).toBe(true);
 
       const resumed = await hushgrad(["train", config, "--out", out, "--resume"]);
       expect(resumed.code).toBe(0);
       expect(resumed.stderr).toContain(`resumed after step ${before.steps.taken}`);
-      expect(resumed.stdout).toContain("400 of 400");
+      expect(resumed.stdout).toContain("600 of 600");
     },
     PROCESS_TIMEOUT,
   );
@@ -226,12 +226,14 @@ describe("hushgrad train on a folder of pictures", () => {
         memoryMegabytes,
         augmentation: { crop: { padding: 1 }, flip: true },
       });
-      const { code, stdout, stderr } = await hushgrad(["train", file, "--out", join(folder, "run"), "--json"]);
+      // One training in two hundred learns less in so few steps: this one repeats.
+      const seed = ["--seed", "1"];
+      const { code, stdout, stderr } = await hushgrad(["train", file, "--out", join(folder, "run"), "--json", ...seed]);
       expect(stderr).toMatch(/^left out: .*dark.broken\.jpg: not a JPEG, PNG, .* file\ntraining: 20 steps, 5 an epoch/);
       expect(code).toBe(0);
-      const outcome = JSON.parse(stdout) as { accuracy: number; epsilon: number; samplingRate: number };
+      const outcome = JSON.parse(stdout) as Record<"accuracy" | "epsilonIfNotSeeded" | "samplingRate", number>;
       expect(outcome.accuracy).toBeGreaterThan(0.9);
-      expect(outcome.epsilon).toBeLessThanOrEqual(20);
+      expect(outcome.epsilonIfNotSeeded).toBeLessThanOrEqual(20);
       expect(outcome.samplingRate).toBe(0.2);
       const { relation } = JSON.parse(readFileSync(join(folder, "run", "privacy.json"), "utf8")) as {
         relation: string;

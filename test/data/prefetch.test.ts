@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { DataError, type Dataset } from "../../src/data/dataset.js";
 import { ByteDataset } from "../../src/data/memory.js";
 import { type Indices, type LogicalBatch, prefetch, type Slice, sliceExamples } from "../../src/data/prefetch.js";
@@ -8,6 +8,13 @@ const bytes = new ByteDataset({
   inputs: Uint8Array.from({ length: size * 2 }, (_, i) => i),
   inputShape: [2],
   labels: Uint8Array.from({ length: size }, (_, i) => i),
+});
+
+/** Everything that is due by now, and what comes of it. */
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+afterEach(() => {
+  vi.useRealTimers();
 });
 
 async function collect(dataset: Dataset, batches: Iterable<Indices>, perSlice?: number) {
@@ -74,7 +81,7 @@ describe("prefetch", () => {
     };
     const stream = prefetch(watched, [[1], [2], [3]]);
     await stream.next();
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    for (let turn = 0; turn < 3; turn++) await nextTurn();
     expect(read).toEqual([1, 2]);
   });
 
@@ -93,7 +100,9 @@ describe("prefetch", () => {
     await expect(collect(slow, [[size]])).rejects.toThrow(DataError);
   });
 
+  // By a clock that stands still while this machine is busy with something else.
   it("tells how long its reader waits: all the time where reading is slow, hardly where it keeps up", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "performance"] });
     const share = async (readMs: number, workMs: number) => {
       const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
       const read: Dataset["read"] = async (indices, inputs, targets) => {
@@ -102,14 +111,24 @@ describe("prefetch", () => {
       };
       const slow: Dataset = { size, inputShape: [2], targetKind: "classes", targetElements: 1, read };
       let seconds = 0;
+      let isDone = false;
+      const work = async () => {
+        for await (const _ of prefetch(slow, [[1], [2], [3], [4], [5]], 1, (more) => (seconds += more)))
+          await pause(workMs);
+        isDone = true;
+      };
       const start = performance.now();
-      for await (const _ of prefetch(slow, [[1], [2], [3], [4], [5]], 1, (more) => (seconds += more)))
-        await pause(workMs);
+      const working = work();
+      while (!isDone) {
+        for (let turn = 0; turn < 3; turn++) await nextTurn();
+        vi.advanceTimersToNextTimer();
+      }
+      await working;
       return (1000 * seconds) / (performance.now() - start);
     };
-    expect(await share(40, 2)).toBeGreaterThan(0.8);
-    expect(await share(40, 40)).toBeLessThan(0.6); // the first slice alone, where timers are exact
-    expect(await share(2, 40)).toBeLessThan(0.3);
+    expect(await share(40, 2)).toBeCloseTo((40 + 4 * 38) / (5 * 40 + 2), 9);
+    expect(await share(40, 40)).toBeCloseTo(40 / 240, 9); // the first slice alone
+    expect(await share(2, 40)).toBeCloseTo(2 / 202, 9);
   });
 
   it("bounds a slice by bytes", () => {

@@ -18,7 +18,9 @@ describe("privatize", () => {
       expect(Math.abs(variance / 1.5 ** 2 - 1)).toBeLessThan(7 * Math.sqrt(2 / count));
       expect(isPrivate).toBe(true);
     }
-    expect(first.gradient.some((value, i) => value === second.gradient[i] && i < 100)).toBe(false);
+    // Two float32 near 10 are the same once in five million: three of a hundred, in 10⁻¹⁵ of runs.
+    const same = first.gradient.subarray(0, 100).filter((value, i) => value === second.gradient[i]);
+    expect(same.length).toBeLessThan(3);
     expect(sum.every((value) => value === 40)).toBe(true);
   });
 

@@ -9,7 +9,7 @@ import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, test } from "vitest";
 import type { NativeBinding, NativeSession, NativeSessionSpec } from "../../src/native/binding.js";
 import { binaryPath, requireBinding } from "./binding-path.js";
-import { classes, makeNative, mlpSpec, numbers, sleep, update } from "./specs.js";
+import { busyShare, classes, makeNative, mlpSpec, numbers, sleep, update } from "./specs.js";
 
 const spec = mlpSpec([3, 5, 2]);
 const live: NativeSession[] = [];
@@ -22,7 +22,7 @@ function small(changes: Partial<NativeSessionSpec> = {}): NativeSession {
 
 /** Some hundred milliseconds of work a step. */
 function large(): { session: NativeSession; inputs: Float32Array; targets: Int32Array; examples: number } {
-  const session = makeNative(mlpSpec([256, 512, 512, 10]));
+  const session = makeNative(mlpSpec([256, 512, 512, 10], { threads: 2 }));
   live.push(session);
   const examples = 16384;
   return { session, inputs: numbers(examples * 256, 1), targets: classes(examples, 10), examples };
@@ -273,16 +273,21 @@ describe("cancel and dispose", () => {
     const { session, inputs, targets, examples } = large();
     const running = session.step(inputs, targets, examples, update);
     const waiting = session.accumulate(inputs, targets, examples);
-    setTimeout(() => session.cancel(), 20);
-    const started = performance.now();
+    // Work is measured in processors' time, which others on the machine do not change, and from the cancelling on.
+    let from = process.cpuUsage();
+    setTimeout(() => {
+      from = process.cpuUsage();
+      session.cancel();
+    }, 5);
     await expect(running).rejects.toMatchObject({ name: "AbortError", code: "ABORT_ERR" });
     await expect(waiting).rejects.toMatchObject({ name: "AbortError" });
-    const cancelled = performance.now() - started;
+    const afterwards = process.cpuUsage(from);
     const sums = await session.takeClippedSums();
     expect(sums.every((sum) => squares(sum) === 0)).toBe(true);
-    const whole = performance.now();
+    from = process.cpuUsage();
     expect((await session.step(inputs, targets, examples, update)).examples).toBe(examples);
-    expect(cancelled).toBeLessThan((performance.now() - whole) / 2);
+    const whole = process.cpuUsage(from);
+    expect(afterwards.user + afterwards.system).toBeLessThan((whole.user + whole.system) / 2);
   });
 
   test("an argument whose getter disposes the session is refused", () => {
@@ -315,19 +320,7 @@ describe("cancel and dispose", () => {
 
   test("the event loop stays free during a long step", async () => {
     const { session, inputs, targets, examples } = large();
-    const gaps: number[] = [];
-    let last = performance.now();
-    const timer = setInterval(() => {
-      gaps.push(performance.now() - last);
-      last = performance.now();
-    }, 10);
-    const started = performance.now();
-    await session.step(inputs, targets, examples, update);
-    const took = performance.now() - started;
-    clearInterval(timer);
-    expect(took).toBeGreaterThan(100);
-    expect(gaps.length).toBeGreaterThan(took / 40);
-    expect(Math.max(...gaps)).toBeLessThan(Math.max(150, took / 3));
+    expect(await busyShare(() => session.step(inputs, targets, examples, update))).toBeLessThan(0.5);
   });
 });
 
@@ -343,9 +336,13 @@ test("sessions that nobody disposed are freed by the garbage collector", async (
     collect();
     await sleep(20);
   }
-  collect();
-  await sleep(200);
-  expect(process.memoryUsage.rss() - before).toBeLessThan(6 * one);
+  // Memory is given back by the sessions' own threads, when these have their turn.
+  const grown = () => process.memoryUsage.rss() - before;
+  for (let tries = 0; tries < 300 && grown() >= 6 * one; tries++) {
+    collect();
+    await sleep(100);
+  }
+  expect(grown()).toBeLessThan(6 * one);
 });
 
 test("a second copy of the addon runs beside the first", async () => {

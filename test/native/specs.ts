@@ -71,6 +71,17 @@ export function classes(count: number, kinds: number): Int32Array {
 
 export const update: UpdateSpec = { noiseDeviation: 0, normalizer: 4, learningRate: 0.1, step: 1 };
 
+/**
+ * The share of a call's time that the event loop is at work, and not waiting: nearly all of it where the call blocks. Of
+ * the loop's own clock: a process that has to wait for a processor is mostly one that waits for events all the same.
+ */
+export async function busyShare(call: () => Promise<unknown>): Promise<number> {
+  await new Promise((resolve) => setImmediate(resolve));
+  const before = performance.eventLoopUtilization();
+  await call();
+  return performance.eventLoopUtilization(before).utilization;
+}
+
 export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

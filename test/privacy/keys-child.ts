@@ -1,4 +1,4 @@
-/** A seeded session, whose noise key the parent knows: steps, then answers "open", is disposed of, answers "wiped". */
+/** A seeded session, whose noise key the parent knows: steps, then answers "open", is disposed of, answers "disposed". */
 
 import { sequential } from "../../src/graph/index.js";
 import { linear } from "../../src/layers/index.js";
@@ -14,6 +14,5 @@ await session.step({ inputs: new Float32Array(0), targets: new Int32Array(0), si
 process.send?.("open");
 process.once("message", () => {
   session.dispose();
-  // Native memory is freed by the session's own thread.
-  setTimeout(() => process.send?.("wiped"), 300);
+  process.send?.("disposed");
 });

@@ -35,7 +35,7 @@ describe("makeFolder", () => {
   it.skipIf(!existsSync("/proc/self"))("fails at once where no folders can be made, as in /proc", () => {
     const script = `import("./src/training/files.ts").then(({ makeFolder }) => makeFolder("/proc/x/y"))`;
     const { status, stderr } = spawnSync(process.execPath, ["--import", tsx, "-e", script], {
-      timeout: 60_000,
+      timeout: 150_000,
       encoding: "utf8",
     });
     expect(stderr).toContain("/proc/x: cannot be made: no folders can be made in /proc; give a folder");

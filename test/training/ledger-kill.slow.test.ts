@@ -229,9 +229,9 @@ describe.skipIf(!canMount)("a file system of its own", () => {
         const ballast = join(disk, "ballast");
         for (const kilobytes of [80, 72, 64]) {
           writeFileSync(ballast, "");
+          const before = updates(place.counter);
           const child = start(place);
-          await child.ready;
-          await sleep(300);
+          while (updates(place.counter) < before + 20 && child.process.exitCode === null) await sleep(2);
           spawnSync("dd", ["if=/dev/zero", `of=${ballast}`, "bs=1k", `count=${kilobytes}`]);
           expect(await child.ended).toBe(1); // metrics alone fill what is left
           expect(child.stderr()).toContain("ENOSPC");

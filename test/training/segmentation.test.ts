@@ -80,7 +80,7 @@ describe.each(["unet", "nested-unet"])("%s", (name) => {
     expect(rows.at(-1)?.testPixelAccuracy).toBeCloseTo(pixelAccuracy as number, 6);
     expect(rows.at(-1)).not.toHaveProperty("testAccuracy");
     expect(readFileSync(join(out, "report.html"), "utf8")).toContain('aria-label="Test Dice by epoch"');
-  }, 60_000);
+  });
 });
 
 it("classes of what is no picture have no pixels to score", async () => {

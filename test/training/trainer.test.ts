@@ -50,7 +50,7 @@ const notDeclared = { privacy: { epsilon: 8, delta: 1e-5 } };
 describe("Trainer", () => {
   it("learns, and spends no more than its target with the noise calibrated for it", async () => {
     const { result } = await run(
-      make(tinyConfig({ steps: 60, privacy: { epsilon: 50, delta: 1e-5, datasetSize: 200 } })),
+      make(tinyConfig({ steps: 60, seed: 1, privacy: { epsilon: 50, delta: 1e-5, datasetSize: 200 } })),
     );
     expect(result.stopped).toBe("finished");
     expect(result.step).toBe(60);
@@ -108,7 +108,7 @@ describe("Trainer", () => {
     const sizes = steps.map(({ statistics }) => statistics.examples);
     expect(new Set(sizes).size).toBeGreaterThan(3);
     const mean = sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
-    expect(Math.abs(mean - 20)).toBeLessThan(5 * Math.sqrt(18 / 30));
+    expect(Math.abs(mean - 20)).toBeLessThan(6.5 * Math.sqrt(18 / 30)); // sure to 10⁻¹⁰
     expect(steps.slice(0, 6).map(({ learningRate }) => learningRate)).toEqual(
       [0.1, 0.2, 0.3, 0.4, 0.5, 0.5].map((x) => expect.closeTo(x, 12)),
     );
@@ -227,7 +227,7 @@ describe("Trainer", () => {
 
   it("trains without privacy under strategy none, and says so", async () => {
     const out = join(temporaryFolder(), "run");
-    const config = tinyConfig({ strategy: "none", privacy: undefined, steps: 60 });
+    const config = tinyConfig({ strategy: "none", privacy: undefined, steps: 60, seed: 1 });
     const { result } = await run(make(config, { out }));
     expect(result.epsilon).toBeUndefined();
     expect(result.test?.accuracy).toBe(1);
@@ -377,14 +377,17 @@ describe("Trainer, stopped and resumed", () => {
       if (step === 14) throw new Error("power cut");
     });
     await expect(trainer.run()).rejects.toThrow("power cut");
-    expect(ledger(out)).toEqual({ status: "running", steps: 16 }); // two at a time, the next two while the second of them is taken
-    expect(json(join(out, "privacy.json"))).toMatchObject({ status: "running", steps: { reserved: 16 } });
+    // Two at a time, the next two while the second of them is taken; on a machine that takes seconds for a step, one.
+    const { status, steps: reserved } = ledger(out);
+    expect([status, [14, 15, 16].includes(reserved)]).toEqual(["running", true]);
+    expect(json(join(out, "privacy.json"))).toMatchObject({ status: "running", steps: { reserved } });
     const { result, steps } = await run(make(config, { out, resume: true }));
     expect(steps[0]?.step).toBe(11); // the checkpoint of step 10
-    expect(result).toMatchObject({ stopped: "budget", step: 24, accountedSteps: 30 });
+    const last = 30 - (reserved - 10);
+    expect(result).toMatchObject({ stopped: "budget", step: last, accountedSteps: 30 });
     expect(result.epsilon).toBeLessThanOrEqual(8);
     expect(readMetrics(join(out, "metrics.csv")).map(({ step }) => step)).toEqual(
-      Array.from({ length: 24 }, (_, i) => i + 1),
+      Array.from({ length: last }, (_, i) => i + 1),
     );
   });
 
