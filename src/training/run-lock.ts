@@ -4,7 +4,18 @@
  * `run.lock`. One that dies in between is followed by a claim named after it: no moment of death shuts everyone out.
  */
 import { randomBytes } from "node:crypto";
-import { closeSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { RunDirectoryError } from "./run-errors.js";
@@ -52,20 +63,48 @@ export class RunLock {
   }
 }
 
+/** Whole or not at all: a lock that a process left empty, for it died or the disk was full, would keep everyone out. */
 function create(path: string, file: string, content: string): boolean {
+  const draft = `${file}.${randomBytes(8).toString("hex")}.${process.pid}.tmp`;
   try {
-    const handle = openSync(file, "wx");
-    try {
-      writeSync(handle, content);
-    } finally {
-      closeSync(handle);
-    }
+    write(draft, content);
+    return putInPlace(draft, file);
+  } catch (error) {
+    throw new RunDirectoryError(`${path}: cannot be written to (${(error as Error).message})`);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function write(file: string, content: string): void {
+  const handle = openSync(file, "wx");
+  try {
+    writeSync(handle, content);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** False where `file` is there, or whoever holds the folder has cleared `draft` away. */
+function putInPlace(draft: string, file: string): boolean {
+  try {
+    linkSync(draft, file);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" || code === "ENOENT") return false;
+    if (code !== "EPERM" && code !== "ENOSYS" && code !== "ENOTSUP") throw error;
+    return copyExclusively(draft, file); // file systems without hard links
+  }
+}
+
+function copyExclusively(draft: string, file: string): boolean {
+  try {
+    copyFileSync(draft, file, constants.COPYFILE_EXCL);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    // A full disk leaves an empty lock, which would keep everyone out.
-    if (readIfThere(file) === "") rmSync(file);
-    throw new RunDirectoryError(`${path}: cannot be written to (${(error as Error).message})`);
+    throw error;
   }
 }
 

@@ -195,6 +195,19 @@ describe("a disk that is full", () => {
   });
 });
 
+describe("a process that dies", () => {
+  it("while it takes the folder leaves no lock without its name, which would keep everyone out", async () => {
+    const out = join(temporaryFolder(), "run");
+    const there: boolean[] = [];
+    faults.writeSync = (real, args) => {
+      if (String(args[1]).includes('"token"')) there.push(existsSync(join(out, "run.lock")));
+      return real(...(args as never[]));
+    };
+    expect((await attempt(out, false, short)).error).toBeUndefined();
+    expect(there).toEqual([false]);
+  });
+});
+
 describe("a disk that fails", () => {
   it("to flush: no step is taken under what was not flushed, and no second attempt is made", async () => {
     const out = join(temporaryFolder(), "run");
