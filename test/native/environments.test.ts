@@ -58,7 +58,7 @@ describe("worker threads", () => {
       await once(worker, "message");
       const started = performance.now();
       expect(await worker.terminate()).toBe(1);
-      expect(performance.now() - started).toBeLessThan(5000);
+      expect(performance.now() - started).toBeLessThan(60_000);
     }
     const after = startWorker("run", tiny);
     expect((await once(after, "message"))[0].lossSum).toBeGreaterThan(0);
