@@ -18,7 +18,20 @@ interface Memory {
   readonly planned: number;
 }
 
-async function measure(workload: string, strategy: StrategyName, batch: number, steps: number): Promise<Memory> {
+interface Measured {
+  readonly batch: number;
+  readonly steps: number;
+  /** Processes of which the median counts: one alone strays by 2 MB (standard deviation), and by more now and then. */
+  readonly processes: number;
+}
+
+async function measure(workload: string, strategy: StrategyName, { processes, ...of }: Measured): Promise<Memory> {
+  const all: Memory[] = [];
+  for (let i = 0; i < processes; i++) all.push(await measureOnce(workload, strategy, of.batch, of.steps));
+  return all.sort((a, b) => a.peak - b.peak)[processes >> 1] as Memory;
+}
+
+async function measureOnce(workload: string, strategy: StrategyName, batch: number, steps: number): Promise<Memory> {
   const child = startOwnChild({ kind: "measure", workload, strategy, batch });
   try {
     const { plannedBytes } = await child.expect("ready");
@@ -45,40 +58,38 @@ function note(name: string, { peak, planned }: Memory): void {
 }
 afterAll(() => console.info(measured.join("\n")));
 
-interface Measures {
-  readonly batch: number;
-  readonly steps: number;
+interface Measures extends Measured {
   /** Of several slices. */
   readonly large?: number;
   readonly strategies: readonly StrategyName[];
 }
-const QUICK: Measures = { batch: 256, steps: 3, large: 16_384, strategies };
+const QUICK: Measures = { batch: 256, steps: 3, processes: 3, large: 16_384, strategies };
 const SLOW: Readonly<Record<string, Measures>> = {
-  dpcnn: { batch: 256, steps: 2, large: 1024, strategies },
+  dpcnn: { batch: 256, steps: 2, processes: 3, large: 2048, strategies },
   // A private step takes half a minute for what the others do in one second.
-  resnet18: { batch: 256, steps: 1, large: 512, strategies },
+  resnet18: { batch: 256, steps: 1, processes: 1, large: 512, strategies },
   // So does a batch of two slices; and the Gram matrices of 16,384 pixels that ghost norms are made of.
-  unet: { batch: 10, steps: 1, strategies: strategies.filter((strategy) => strategy !== "ghost") },
+  unet: { batch: 10, steps: 1, processes: 1, strategies: strategies.filter((strategy) => strategy !== "ghost") },
 };
 
 describe.each(workloadNames)("%s", (workload) => {
-  const { batch, steps, large, strategies } = SLOW[workload] ?? QUICK;
+  const { large, strategies, ...own } = SLOW[workload] ?? QUICK;
 
   test.each(strategies)("%s takes about the memory that was planned", async (strategy) => {
-    const memory = await measure(workload, strategy, batch, steps);
+    const memory = await measure(workload, strategy, own);
     note(`${workload} ${strategy}`, memory);
     expectAsPlanned(memory);
   });
 
   if (large === undefined) return;
-  test(`a batch of ${large} takes what one of ${batch} does, but for the float64 sums between slices`, async () => {
+  test(`a batch of ${large} takes what one of ${own.batch} does, but for the float64 sums between slices`, async () => {
     const trainable = workloadByName(workload).model().trainableParameterCount;
     const peaks: Record<string, number> = {};
     for (const strategy of ["none", "auto"] as const) {
-      const small = await measure(workload, strategy, batch, steps);
-      const sliced = await measure(workload, strategy, large, 1);
+      const small = await measure(workload, strategy, own);
+      const sliced = await measure(workload, strategy, { ...own, batch: large, steps: 1 });
       note(`${workload} ${strategy}, ${large}`, sliced);
-      expect(sliced.peak).toBeLessThan(small.peak + 8 * trainable + 2 * SLACK);
+      expect(sliced.peak).toBeLessThan(small.peak + 8 * trainable + 3 * SLACK + TOLERANCE * small.planned);
       expectAsPlanned(sliced);
       peaks[`${strategy} small`] = small.peak;
       peaks[`${strategy} large`] = sliced.peak;
