@@ -6,7 +6,7 @@ import { encodeIdx } from "../data/encode-idx.js";
 import { temporaryFolder, tinyModel } from "../training/tiny.js";
 import { inProcess } from "./command.js";
 
-/** The command's audits have no seed: less sure ones would find fault with what is right now and then, and fail here. */
+/** These audits have no seed: less sure ones would find fault with what is right now and then, and fail here. */
 const SURE = "0.999999";
 
 describe("hushgrad audit", () => {
