@@ -79,6 +79,12 @@ describe("hushgrad audit", () => {
     expect(report.most.epsilon).toBeGreaterThan(report.shown.epsilon);
   });
 
+  it("repeats with a seed", async () => {
+    const args = ["audit", config, "--mode", "membership", "--canaries", "8", "--steps", "3", "--json", "--seed", "7"];
+    const [one, other] = [await inProcess(args), await inProcess(args)].map(({ stdout }) => JSON.parse(stdout));
+    expect({ ...one, seconds: 0 }).toEqual({ ...other, seconds: 0 });
+  });
+
   it.each([
     [["--runs", "4"], "Allowed: an integer in [8, 1000000]"],
     [["--confidence", "1"], "Allowed: a number in (0.5, 1)"],
