@@ -35,9 +35,56 @@ export function preview(value: unknown): string {
   return text.length > MOST_SHOWN ? `${text.slice(0, MOST_SHOWN - 1)}…` : text;
 }
 
-/** @throws TypeError where it is not a Uint8Array (a Buffer is one). */
-export function checkBytes(name: string, value: unknown): asserts value is Uint8Array {
-  if (!(value instanceof Uint8Array)) throw new TypeError(`${name}: got ${describe(value)}, expected a Uint8Array`);
+function refuse(name: string, value: unknown, expected: string): never {
+  throw new TypeError(`${name}: got ${describe(value)}, expected ${expected}`);
+}
+
+/** An instance of one of these classes (a Buffer is a Uint8Array). @throws TypeError. */
+export function checkKind(
+  name: string,
+  value: unknown,
+  ...kinds: readonly (abstract new (
+    ...all: never[]
+  ) => object)[]
+): void {
+  if (kinds.some((kind) => value instanceof kind)) return;
+  refuse(
+    name,
+    value,
+    `${/^[AEIO]/.test(kinds[0]?.name ?? "") ? "an" : "a"} ${kinds.map((kind) => kind.name).join(" or ")}`,
+  );
+}
+
+/** @throws TypeError. */
+export function checkText(name: string, value: unknown): asserts value is string {
+  if (typeof value !== "string") refuse(name, value, "a string");
+}
+
+/** @throws TypeError. */
+export function checkFlag(name: string, value: unknown): asserts value is boolean {
+  if (typeof value !== "boolean") refuse(name, value, "true or false");
+}
+
+/** @throws TypeError. */
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== "function") refuse(name, value, "a function");
+}
+
+/** @throws TypeError. */
+export function checkList(name: string, value: unknown, of: string): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) refuse(name, value, `a list of ${of}`);
+}
+
+/** @throws TypeError where it is nothing, a list or no object; `expected` says what it should be. */
+export function checkObject(name: string, value: unknown, expected: string): asserts value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) refuse(name, value, expected);
+}
+
+/** An object with these methods. @throws TypeError; `expected` says what it should be. */
+export function checkMethods(name: string, value: unknown, methods: readonly string[], expected: string): void {
+  const found = value as Readonly<Record<string, unknown>> | null | undefined;
+  if (!Array.isArray(value) && methods.every((method) => typeof found?.[method] === "function")) return;
+  refuse(name, value, `${expected}, with ${methods.map((method) => `${method}()`).join(", ")}`);
 }
 
 /**
@@ -45,9 +92,7 @@ export function checkBytes(name: string, value: unknown): asserts value is Uint8
  * @throws TypeError naming the key.
  */
 export function checkKeys(name: string, value: unknown, known: readonly string[]): asserts value is object {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new TypeError(`${name}: got ${describe(value)}, expected an object of ${known.join(", ")}`);
-  }
+  checkObject(name, value, `an object of ${known.join(", ")}`);
   const unknown = Object.keys(value).find((key) => !known.includes(key));
   if (unknown === undefined) return;
   throw new TypeError(`${name}: got the unknown key ${JSON.stringify(unknown)}, expected one of ${known.join(", ")}`);
@@ -62,4 +107,10 @@ export function checkChoice<T extends string | number>(
   if (allowed.includes(value as T)) return;
   const Kind = typeof value === typeof allowed[0] ? RangeError : TypeError;
   throw new Kind(`${name}: got ${describe(value)}, expected one of ${allowed.join(", ")}`);
+}
+
+/** A list or typed array; its elements are the caller's affair. @throws TypeError. */
+export function checkNumbers(name: string, value: unknown): void {
+  if (Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value)) return;
+  refuse(name, value, "a list of numbers or a typed array");
 }

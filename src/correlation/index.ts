@@ -7,6 +7,7 @@
  * participation of an example adds, as it is without correlation.
  */
 import { z } from "zod";
+import { checkObject } from "../arguments.js";
 import type { NoiseRecurrence } from "../native/binding.js";
 import { checkNumber } from "../privacy/check.js";
 import { parseConfigValue } from "../training/config-errors.js";
@@ -14,8 +15,10 @@ import { bandMfCorrelation } from "./band-mf.js";
 import { bisrCorrelation } from "./bisr.js";
 import { bltCorrelation } from "./blt.js";
 import type { CorrelationSetting, CorrelationType } from "./define.js";
+import { checkParticipation } from "./participation.js";
 import { firstColumn, scaled, singlePrecision } from "./recurrence.js";
 import { sumOfSquares } from "./series.js";
+import { checkWorkload } from "./workload.js";
 
 export type { CorrelationSetting } from "./define.js";
 export type { Participation } from "./participation.js";
@@ -52,7 +55,10 @@ export const mostCorrelatedSteps = 10_000_000;
 
 /** Throws a ConfigError about a configuration that is none, a RangeError about steps out of range. */
 export function makeCorrelation(config: CorrelationConfig, setting: CorrelationSetting): Correlation {
+  checkObject("setting", setting, "an object of steps, participation, workload");
   checkNumber("steps beside correlated noise", setting.steps, { min: 1, max: mostCorrelatedSteps, integer: true });
+  checkParticipation(setting.participation);
+  checkWorkload(setting.workload);
   const checked = parseConfigValue("correlation", correlationSchema, config);
   // The name and the options belong together, which the compiler cannot follow through a union.
   const type = correlationTypes.find(({ type }) => type === checked.type) as unknown as CorrelationType<

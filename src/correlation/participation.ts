@@ -13,15 +13,26 @@
  * τ + 1 + (d − 1)k steps behind row τ of the window, whence v ≤ c̄_{τ−i} + Σ_d c̄_{τ+1+(d−1)k}, whose square is largest for i = 0: a
  * bound, and exact in the first cycle.
  */
+import { checkChoice, checkObject } from "../arguments.js";
+import { checkNumber, ranges } from "../privacy/check.js";
 import { sumOfSquares } from "./series.js";
+
+const patterns = ["cyclic", "separated", "once-a-cycle"] as const;
 
 export interface Participation {
   /**
    * cyclic: at steps of one residue modulo `steps`, whichever process takes them; separated: `steps` apart, or further, within
    * a process; once-a-cycle: once at most in each cycle of `steps` that a process begins.
    */
-  readonly pattern: "cyclic" | "separated" | "once-a-cycle";
+  readonly pattern: (typeof patterns)[number];
   readonly steps: number;
+}
+
+/** @throws TypeError, RangeError. */
+export function checkParticipation(participation: Participation): void {
+  checkObject("participation", participation, "an object of pattern, steps, as makeSampling() says it");
+  checkChoice("participation.pattern", participation.pattern, patterns);
+  checkNumber("participation.steps", participation.steps, { ...ranges.steps, min: 1 });
 }
 
 /** More than the rounding of sums of squares. */

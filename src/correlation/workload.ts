@@ -4,6 +4,8 @@
  * α = 1 − ηλ (Kalinin & Lampert 2024, arXiv:2405.13763). Other optimizers are treated as plain sums (α = 1, β = 0). Usefulness
  * hangs on this, privacy does not.
  */
+import { checkObject } from "../arguments.js";
+import { checkNumber } from "../privacy/check.js";
 import { binomialSeries, product } from "./series.js";
 
 export interface Workload {
@@ -14,6 +16,13 @@ export interface Workload {
 }
 
 export const prefixSums: Workload = { retention: 1, momentum: 0 };
+
+/** @throws TypeError, RangeError. */
+export function checkWorkload(workload: Workload): void {
+  checkObject("workload", workload, "an object of retention, momentum, such as prefixSums");
+  checkNumber("workload.retention", workload.retention, { min: 0, max: 1, openMin: true });
+  checkNumber("workload.momentum", workload.momentum, { min: 0, max: 1, openMax: true });
+}
 
 /** Of an optimizer as JSON describes it, or as a session has it. */
 export function workloadOf(optimizer: {

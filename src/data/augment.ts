@@ -7,10 +7,11 @@
  * **Privacy.** A changed picture is a function of its own record and of public randomness alone, under a key that
  * nothing else uses: one record still moves a clipped sum by at most the sensitivity.
  */
+import { checkFlag, checkKeys, checkMethods } from "../arguments.js";
 import { elementCount, showShape } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
 import { checkNumber } from "../privacy/check.js";
-import { checkRoom, DataError, type Dataset } from "./dataset.js";
+import { checkDataset, checkRoom, DataError, type Dataset } from "./dataset.js";
 import { movePlane } from "./move-plane.js";
 import { resizeBilinear, resizeNearest } from "./resize.js";
 
@@ -87,19 +88,22 @@ export class AugmentedDataset implements Dataset {
   /** @param ignoredClass what targets on pixels are outside their picture: the class that the loss ignores. */
   constructor(
     private readonly dataset: Dataset,
-    { resize, crop, flip = false, multiplicity = 1 }: Augmentation,
+    augmentation: Augmentation,
     private readonly random: UniformNumbers,
     ignoredClass = -100,
   ) {
+    checkDataset("dataset", dataset);
+    checkKeys("augmentation", augmentation, ["resize", "crop", "flip", "multiplicity"]);
+    checkMethods("random", random, ["uniform"], "a source of random numbers");
+    checkNumber("ignoredClass", ignoredClass, { min: -(2 ** 31), max: 2 ** 31 - 1, integer: true });
+    const { resize, crop, flip = false, multiplicity = 1 } = augmentation;
     const { size, inputShape, targetKind, targetElements, targetShape = [], weights, blank } = dataset;
     if (inputShape.length !== 3) {
       throw new DataError(`augmentation: examples of ${showShape(inputShape)} given, pictures [C, H, W] allowed`);
     }
     checkNumber("augmentation.multiplicity", multiplicity, multiplicityRange);
     checkNumber("augmentation.crop.padding", crop === undefined ? 0 : crop?.padding, paddingRange);
-    if (typeof flip !== "boolean") {
-      throw new TypeError(`augmentation.flip: got ${JSON.stringify(flip)}, expected true or false`);
-    }
+    checkFlag("augmentation.flip", flip);
     this.scale = resize === undefined ? WHOLE : checkRange("scale", resize?.scale, 1);
     this.ratio = checkRange("ratio", resize?.ratio ?? SQUARISH, Number.MAX_VALUE);
     this.size = size;

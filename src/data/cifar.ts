@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkChoice } from "../arguments.js";
+import { checkChoice, checkObject, checkText } from "../arguments.js";
 import { DataError } from "./dataset.js";
 import { ByteDataset } from "./memory.js";
 import { type Normalization, publishedNormalizations } from "./normalization.js";
@@ -49,18 +49,24 @@ const cifar100Files: Layout["files"] = { train: ["train.bin"], test: ["test.bin"
 
 /** Reads one split. Throws a DataError that names a file that is missing, cut, or holds another label than 0 … 9. */
 export function loadCifar10(split: "train" | "test", options: CifarOptions): ByteDataset {
-  return load(cifar10, split, options.folder, options.normalization ?? publishedNormalizations.cifar10);
+  checkObject("options", options, "an object of folder, normalization");
+  const { folder, normalization = publishedNormalizations.cifar10 } = options;
+  return load(cifar10, split, folder, normalization);
 }
 
 /** Reads one split, as `loadCifar10` does. */
 export function loadCifar100(split: "train" | "test", options: Cifar100Options): ByteDataset {
-  const which = options.labels === "coarse" ? { label: 0, classes: 20 } : { label: 1, classes: 100 };
+  checkObject("options", options, "an object of folder, labels, normalization");
+  const { folder, labels = "fine", normalization = publishedNormalizations.cifar100 } = options;
+  checkChoice("labels", labels, cifarLabels);
+  const which = labels === "coarse" ? { label: 0, classes: 20 } : { label: 1, classes: 100 };
   const layout = { ...cifar100, ...which, files: cifar100Files };
-  return load(layout, split, options.folder, options.normalization ?? publishedNormalizations.cifar100);
+  return load(layout, split, folder, normalization);
 }
 
 function load(layout: Layout, split: "train" | "test", folder: string, normalization: Normalization): ByteDataset {
   checkChoice("split", split, ["train", "test"]);
+  checkText("folder", folder);
   const files = layout.files[split].map((file) => {
     const path = findFile(layout, folder, file);
     return parseRecords(readFile(path), path, layout);

@@ -4,6 +4,7 @@
  */
 import { dirname, resolve } from "node:path";
 import { CsvError, parse } from "csv-parse/sync";
+import { checkList, checkObject, checkText } from "../arguments.js";
 import { DataError } from "./dataset.js";
 import { pictureDecoder } from "./decode-picture.js";
 import {
@@ -46,7 +47,10 @@ export interface PictureRow {
 
 /** Reads the list, decodes and checks the pictures. Rejects with a DataError that names the file and the lines at fault. */
 export async function loadCsvPictures(options: CsvPicturesOptions): Promise<LoadedFiles> {
+  checkObject("options", options, "an object of file, size, …");
   const { file, normalization = unitRange } = options;
+  checkText("file", file);
+  if (options.classes !== undefined) checkList("classes", options.classes, "names");
   const format = pictureFormat(options);
   const checked = checkFilesOptions(options);
   const rows = parsePictureRows(await readRegularFile(file, MOST_BYTES), options);
@@ -78,6 +82,7 @@ export function parsePictureRows(
   options: Pick<CsvPicturesOptions, "file" | "pathColumn" | "labelColumn" | "delimiter">,
 ): PictureRow[] {
   const { file, pathColumn = "path", labelColumn = "label", delimiter = "," } = options;
+  for (const [name, text] of Object.entries({ pathColumn, labelColumn, delimiter })) checkText(name, text);
   const [header, ...records] = parseCsv(bytes, file, delimiter);
   if (!header) throw new DataError(`${file}: no line with the columns' names in it`);
   const column = (name: string) => {

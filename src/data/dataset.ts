@@ -2,8 +2,10 @@
  * What training reads from: a numbered collection of examples that writes any choice of them, normalised, into the
  * caller's typed arrays. An example is the unit of privacy, so a dataset never mixes two of them.
  */
+import { checkChoice, checkKind, checkMethods, preview } from "../arguments.js";
 import { elementCount } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
+import { checkNumber } from "../privacy/check.js";
 
 export type TargetKind = "classes" | "values";
 
@@ -38,8 +40,29 @@ export interface Dataset {
   read(indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): void | Promise<void>;
 }
 
+const SIZES = { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true };
+const targetKinds: readonly TargetKind[] = ["classes", "values"];
+
+/** @throws TypeError or RangeError naming what a data set lacks. */
+export function checkDataset(name: string, dataset: Dataset): void {
+  checkMethods(name, dataset, ["read"], "a dataset such as an ArrayDataset");
+  checkNumber(`${name}.size`, dataset.size, SIZES);
+  checkExtents(`${name}.inputShape`, dataset.inputShape, 1);
+  checkChoice(`${name}.targetKind`, dataset.targetKind, targetKinds);
+  checkNumber(`${name}.targetElements`, dataset.targetElements, { ...SIZES, min: 1 });
+}
+
+/** Throws a DataError unless the shape is made of positive integers, at least so many. */
+export function checkExtents(name: string, shape: readonly number[], least: 0 | 1): void {
+  const isExtent = (length: unknown) => Number.isSafeInteger(length) && (length as number) > 0;
+  if (Array.isArray(shape) && shape.length >= least && shape.every(isExtent)) return;
+  throw new DataError(`${name}: ${preview(shape)} given, positive integers allowed`);
+}
+
 /** The same examples, each with a public weight; see `Dataset.weights`. Throws a DataError unless there is one each. */
 export function withWeights(dataset: Dataset, weights: Float32Array): Dataset {
+  checkDataset("dataset", dataset);
+  checkKind("weights", weights, Float32Array);
   if (weights.length !== dataset.size) {
     throw new DataError(`weights: ${weights.length} given, but there are ${dataset.size} examples`);
   }

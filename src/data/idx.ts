@@ -7,7 +7,7 @@
 import { kMaxLength } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { constants, gunzipSync } from "node:zlib";
-import { checkBytes } from "../arguments.js";
+import { checkKind, checkText } from "../arguments.js";
 import { whyUnreadable } from "../training/files.js";
 import { DataError } from "./dataset.js";
 import { ByteDataset } from "./memory.js";
@@ -60,7 +60,8 @@ const LONGEST_HEADER = 4 + 4 * 255;
  * than the header says.
  */
 export function parseIdx(bytes: Uint8Array, name: string): IdxArray {
-  checkBytes("bytes", bytes);
+  checkKind("bytes", bytes, Uint8Array);
+  checkText("name", name);
   const gzipped = isGzip(bytes);
   const head = gzipped ? inflateHead(bytes, name) : bytes;
   if (head.length < 4) throw new IdxError("truncated", `${name}: ${head.length} bytes, an IDX file has at least 4`);
@@ -84,6 +85,7 @@ export function parseIdx(bytes: Uint8Array, name: string): IdxArray {
 
 /** Reads an IDX file. Throws an IdxError, `unreadable` if the system cannot read it. */
 export function readIdx(path: string): IdxArray {
+  checkText("path", path);
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
@@ -98,6 +100,8 @@ export function readIdx(path: string): IdxArray {
  * labels [N].
  */
 export function idxDataset(imagesPath: string, labelsPath: string, normalization?: Normalization): ByteDataset {
+  checkText("imagesPath", imagesPath);
+  checkText("labelsPath", labelsPath);
   const images = readIdx(imagesPath);
   const labels = readIdx(labelsPath);
   if (images.shape.length < 2 || images.shape.length > 4) {
@@ -117,8 +121,7 @@ export function idxDataset(imagesPath: string, labelsPath: string, normalization
   }
   const example = images.shape.slice(1);
   const inputShape = example.length === 2 ? [1, ...example] : example;
-  const options = { inputs: images.data, inputShape, labels: labels.data };
-  return new ByteDataset(normalization ? { ...options, normalization } : options);
+  return new ByteDataset({ inputs: images.data, inputShape, labels: labels.data, normalization });
 }
 
 function isGzip(bytes: Uint8Array): boolean {

@@ -1,4 +1,5 @@
 /** Pictures in folders, `{folder}/{class}/*.jpg`: decoded as `example-files.ts` says. */
+import { checkList, checkObject, checkText } from "../arguments.js";
 import { type DecodePicture, pictureDecoder } from "./decode-picture.js";
 import {
   checkFilesOptions,
@@ -26,13 +27,16 @@ export interface ImageFolder extends LoadedFiles {
 
 /** Lists, decodes and checks the pictures. Rejects with a DataError that names the folder or the files at fault. */
 export async function loadImageFolder(options: ImageFolderOptions): Promise<ImageFolder> {
-  const { folder } = options;
+  checkObject("options", options, "an object of folder, size, …");
+  const { folder, normalization = unitRange } = options;
+  checkText("folder", folder);
+  if (options.classes !== undefined) checkList("classes", options.classes, "names");
   const format = pictureFormat(options);
   const checked = checkFilesOptions(options);
   const list = listPictures(folder, options.classes);
   const decode = await pictureDecoder(format);
   const inputShape = [format.channels, format.height, format.width];
-  const files = labelledPictures(list, inputShape, options.normalization ?? unitRange, decode);
+  const files = labelledPictures(list, inputShape, normalization, decode);
   return { ...(await loadExampleFiles(files, folder, checked)), classes: list.classes };
 }
 

@@ -1,7 +1,8 @@
 /** Examples kept in memory and normalised when they are read; as bytes, where they were, a quarter of float32's memory. */
+import { checkKind, checkObject } from "../arguments.js";
 import { elementCount, showShape } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
-import { checkIndex, checkRoom, DataError, type Dataset } from "./dataset.js";
+import { checkExtents, checkIndex, checkRoom, DataError, type Dataset } from "./dataset.js";
 import { type Normalization, Normalizer, unitRange } from "./normalization.js";
 
 /** What examples are kept as. */
@@ -35,12 +36,13 @@ export class ArrayDataset implements Dataset {
   private readonly stride: number;
   private readonly normalizer: Normalizer;
 
-  constructor({ inputs, inputShape, targets, targetShape = [], normalization = unitRange }: ArrayDatasetOptions) {
-    if (inputShape.length === 0) throw new DataError("inputShape: [] given, positive integers allowed");
-    for (const [name, shape] of Object.entries({ inputShape, targetShape })) {
-      if (shape.every((length) => Number.isSafeInteger(length) && length > 0)) continue;
-      throw new DataError(`${name}: ${showShape(shape)} given, positive integers allowed`);
-    }
+  constructor(options: ArrayDatasetOptions) {
+    checkObject("options", options, "an object of inputs, inputShape, targets, targetShape, normalization");
+    const { inputs, inputShape, targets, targetShape = [], normalization = unitRange } = options;
+    checkKind("inputs", inputs, Uint8Array, Float32Array);
+    checkKind("targets", targets, Uint8Array, Int32Array, Float32Array);
+    checkExtents("inputShape", inputShape, 1);
+    checkExtents("targetShape", targetShape, 0);
     this.stride = elementCount(inputShape);
     this.targetElements = elementCount(targetShape);
     this.size = targets.length / this.targetElements;
@@ -55,8 +57,7 @@ export class ArrayDataset implements Dataset {
     this.targets = targets;
     this.targetShape = targetShape;
     this.targetKind = targets instanceof Float32Array ? "values" : "classes";
-    const divisor = normalization.divisor ?? (inputs instanceof Uint8Array ? 255 : 1);
-    this.normalizer = new Normalizer({ ...normalization, divisor }, inputShape);
+    this.normalizer = new Normalizer(normalization, inputShape, inputs instanceof Uint8Array ? 255 : 1);
     this.blank = this.normalizer.blank;
   }
 
@@ -80,12 +81,15 @@ export interface ByteDatasetOptions {
   readonly inputShape: readonly number[];
   /** One class index an example. */
   readonly labels: Uint8Array | Int32Array;
-  readonly normalization?: Normalization;
+  readonly normalization?: Normalization | undefined;
 }
 
 /** A dataset of byte pictures with one class each. Throws as `ArrayDataset` does. */
 export class ByteDataset extends ArrayDataset {
-  constructor({ labels, ...options }: ByteDatasetOptions) {
+  constructor(given: ByteDatasetOptions) {
+    checkObject("options", given, "an object of inputs, inputShape, labels, normalization");
+    const { labels, ...options } = given;
+    checkKind("labels", labels, Uint8Array, Int32Array);
     super({ ...options, targets: labels });
   }
 

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { checkChoice } from "../arguments.js";
+import { checkChoice, checkObject, checkText } from "../arguments.js";
 import { DataError } from "./dataset.js";
 import { idxDataset } from "./idx.js";
 import type { ByteDataset } from "./memory.js";
@@ -20,13 +20,15 @@ export interface MnistOptions {
 
 /** Reads one split. Throws a DataError if the package or a file is missing, an IdxError if a file is damaged. */
 export function loadMnist(split: "train" | "test", options: MnistOptions = {}): ByteDataset {
-  const folder = options.folder ?? packagedFolder();
   checkChoice("split", split, ["train", "test"]);
+  checkObject("options", options, "an object of folder, normalization");
+  const { folder = packagedFolder(), normalization = mnistNormalization } = options;
+  checkText("folder", folder);
   const prefix = split === "train" ? "train" : "t10k";
   return idxDataset(
     findFile(folder, `${prefix}-images-idx3-ubyte`),
     findFile(folder, `${prefix}-labels-idx1-ubyte`),
-    options.normalization ?? mnistNormalization,
+    normalization,
   );
 }
 

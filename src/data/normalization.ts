@@ -1,4 +1,5 @@
 /** From bytes or numbers to the floats a network sees. Of bytes there are 256 a channel, which come from a table. */
+import { checkKeys, preview } from "../arguments.js";
 import { elementCount } from "../graph/shape.js";
 import { DataError } from "./dataset.js";
 
@@ -36,7 +37,9 @@ export class Normalizer {
   private readonly plane: number;
 
   /** Throws a DataError for a list of another length than there are channels, or a deviation that is not positive. */
-  constructor({ mean, std, divisor = 255 }: Normalization, inputShape: readonly number[]) {
+  constructor(normalization: Normalization, inputShape: readonly number[], usualDivisor = 255) {
+    checkKeys("normalization", normalization, ["mean", "std", "divisor"]);
+    const { mean, std, divisor = usualDivisor } = normalization;
     checkPositive("divisor", divisor);
     const channels = inputShape.length === 3 ? (inputShape[0] as number) : 1;
     const means = perChannel("mean", mean, channels);
@@ -67,8 +70,9 @@ interface Channel {
 
 function perChannel(name: "mean" | "std", given: number | readonly number[], channels: number): readonly number[] {
   if (typeof given === "number") return Array.from({ length: channels }, () => given);
-  if (given.length === channels) return given;
-  throw new DataError(`normalization.${name}: ${given.length} numbers given, 1 or one a channel (${channels}) allowed`);
+  if (Array.isArray(given) && given.length === channels) return given as readonly number[];
+  const came = Array.isArray(given) ? `${given.length} numbers` : preview(given);
+  throw new DataError(`normalization.${name}: ${came} given, 1 or one a channel (${channels}) allowed`);
 }
 
 function channel(mean: number, std: number, divisor: number): Channel {

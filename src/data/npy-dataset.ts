@@ -1,4 +1,5 @@
 /** Datasets of NumPy arrays: one of pictures or vectors, one of labels, in files of their own or in one .npz archive. */
+import { checkObject, checkText } from "../arguments.js";
 import { showShape } from "../graph/shape.js";
 import { DataError } from "./dataset.js";
 import { ArrayDataset } from "./memory.js";
@@ -23,6 +24,7 @@ export interface NpyDatasetOptions {
  * Rejects with a DataError that names the file and what is wrong with it.
  */
 export async function loadNpyDataset(options: NpyDatasetOptions): Promise<ArrayDataset> {
+  checkObject("options", options, "an object of images, labels, npz, normalization");
   const { images, labels, names } = await readPair(options);
   if (images.shape.length < 2 || images.shape.length > 4) {
     throw new DataError(`${names.images}: ${showShape(images.shape)}, [N, D], [N, H, W] or [N, C, H, W] expected`);
@@ -47,6 +49,9 @@ export async function loadNpyDataset(options: NpyDatasetOptions): Promise<ArrayD
 }
 
 async function readPair({ images, labels, npz }: NpyDatasetOptions) {
+  checkText("images", images);
+  checkText("labels", labels);
+  if (npz !== undefined) checkText("npz", npz);
   if (npz === undefined) {
     return { images: await readNpy(images), labels: await readNpy(labels), names: { images, labels } };
   }

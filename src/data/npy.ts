@@ -5,7 +5,7 @@
  * there before anything is allocated from it.
  */
 import { endianness } from "node:os";
-import { checkBytes } from "../arguments.js";
+import { checkKind, checkText } from "../arguments.js";
 import { elementCount } from "../graph/shape.js";
 import { DataError } from "./dataset.js";
 import { type NpyHeader, parseNpyHeader } from "./npy-header.js";
@@ -66,6 +66,7 @@ export const MOST_ARRAY_BYTES = 2 ** 31 - 1;
 
 /** Reads a file of one array. Rejects with a DataError that names the file and what is wrong with it. */
 export async function readNpy(path: string): Promise<NpyArray> {
+  checkText("path", path);
   return parseNpy(await readRegularFile(path, MOST_ARRAY_BYTES), path);
 }
 
@@ -74,7 +75,8 @@ export async function readNpy(path: string): Promise<NpyArray> {
  * Throws a DataError for anything else, for elements that are no numbers, and for a byte too few or too many.
  */
 export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
-  checkBytes("bytes", bytes);
+  checkKind("bytes", bytes, Uint8Array);
+  checkText("name", name);
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { header, end } = readHeader(view, name);
   const type = elementType(header.descr, name);

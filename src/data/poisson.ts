@@ -5,6 +5,7 @@
  * **Guarantee.** An example is taken where a fresh uniform 64-bit number is below ⌊q·2⁶⁴⌋: with probability at most q,
  * and less than 2⁻⁶⁴ below it. Of the 64 bits the lower 32 are drawn only where the upper 32 do not decide.
  */
+import { checkKeys, checkMethods } from "../arguments.js";
 import { checkNumber } from "../privacy/check.js";
 import { checkMechanism, type SampledGaussian } from "../privacy/mechanism.js";
 
@@ -41,9 +42,12 @@ export class PoissonSampler implements Iterable<Uint32Array> {
   private readonly tie = new Uint32Array(1);
   private indices: Uint32Array;
 
-  constructor({ datasetSize, samplingRate, random }: PoissonSamplerOptions) {
+  constructor(options: PoissonSamplerOptions) {
+    checkKeys("options", options, ["datasetSize", "samplingRate", "random"]);
+    const { datasetSize, samplingRate, random } = options;
     checkNumber("datasetSize", datasetSize, { min: 0, max: WORD - 1, integer: true });
     checkMechanism({ samplingRate, noiseMultiplier: 0 });
+    checkMethods("random", random, ["fill"], 'a source of random words such as keys.stream("sampling")');
     this.datasetSize = datasetSize;
     this.samplingRate = samplingRate;
     this.random = random;

@@ -3,9 +3,11 @@
  * slices' worth of typed arrays serve the whole run: while the engine works on one, the next is read into the other.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { checkFunction, describe } from "../arguments.js";
 import { elementCount } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
-import { type Dataset, makeTargets } from "./dataset.js";
+import { checkNumber } from "../privacy/check.js";
+import { checkDataset, type Dataset, makeTargets } from "./dataset.js";
 
 /** Part of a logical batch; its arrays are views of buffers that the next but one slice overwrites. */
 export interface Slice {
@@ -47,14 +49,23 @@ export function sliceExamples(dataset: Pick<Dataset, "inputShape">): number {
 export async function* prefetch(
   dataset: Dataset,
   batches: Iterable<Indices>,
-  perSlice: number = sliceExamples(dataset),
+  perSlice?: number,
   onWait?: (seconds: number) => void,
 ): AsyncGenerator<LogicalBatch, void, void> {
-  const ahead = new ReadAhead(readSlices(dataset, batches, perSlice), onWait);
+  checkDataset("dataset", dataset);
+  checkBatches(batches);
+  if (perSlice !== undefined) checkNumber("perSlice", perSlice, { min: 1, max: 2 ** 31, integer: true });
+  if (onWait !== undefined) checkFunction("onWait", onWait);
+  const ahead = new ReadAhead(readSlices(dataset, batches, perSlice ?? sliceExamples(dataset)), onWait);
   for (let first = await ahead.take(); first; first = await ahead.take()) {
     const source = first.last ? first : rest(first, ahead);
     yield { size: first.batchSize, source };
   }
+}
+
+function checkBatches(batches: Iterable<Indices>): void {
+  if (typeof batches !== "string" && typeof batches?.[Symbol.iterator] === "function") return;
+  throw new TypeError(`batches: got ${describe(batches)}, expected an iterable of lists of indices, such as a sampler`);
 }
 
 interface Part extends Slice {

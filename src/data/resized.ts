@@ -3,10 +3,10 @@
  * those of classes with antialiasing, cut or stretched (`image-folder`); those with a target for each pixel stretched,
  * bilinear without antialiasing, their targets to the nearest pixel (`segmentation-folder`).
  */
-import { checkChoice } from "../arguments.js";
+import { checkChoice, checkKeys } from "../arguments.js";
 import { elementCount, showShape } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
-import { checkRoom, DataError, type Dataset, makeTargets } from "./dataset.js";
+import { checkDataset, checkRoom, DataError, type Dataset, makeTargets } from "./dataset.js";
 import { resizeModes } from "./decode-picture.js";
 import { type PictureSize, sides } from "./picture-options.js";
 import { resample, type Taps, tapsOf } from "./resample.js";
@@ -27,6 +27,8 @@ export interface ResizeOptions {
  * @throws DataError where examples are no pictures, RangeError or TypeError that names an option.
  */
 export function resizeDataset(dataset: Dataset, options: ResizeOptions): Dataset {
+  checkDataset("dataset", dataset);
+  checkKeys("options", options, ["size", "resize"]);
   const [height, width] = sides(options.size);
   if (options.resize !== undefined) checkChoice("resize", options.resize, resizeModes);
   const { inputShape, targetShape = [] } = dataset;

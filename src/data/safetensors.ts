@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { checkBytes } from "../arguments.js";
+import { checkKind, checkList, checkObject, checkText, preview } from "../arguments.js";
 import { whyUnreadable, writeAtomically } from "../training/files.js";
 import { DataError } from "./dataset.js";
 import { type DType, decodeElements, elementBytes } from "./safetensors-dtypes.js";
@@ -53,6 +53,7 @@ interface Entry {
  * @throws DataError naming the file and what is wrong with it.
  */
 export function readSafetensors(path: string): TensorFile {
+  checkText("path", path);
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
@@ -68,7 +69,13 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
-  writeAtomically(path, encodeSafetensors(tensors, metadata));
+  checkText("path", path);
+  const bytes = encodeSafetensors(tensors, metadata);
+  try {
+    writeAtomically(path, bytes);
+  } catch (error) {
+    throw new DataError(`${path}: cannot be written: ${(error as Error).message}`);
+  }
 }
 
 /**
@@ -79,7 +86,8 @@ export function decodeSafetensors(bytes: Uint8Array, source = "safetensors"): Te
   const fail = (reason: string): never => {
     throw new DataError(`${source}: ${reason}`);
   };
-  checkBytes("bytes", bytes);
+  checkKind("bytes", bytes, Uint8Array);
+  checkText("source", source);
   const { header, dataStart } = splitHeader(bytes, fail);
   const { [METADATA]: rawMetadata = {}, ...rawEntries } = header;
   if (!isTable(rawMetadata)) return fail(`${METADATA} is not a table of strings`);
@@ -158,6 +166,9 @@ export function encodeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  checkKind("tensors", tensors, Map);
+  if (!isTable(metadata)) throw new TypeError(`metadata: got ${preview(metadata)}, expected an object of strings`);
+  for (const [name, tensor] of tensors) checkTensor(name, tensor);
   const sorted = [...tensors].sort(
     ([nameA, a], [nameB, b]) => b.values.BYTES_PER_ELEMENT - a.values.BYTES_PER_ELEMENT || (nameA < nameB ? -1 : 1),
   );
@@ -165,7 +176,6 @@ export function encodeSafetensors(
   const entries = Object.keys(metadata).length === 0 ? [] : [`"${METADATA}":${JSON.stringify(metadata)}`];
   let offset = 0;
   for (const [name, tensor] of sorted) {
-    checkTensor(name, tensor);
     const end = offset + tensor.values.byteLength;
     const entry = { dtype: dtypeOf(tensor.values), shape: tensor.shape, data_offsets: [offset, end] };
     offset = end;
@@ -184,7 +194,12 @@ export function encodeSafetensors(
   return bytes;
 }
 
-function checkTensor(name: string, { shape, values }: Tensor): void {
+function checkTensor(name: string, tensor: Tensor): void {
+  checkText("tensors: name", name);
+  checkObject(`tensor '${name}'`, tensor, "an object of shape, values");
+  const { shape, values } = tensor;
+  checkList(`tensor '${name}': shape`, shape, "whole numbers");
+  checkKind(`tensor '${name}': values`, values, Float32Array, Float64Array, Int32Array, Uint8Array);
   if (name === METADATA) throw new DataError(`tensor '${name}': the name is reserved; use another`);
   const wanted = shape.reduce((product, extent) => product * extent, 1);
   if (wanted === values.length) return;

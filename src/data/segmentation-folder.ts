@@ -5,7 +5,7 @@
  */
 
 import { extname, join, parse } from "node:path";
-import { checkChoice } from "../arguments.js";
+import { checkChoice, checkObject, checkText } from "../arguments.js";
 import { DataError } from "./dataset.js";
 import {
   checkFilesOptions,
@@ -35,11 +35,15 @@ export interface SegmentationFolderOptions extends ExampleFilesOptions {
 
 /** Lists, reads and checks the pairs. Rejects with a DataError that names the folder or the files at fault. */
 export async function loadSegmentationFolder(options: SegmentationFolderOptions): Promise<LoadedFiles> {
+  checkObject("options", options, "an object of folder, size, …");
   const { folder, channels = 3, normalization = unitRange } = options;
+  checkText("folder", folder);
+  checkObject("normalization", normalization, "an object of mean, std, divisor");
   const [height, width] = sides(options.size);
   checkChoice("channels", channels, [1, 3]);
   const checked = checkFilesOptions(options);
-  const classOf = maskMapOf(options.maskMap ?? {});
+  const { maskMap = {} } = options;
+  const classOf = maskMapOf(maskMap);
   const pairs = listPairs(folder);
   const files: ExampleFiles<Float32Array> = {
     size: pairs.length,
@@ -108,6 +112,7 @@ async function readPair({ name, folder, picture, mask }: Pair, channels: 1 | 3, 
 
 /** @throws RangeError that names the key or value of `maskMap` that is no whole number of 32 bits. */
 function maskMapOf(given: Readonly<Record<string, number>>): (value: number) => number {
+  checkObject("maskMap", given, "an object of whole numbers by whole numbers");
   const map = new Map(Object.entries(given).map(([from, to]) => [Number(from), to]));
   for (const number of [...map.keys(), ...map.values()]) {
     if ((number | 0) !== number) {

@@ -9,6 +9,7 @@
  * ```
  */
 
+import { checkFunction, checkList, checkMethods, checkObject, checkText } from "../arguments.js";
 import type { NodeSpec, ParameterSpec } from "../native/binding.js";
 import { GraphError, LayerError } from "./errors.js";
 import type { Initializer, Layer, LayerParameter } from "./layer.js";
@@ -33,8 +34,6 @@ export interface BuildOptions {
   /** Parameters for which this holds are not trained; it is asked with PyTorch's name, such as `0.weight`. */
   readonly freeze?: (parameter: string) => boolean;
 }
-
-const isPredicate = (value: unknown): value is NonNullable<BuildOptions["freeze"]> => typeof value === "function";
 
 export class GraphBuilder {
   private readonly values: Value[] = [];
@@ -61,9 +60,11 @@ export class GraphBuilder {
     if (this.nodes.length === MOST_LAYERS) {
       throw new GraphError(`add: the model has ${MOST_LAYERS} layers already, the most that are allowed; add no more`);
     }
+    checkMethods("layer", layer, ["infer", "toJSON"], "a layer such as linear(10)");
+    if (name !== undefined) checkText("name", name);
     const path = name ?? String(this.nodes.length);
     this.checkName(path);
-    const from = "path" in inputs ? [inputs] : inputs;
+    const from = Array.isArray(inputs) ? (inputs as readonly Value[]) : [inputs as Value];
     const sources = from.map((value) => this.indexOf(value, path));
     const inferred = layer.infer(
       from.map((value) => value.shape),
@@ -89,6 +90,7 @@ export class GraphBuilder {
    * @throws GraphError where a layer's output goes nowhere.
    */
   build(output: Value, options: BuildOptions = {}): Model {
+    checkObject("options", options, "an object of freeze");
     const index = this.indexOf(output, "output");
     if (this.nodes.length === 0) throw new GraphError("build: the model has no layers; add one");
     if (index !== this.nodes.length) {
@@ -97,10 +99,8 @@ export class GraphBuilder {
       );
     }
     this.checkUsed();
-    const freeze: unknown = options.freeze ?? (() => false);
-    if (!isPredicate(freeze)) {
-      throw new TypeError(`freeze: got ${JSON.stringify(freeze)}, expected a function of a parameter's name`);
-    }
+    const { freeze = () => false } = options;
+    checkFunction("freeze", freeze);
     return new Model({
       inputShape: this.value(0).shape,
       nodes: this.nodes,
@@ -197,6 +197,8 @@ function tiedParameters(
   parameters: readonly (LayerParameter | null)[],
 ): ReadonlyMap<string, string> {
   if (tie === undefined) return new Map();
+  if (typeof tie !== "string")
+    checkObject(`layer '${path}': tie`, tie, "a layer's name, or names of parameters by name");
   const own = parameters.flatMap((parameter) => parameter?.name ?? []);
   const pairs = typeof tie === "string" ? own.map((name) => [name, `${tie}.${name}`] as const) : Object.entries(tie);
   const unknown = pairs.find(([name]) => !own.includes(name));
@@ -230,6 +232,7 @@ function requireAddressable({ type }: Layer, path: string, shape: Shape): void {
  * `sequential([4], [linear(8), relu(), linear(2)])` has the parameters `0.weight`, `0.bias`, `2.weight`, `2.bias`.
  */
 export function sequential(inputShape: Shape, layers: readonly Layer[], options: BuildOptions = {}): Model {
+  checkList("layers", layers, "layers");
   const graph = new GraphBuilder();
   let value = graph.input(inputShape);
   for (const layer of layers) value = graph.add(layer, value);

@@ -1,5 +1,6 @@
 /** A model as shape inference left it: what crosses to native code, how it starts, and its JSON form. */
 
+import { checkFunction, checkKind, checkList, checkMethods, checkObject } from "../arguments.js";
 import type { ModelSpec, NodeSpec, ParameterSpec } from "../native/binding.js";
 import { GraphError } from "./errors.js";
 import type { Initializer, Layer, LayerJson } from "./layer.js";
@@ -39,6 +40,8 @@ export interface ModelParts {
   readonly aliases: ReadonlyMap<string, string>;
 }
 
+const lists = ["inputShape", "nodes", "parameters", "initializers", "modelNodes"] as const;
+
 /** Values that are made at a time. */
 const PIECE = 16384;
 
@@ -52,6 +55,9 @@ export class Model {
 
   /** Made by `GraphBuilder.build`, `sequential` or `modelFromJSON`. */
   constructor(private readonly parts: ModelParts) {
+    checkObject("parts", parts, "what a GraphBuilder makes");
+    checkKind("parts.aliases", parts.aliases, Map);
+    for (const name of lists) checkList(`parts.${name}`, parts[name], "what a GraphBuilder makes");
     const parameters = [...parts.parameters];
     this.spec = { inputShape: [...parts.inputShape], parameters, nodes: [...parts.nodes] };
     this.parameterCount = count(parameters);
@@ -85,6 +91,7 @@ export class Model {
 
   /** The same values piece by piece, never all at once: `write` gets up to 16,384 of parameter `index` from `first` on. */
   initialisePieces(random: UniformSource, write: (index: number, first: number, piece: Float32Array) => void): void {
+    checkMethods("random", random, ["uniform"], "a source of random numbers");
     const scratch = new Float32Array(PIECE);
     this.parts.parameters.forEach((parameter, index) => {
       const count = elementCount(parameter.shape);
@@ -98,6 +105,7 @@ export class Model {
 
   /** The same model with the parameters for which `freeze` holds not trained either. */
   withFrozen(freeze: (parameter: string) => boolean): Model {
+    checkFunction("freeze", freeze);
     const parameters = this.parts.parameters.map((parameter) => ({
       ...parameter,
       trainable: parameter.trainable && !freeze(parameter.name),

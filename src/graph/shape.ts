@@ -1,17 +1,19 @@
 /** Shapes of one example, without the batch, in PyTorch's order: `[features]`, `[T, features]` or `[C, H, W]`. */
 
-import { preview } from "../arguments.js";
+import { checkList, preview } from "../arguments.js";
 import { ShapeError } from "./errors.js";
 
 export type Shape = readonly number[];
 
 /** Number of elements of a value of this shape. */
 export function elementCount(shape: Shape): number {
+  checkList("shape", shape, "whole numbers");
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
 /** `[1, 28, 28]`, as messages show it. */
 export function showShape(shape: Shape): string {
+  checkList("shape", shape, "whole numbers");
   return `[${shape.join(", ")}]`;
 }
 

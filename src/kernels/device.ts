@@ -17,12 +17,12 @@
  * (docs/decisions/cuda-noise.md). No ε: that takes Poisson sampling and a normaliser fixed beforehand.
  */
 
-import { describe } from "../arguments.js";
+import { checkChoice, checkKeys, checkList, describe } from "../arguments.js";
 import type { DeviceElement, DeviceValues, NativeDeviceBuffer, NativeDeviceStatus } from "../native/binding.js";
 import { loadBinding } from "../native/load.js";
 import type { Optimizer } from "../optimizers/index.js";
 import { checkNumber, type NumberRange } from "../privacy/check.js";
-import { type ClipParameters, clipAttributes } from "../privacy/clip-functions.js";
+import { type ClipParameters, clipAttributes, clipParameterNames } from "../privacy/clip-functions.js";
 import { RandomKeys } from "../privacy/random.js";
 import { type ClippingConfig, sensitivity as sensitivityOf } from "../privacy/sensitivity.js";
 
@@ -92,7 +92,9 @@ export class DeviceBuffer {
 
 /** A buffer of zeros. @throws Error with the reason where there is no GPU; RangeError for a size that is none. */
 export function deviceBuffer(options: DeviceBufferOptions): DeviceBuffer {
+  checkKeys("options", options, ["rows", "columns", "element"]);
   const { rows = 1, columns, element = "float32" } = options;
+  checkChoice("element", element, ["float32", "bfloat16", "float16"]);
   return DeviceBuffer.create(element, rows, columns);
 }
 
@@ -121,8 +123,9 @@ export interface DeviceMaskOption {
 }
 
 /** [rows] ‖g_b‖² in float64, Infinity or NaN where a gradient is not finite. Private data: no noise. */
-export function perExampleNorms(gradients: DeviceBuffer, { mask }: DeviceMaskOption = {}): Float64Array {
-  return loadBinding().device.squaredNorms(nativeOf("gradients", gradients), maskOf(mask));
+export function perExampleNorms(gradients: DeviceBuffer, options: DeviceMaskOption = {}): Float64Array {
+  checkKeys("options", options, ["mask"]);
+  return loadBinding().device.squaredNorms(nativeOf("gradients", gradients), maskOf(options.mask));
 }
 
 export interface DeviceClipOptions extends DeviceMaskOption, ClipParameters {
@@ -140,11 +143,10 @@ export function clipAndSum(
   sum: DeviceBuffer,
   options: DeviceClipOptions,
 ): { readonly sensitivity: number } {
+  checkKeys("options", options, ["threshold", "function", "mode", "mask", ...clipParameterNames]);
   const { threshold, function: name = "abadi", mode = "replace", mask, gamma, r, Z } = options;
   const sensitivity = sensitivityOf({ function: name, style: "flat", threshold, gamma, r, Z });
-  if (mode !== "replace" && mode !== "accumulate") {
-    throw new RangeError(`mode: got ${describe(mode)}, expected replace or accumulate`);
-  }
+  checkChoice("mode", mode, ["replace", "accumulate"]);
   const [from, to, kept] = [nativeOf("gradients", gradients), nativeOf("sum", sum), maskOf(mask)];
   if (mode === "replace") to.zero();
   loadBinding().device.clipAndSum(from, kept, to, name, clipAttributes(name, options), threshold);
@@ -152,8 +154,9 @@ export function clipAndSum(
 }
 
 /** Zeros, in place, what the mask drops. `clipAndSum` and `perExampleNorms` take the mask themselves. */
-export function sparsify(gradients: DeviceBuffer, { mask }: { readonly mask: DeviceBuffer }): void {
-  loadBinding().device.sparsify(nativeOf("gradients", gradients), nativeOf("mask", mask));
+export function sparsify(gradients: DeviceBuffer, options: { readonly mask: DeviceBuffer }): void {
+  checkKeys("options", options, ["mask"]);
+  loadBinding().device.sparsify(nativeOf("gradients", gradients), nativeOf("mask", options.mask));
 }
 
 export interface DevicePrivatizeOptions extends DeviceMaskOption {
@@ -176,11 +179,25 @@ export interface DevicePrivatizeOptions extends DeviceMaskOption {
   readonly seed?: number | undefined;
 }
 
+const privatizeKeys: readonly (keyof DevicePrivatizeOptions)[] = [
+  "parameters",
+  "state",
+  "optimizer",
+  "learningRate",
+  "step",
+  "noiseMultiplier",
+  "sensitivity",
+  "normalizer",
+  "seed",
+  "mask",
+];
+
 /**
  * (sum + N(0, σ²S²)) / normaliser, then the optimizer, in one pass. The noise has a fresh key of the operating system
  * for every call, unless there is a seed. @returns whether the update is private: false with a seed, or without noise.
  */
 export function privatize(sum: DeviceBuffer, options: DevicePrivatizeOptions): { readonly private: boolean } {
+  checkKeys("options", options, privatizeKeys);
   const { optimizer, step, noiseMultiplier, sensitivity, normalizer, state = [], seed } = options;
   if (typeof optimizer?.kind !== "string") {
     throw new TypeError(
@@ -193,6 +210,7 @@ export function privatize(sum: DeviceBuffer, options: DevicePrivatizeOptions): {
   checkNumber("noiseMultiplier", noiseMultiplier, limits.noiseMultiplier);
   checkNumber("sensitivity", sensitivity, limits.positive);
   checkNumber("normalizer", normalizer, limits.positive);
+  checkList("state", state, "device buffers");
   const keys = new RandomKeys(seed);
   const spec = {
     sum: nativeOf("sum", sum),

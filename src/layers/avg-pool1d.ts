@@ -29,5 +29,5 @@ export interface AvgPool1dOptions {
 
 /** torch.nn.AvgPool1d: `[C, L]` → `[C, L']`. */
 export function avgPool1d(kernelSize: number, options: AvgPool1dOptions = {}): Layer {
-  return avgPool1dType.create({ ...options, kernelSize });
+  return avgPool1dType.create(options, { kernelSize });
 }

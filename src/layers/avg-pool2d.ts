@@ -49,5 +49,5 @@ export interface AvgPool2dOptions {
 
 /** torch.nn.AvgPool2d: `[C, H, W]` → `[C, H', W']`. */
 export function avgPool2d(kernelSize: number | [number, number], options: AvgPool2dOptions = {}): Layer {
-  return avgPool2dType.create({ ...options, kernelSize });
+  return avgPool2dType.create(options, { kernelSize });
 }

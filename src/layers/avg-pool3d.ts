@@ -27,5 +27,5 @@ export interface AvgPool3dOptions {
 
 /** torch.nn.AvgPool3d: `[C, D, H, W]` → `[C, D', H', W']`. */
 export function avgPool3d(kernelSize: number | [number, number, number], options: AvgPool3dOptions = {}): Layer {
-  return avgPool3dType.create({ ...options, kernelSize });
+  return avgPool3dType.create(options, { kernelSize });
 }

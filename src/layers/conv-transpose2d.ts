@@ -82,5 +82,5 @@ export function convTranspose2d(
   kernelSize: number | [number, number],
   options: ConvTranspose2dOptions = {},
 ): Layer {
-  return convTranspose2dType.create({ ...options, outChannels, kernelSize });
+  return convTranspose2dType.create(options, { outChannels, kernelSize });
 }

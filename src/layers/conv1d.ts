@@ -42,5 +42,5 @@ export interface Conv1dOptions extends ParameterOptions {
 
 /** torch.nn.Conv1d: `[C, L]` → `[outChannels, L']`. */
 export function conv1d(outChannels: number, kernelSize: number, options: Conv1dOptions = {}): Layer {
-  return conv1dType.create({ ...options, outChannels, kernelSize });
+  return conv1dType.create(options, { outChannels, kernelSize });
 }

@@ -90,5 +90,5 @@ export interface Conv2dOptions extends ParameterOptions {
 
 /** torch.nn.Conv2d: `[C, H, W]` → `[outChannels, H', W']`. */
 export function conv2d(outChannels: number, kernelSize: number | [number, number], options: Conv2dOptions = {}): Layer {
-  return conv2dType.create({ ...options, outChannels, kernelSize });
+  return conv2dType.create(options, { outChannels, kernelSize });
 }

@@ -42,5 +42,5 @@ export function conv3d(
   kernelSize: number | [number, number, number],
   options: Conv3dOptions = {},
 ): Layer {
-  return conv3dType.create({ ...options, outChannels, kernelSize });
+  return conv3dType.create(options, { outChannels, kernelSize });
 }

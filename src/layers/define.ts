@@ -3,7 +3,7 @@
  * checks the factory's arguments and the JSON form alike.
  */
 import { z } from "zod";
-import { preview } from "../arguments.js";
+import { checkObject, preview } from "../arguments.js";
 import { LayerError } from "../graph/errors.js";
 import type { InferredLayer, Layer, LayerJson, Tie } from "../graph/layer.js";
 import type { Shape } from "../graph/shape.js";
@@ -44,8 +44,11 @@ export interface ParameterOptions {
 export interface LayerType<T extends string = string, S extends z.ZodType = z.ZodType> {
   readonly type: T;
   readonly schema: S;
-  /** `options`: the JSON form without `type`. @throws TypeError naming the option, what it got and what is allowed. */
-  create(options: object): Layer;
+  /**
+   * `options`: the JSON form without `type`, and without what `more` holds in their stead.
+   * @throws TypeError naming the option, what it got and what is allowed.
+   */
+  create(options: object, more?: object): Layer;
 }
 
 export interface LayerRules<T extends string, S extends z.ZodRawShape> {
@@ -74,8 +77,8 @@ export function defineLayer<const T extends string, S extends z.ZodRawShape>(
   return {
     type: rules.type,
     schema,
-    create(options) {
-      const parsed = parseOptions(rules.type, schema, { ...options, type: rules.type }) as LayerJson;
+    create(options, more) {
+      const parsed = parseTyped(rules.type, schema, options, more) as LayerJson;
       return {
         type: rules.type,
         kind: rules.kind,
@@ -107,6 +110,17 @@ function contextOf({ type, inputs: arity }: Arity, inputs: readonly Shape[], pat
     );
   }
   return { input, inputs, refuse };
+}
+
+/** Parses what a factory was given: the JSON form without its type, some of it apart. @throws TypeError as `parseOptions`. */
+export function parseTyped<S extends z.ZodType>(
+  type: string,
+  schema: S,
+  options: object,
+  more: object = {},
+): z.output<S> {
+  checkObject(type, options, "an object of options");
+  return parseOptions(type, schema, { ...options, ...more, type });
 }
 
 /** Parses, or throws a TypeError that names the option, what it got and what is allowed. */

@@ -44,5 +44,5 @@ export interface GroupNormOptions extends ParameterOptions {
 
 /** torch.nn.GroupNorm over `[C, D, H, W]`, `[C, H, W]`, `[C, L]` or `[C]`, within the example: C channels in `groups` groups. */
 export function groupNorm(groups: number, options: GroupNormOptions = {}): Layer {
-  return groupNormType.create({ ...options, groups });
+  return groupNormType.create(options, { groups });
 }

@@ -30,5 +30,5 @@ export interface LinearOptions extends ParameterOptions {
 
 /** torch.nn.Linear over the last dimension: `[…, in]` → `[…, outFeatures]`. */
 export function linear(outFeatures: number, options: LinearOptions = {}): Layer {
-  return linearType.create({ ...options, outFeatures });
+  return linearType.create(options, { outFeatures });
 }

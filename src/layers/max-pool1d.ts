@@ -28,5 +28,5 @@ export interface MaxPool1dOptions {
 
 /** torch.nn.MaxPool1d: `[C, L]` → `[C, L']`. */
 export function maxPool1d(kernelSize: number, options: MaxPool1dOptions = {}): Layer {
-  return maxPool1dType.create({ ...options, kernelSize });
+  return maxPool1dType.create(options, { kernelSize });
 }

@@ -44,5 +44,5 @@ export interface MaxPool2dOptions {
 
 /** torch.nn.MaxPool2d: `[C, H, W]` → `[C, H', W']`. */
 export function maxPool2d(kernelSize: number | [number, number], options: MaxPool2dOptions = {}): Layer {
-  return maxPool2dType.create({ ...options, kernelSize });
+  return maxPool2dType.create(options, { kernelSize });
 }

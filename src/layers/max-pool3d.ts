@@ -26,5 +26,5 @@ export interface MaxPool3dOptions {
 
 /** torch.nn.MaxPool3d: `[C, D, H, W]` → `[C, D', H', W']`. */
 export function maxPool3d(kernelSize: number | [number, number, number], options: MaxPool3dOptions = {}): Layer {
-  return maxPool3dType.create({ ...options, kernelSize });
+  return maxPool3dType.create(options, { kernelSize });
 }

@@ -55,5 +55,5 @@ export interface PadOptions {
  * dimension first: `[left, right, top, bottom, front, back]`; a negative number cuts off.
  */
 export function pad(padding: readonly number[], options: PadOptions = {}): Layer {
-  return padType.create({ ...options, padding });
+  return padType.create(options, { padding });
 }

@@ -1,6 +1,6 @@
 /** How a loss is written down: its options' schema, which the factory's arguments and the JSON form share. */
 import { z } from "zod";
-import { parseOptions, strictObject } from "../layers/define.js";
+import { parseTyped, strictObject } from "../layers/define.js";
 import type { Attributes } from "../native/binding.js";
 
 /** A loss, ready for a session. Every loss is normalised within the example. */
@@ -39,7 +39,7 @@ export function defineLoss<const T extends string, S extends Record<string, z.Zo
     type,
     schema,
     create(given) {
-      const { type: kind, ...chosen } = parseOptions(type, schema, { ...given, type }) as LossJson;
+      const { type: kind, ...chosen } = parseTyped(type, schema, given) as LossJson;
       const attributes = attributesOf(chosen as Record<string, OptionValue | undefined>);
       return { kind, attributes, targetKind, toJSON: () => ({ type: kind, ...chosen }) };
     },

@@ -1,6 +1,6 @@
 /** Scores of predicted classes: accuracy, Dice and the confusion matrix, over as many examples as one adds. */
 
-import { describe } from "../arguments.js";
+import { checkKeys, checkKind, checkNumbers } from "../arguments.js";
 import { checkNumber } from "../privacy/check.js";
 
 /** More than any model has outputs a position; the table of counts is their square. */
@@ -35,6 +35,9 @@ export class ConfusionMatrix {
     private readonly options: ConfusionOptions = {},
   ) {
     checkNumber("classes", classes, CLASSES);
+    checkKeys("options", options, ["ignoreIndex"]);
+    const { ignoreIndex = -1 } = options;
+    checkNumber("ignoreIndex", ignoreIndex, { min: -(2 ** 31), max: 2 ** 31 - 1, integer: true });
     this.counts = new Float64Array(classes * classes);
   }
 
@@ -43,6 +46,8 @@ export class ConfusionMatrix {
    * @throws RangeError where the lengths differ or a prediction is no class; nothing is added then.
    */
   add(predicted: ArrayLike<number>, targets: ArrayLike<number>): void {
+    checkNumbers("predicted", predicted);
+    checkNumbers("targets", targets);
     if (predicted.length !== targets.length) {
       throw new RangeError(`targets: got ${targets.length}, expected ${predicted.length}, one a prediction`);
     }
@@ -92,9 +97,7 @@ export class ConfusionMatrix {
  * @throws TypeError for other outputs, RangeError for a number of classes that is none.
  */
 export function predictedClasses(outputs: Float32Array, classes: number): Int32Array {
-  if (!(outputs instanceof Float32Array)) {
-    throw new TypeError(`outputs: got ${describe(outputs)}, expected a Float32Array`);
-  }
+  checkKind("outputs", outputs, Float32Array);
   checkNumber("classes", classes, CLASSES);
   return Int32Array.from({ length: outputs.length / classes }, (_, row) => largest(outputs, row * classes, classes));
 }

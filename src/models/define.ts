@@ -19,7 +19,7 @@ export function defineModel<S extends z.ZodRawShape>(rules: {
   build(options: z.output<z.ZodObject<S>>): Model;
 }): ModelType<z.ZodObject<S, z.core.$strict>> {
   const schema = strictObject(rules.options);
-  const create = (options?: object) =>
-    rules.build(parseOptions(rules.name, schema, options ?? {}) as z.output<z.ZodObject<S>>);
+  const create = (options: object = {}) =>
+    rules.build(parseOptions(rules.name, schema, options) as z.output<z.ZodObject<S>>);
   return Object.assign(create, { modelName: rules.name, schema });
 }

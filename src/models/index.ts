@@ -1,5 +1,5 @@
 /** Ready-made models, by name. */
-import { preview } from "../arguments.js";
+import { checkObject, preview } from "../arguments.js";
 import type { Model } from "../graph/model.js";
 import { cnn } from "./cnn.js";
 import { dpcnn } from "./dpcnn.js";
@@ -60,5 +60,6 @@ export function modelByName(name: string, options: object = {}): Model {
   if (found === undefined) {
     throw new TypeError(`model: unknown name ${preview(name)}; allowed are ${modelNames.join(", ")}`);
   }
+  checkObject("options", options, `an object of options of ${name}`);
   return found(options);
 }

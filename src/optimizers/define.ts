@@ -1,6 +1,6 @@
 /** How an optimizer is written down: its options' schema, which the factory's arguments and the JSON form share. */
 import { z } from "zod";
-import { parseOptions, strictObject } from "../layers/define.js";
+import { parseTyped, strictObject } from "../layers/define.js";
 import type { Attributes } from "../native/binding.js";
 
 /** An optimizer as torch.optim defines it, ready for a session. */
@@ -53,7 +53,7 @@ export function defineOptimizer<const T extends string, S extends z.ZodRawShape>
     type,
     schema,
     create(given) {
-      const json = parseOptions(type, schema, { ...given, type }) as unknown as OptimizerJson;
+      const json = parseTyped(type, schema, given) as unknown as OptimizerJson;
       const { type: kind, learningRate: rate, ...settings } = json;
       return { kind, attributes: attributesOf(settings), learningRate: rate, toJSON: () => json };
     },

@@ -6,6 +6,7 @@
  * accountant.step({ samplingRate: 0.004, noiseMultiplier: 1.1 }, 3750);
  * accountant.epsilon(1e-5); // 1.09…
  */
+import { checkMethods, describe } from "../arguments.js";
 import type { CyclicSteps } from "./cycle.js";
 import { GdpAccountant } from "./gdp.js";
 import type { MechanismSteps, SampledGaussian } from "./mechanism.js";
@@ -57,6 +58,16 @@ export type ProvenAccountant = (typeof provenAccountants)[number];
 /** The tightest upper bound that is proved. */
 export const defaultAccountant: ProvenAccountant = "prv";
 
+/** @throws TypeError where it is no accountant. */
+export function checkAccountant(name: string, accountant: Accountant): void {
+  checkMethods(
+    name,
+    accountant,
+    ["step", "steps", "epsilon", "report"],
+    "an accountant, as makeAccountant() returns it",
+  );
+}
+
 /** A new accountant by name; a RangeError that lists what there is. */
 export function makeAccountant(name: string = defaultAccountant): Accountant {
   return known(name).exact();
@@ -68,10 +79,10 @@ export function makeQuickAccountant(name: string = defaultAccountant): Accountan
 }
 
 function known(name: string) {
-  const found = Object.hasOwn(accountants, name) ? accountants[name] : undefined;
+  const found = typeof name === "string" && Object.hasOwn(accountants, name) ? accountants[name] : undefined;
   if (found) return found;
   throw new RangeError(
-    `accountant must be one of ${accountantNames.join(", ")}, got ${JSON.stringify(name)}; prv is the tightest upper ` +
+    `accountant must be one of ${accountantNames.join(", ")}, got ${describe(name)}; prv is the tightest upper ` +
       "bound, rdp an upper bound, gdp an approximation that may under-report",
   );
 }

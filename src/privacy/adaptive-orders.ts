@@ -1,5 +1,5 @@
 /** Rényi divergences of steps that are chosen as one goes: what filter.ts and odometer.ts sum up. */
-import { checkKeys } from "../arguments.js";
+import { checkKeys, checkList } from "../arguments.js";
 import { checkNumber, ranges } from "./check.js";
 import { checkMechanism, mechanismKeys, type SampledGaussian } from "./mechanism.js";
 import { checkRenyi, rdpOfMechanism } from "./rdp-of-mechanism.js";
@@ -9,6 +9,7 @@ export const fewOrders: readonly number[] = [1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32,
 
 /** Throws a RangeError unless there is an order, and each is above 1. */
 export function checkedOrders(orders: readonly number[]): readonly number[] {
+  checkList("orders", orders, "orders above 1");
   if (orders.length === 0) throw new RangeError("orders must hold at least one order, got none");
   for (const order of orders) checkNumber("order", order, { min: 1, max: 1e6, openMin: true });
   return [...orders];

@@ -4,7 +4,8 @@
  * Asking is an integer comparison: ε grows with the number of equal steps, so the largest affordable number is found
  * once by bisection. The budget owns its accountant: steps recorded past it would not be counted in time.
  */
-import { type Accountant, makeAccountant } from "./accountant.js";
+import { checkList } from "../arguments.js";
+import { type Accountant, checkAccountant, makeAccountant } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
 import type { CyclicSteps } from "./cycle.js";
 import { type SampledGaussian, sameMechanism } from "./mechanism.js";
@@ -26,6 +27,7 @@ export class PrivacyBudget {
     readonly epsilon: number,
     readonly delta: number,
   ) {
+    checkAccountant("accountant", accountant);
     checkNumber("epsilon", epsilon, ranges.epsilon);
     checkNumber("delta", delta, ranges.delta);
     if (!accountant.upperBound) {
@@ -45,12 +47,13 @@ export class PrivacyBudget {
 
   /** Whether `count` more steps of `mechanism` stay within the target. */
   allows(mechanism: SampledGaussian, count = 1): boolean {
+    checkNumber("count", count, ranges.steps);
     return count <= this.remainingSteps(mechanism);
   }
 
   /** Records steps about to be taken; throws BudgetExceededError, recording nothing, where they would go too far. */
   take(mechanism: SampledGaussian, count = 1): void {
-    checkNumber("steps", count, ranges.steps);
+    checkNumber("count", count, ranges.steps);
     const remaining = this.remainingSteps(mechanism);
     if (count > remaining) {
       throw new BudgetExceededError(
@@ -71,6 +74,7 @@ export class PrivacyBudget {
 
   /** How many of the steps that are to come, in their order, stay within the target. */
   remainingOf(upcoming: readonly CyclicSteps[]): number {
+    checkList("upcoming", upcoming, "rows of steps");
     const planned = upcoming.reduce((sum, row) => sum + row.steps, 0);
     if (this.accountant.epsilonWith(upcoming, this.delta) <= this.epsilon) return planned;
     const before: CyclicSteps[] = [];

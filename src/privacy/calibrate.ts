@@ -4,7 +4,7 @@
  * @example
  * calibrateNoise({ samplingRate: 256 / 60_000, steps: 3516, epsilon: 2, delta: 1e-5 }); // 0.838766
  */
-import { checkKeys } from "../arguments.js";
+import { checkKeys, checkList } from "../arguments.js";
 import { defaultAccountant, makeAccountant } from "./accountant.js";
 import { PrivacyBudget } from "./budget.js";
 import { checkNumber, type NumberRange, ranges } from "./check.js";
@@ -73,8 +73,8 @@ export function calibrateSteps(
   target: BudgetTarget & { readonly samplingRate: number },
   accountant: string = defaultAccountant,
 ): number {
-  const { samplingRate, noiseMultiplier, epsilon, delta } = target;
   checkKeys("target", target, [...kindKeys, "samplingRate", "noiseMultiplier", "epsilon", "delta"]);
+  const { samplingRate, noiseMultiplier, epsilon, delta } = target;
   checkNumber("samplingRate", samplingRate, positiveRate);
   checkNumber("noiseMultiplier", noiseMultiplier, positiveNoise);
   return new PrivacyBudget(makeAccountant(accountant), epsilon, delta).remainingSteps({
@@ -92,8 +92,8 @@ export function calibrateSamplingRate(
   target: BudgetTarget & { readonly steps: number },
   accountant: string = defaultAccountant,
 ): number {
-  const { steps, noiseMultiplier, epsilon, delta } = target;
   checkKeys("target", target, [...kindKeys, "noiseMultiplier", "steps", "epsilon", "delta"]);
+  const { steps, noiseMultiplier, epsilon, delta } = target;
   checkNumber("steps", steps, positiveSteps);
   checkNumber("noiseMultiplier", noiseMultiplier, positiveNoise);
   checkNumber("epsilon", epsilon, ranges.epsilon);
@@ -123,7 +123,12 @@ function checkTarget(target: CalibrationTarget): void {
   checkNumber("steps", steps, positiveSteps);
   checkNumber("epsilon", epsilon, ranges.epsilon);
   checkNumber("delta", delta, ranges.delta);
-  for (const piece of pieces) checkNumber("pieces: factor", piece.factor, noiseFactorRange);
+  checkList("pieces", pieces, "{factor, steps}");
+  for (const piece of pieces) {
+    checkKeys("pieces", piece, ["factor", "steps"]);
+    checkNumber("pieces: factor", piece.factor, noiseFactorRange);
+    checkNumber("pieces: steps", piece.steps, ranges.steps);
+  }
   const planned = pieces.reduce((sum, piece) => sum + piece.steps, 0);
   if (pieces.length > 0 && planned !== steps) throw new RangeError(`pieces: got ${planned} steps, expected ${steps}`);
 }

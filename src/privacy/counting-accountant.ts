@@ -1,5 +1,5 @@
 /** What all accountants do alike: they count steps by mechanism. What the counts cost is each one's own answer. */
-import { checkKeys } from "../arguments.js";
+import { checkKeys, checkList } from "../arguments.js";
 import type { Accountant, EpsilonReport } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
 import { type CyclicSteps, charged } from "./cycle.js";
@@ -36,6 +36,7 @@ export abstract class CountingAccountant implements Accountant {
   }
 
   epsilonWith(more: readonly CyclicSteps[], delta: number): number {
+    checkList("more", more, "rows of steps");
     return this.reportOf([...this.counts.list(), ...more.flatMap(charged)], delta).epsilon;
   }
 

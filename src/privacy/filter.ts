@@ -41,7 +41,7 @@ export class PrivacyFilter {
     this.epsilon = epsilon;
     this.delta = delta;
     this.orders = checkedOrders(orders);
-    this.left = Float64Array.from(orders, (order) => rdpBudget(order, epsilon, delta / orders.length));
+    this.left = Float64Array.from(this.orders, (order) => rdpBudget(order, epsilon, delta / this.orders.length));
   }
 
   /** Whether `count` steps of `mechanism` stay within the budget; spends nothing. */

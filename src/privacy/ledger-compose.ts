@@ -5,6 +5,7 @@
  *
  * That the ledgers are about the same data is the caller's word: nothing in a ledger tells.
  */
+import { checkList, checkObject } from "../arguments.js";
 import { type Charge, charges, type Ledger, type runEnds } from "./ledger.js";
 import { costOf, countSteps, stepsBetween } from "./ledger-rows.js";
 import type { MechanismSteps } from "./mechanism.js";
@@ -49,6 +50,11 @@ export interface Composition {
 
 /** Throws a RangeError without ledgers. */
 export function composeLedgers(ledgers: readonly Ledger[]): Composition {
+  checkList("ledgers", ledgers, "ledgers");
+  for (const ledger of ledgers as readonly Partial<Ledger>[]) {
+    checkObject("ledgers", ledger?.start, "what readRunLedger() returns");
+    checkList("ledgers", ledger.entries, "what readRunLedger() returns");
+  }
   if (ledgers.length === 0) throw new RangeError("ledgers must hold at least one ledger, got none");
   const counted = ledgers.map((ledger) => ({ ledger, charges: charges(ledger) }));
   const together = new Map<string, Charge & { readonly holders: number }>();

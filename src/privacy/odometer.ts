@@ -42,7 +42,7 @@ export class PrivacyOdometer {
     checkNumber("delta", delta, ranges.delta);
     this.delta = delta;
     this.orders = checkedOrders(orders);
-    this.spent = new Float64Array(orders.length);
+    this.spent = new Float64Array(this.orders.length);
   }
 
   /** Counts `count` steps, before they are taken. Throws a RangeError about a mechanism or count out of range. */

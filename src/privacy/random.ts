@@ -12,6 +12,7 @@
  * seed everything can be repeated by anyone who guesses the seed: such a run is not private, and must be marked so.
  */
 import { createCipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { checkFunction, checkKind } from "../arguments.js";
 import { checkNumber } from "./check.js";
 
 /** What random numbers are for; each purpose has keys of its own. */
@@ -46,6 +47,7 @@ export class RandomKeys {
   /** The key of a purpose: `bytes` long, at most 8,160. `index` tells keys of one purpose apart: a step, a worker. */
   key(purpose: RandomPurpose, index = 0, bytes = KEY_BYTES): Uint8Array {
     checkNumber("index", index, wholeNumber);
+    checkNumber("bytes", bytes, { min: 1, max: 8160, integer: true });
     return new Uint8Array(hkdfSync("sha256", this.#requireMaster(), "hushgrad/1", `${purpose}/${index}`, bytes));
   }
 
@@ -59,6 +61,7 @@ export class RandomKeys {
 
   /** Hands the key of a purpose to `use`, which must not keep it: it is overwritten afterwards. */
   withKey<T>(purpose: RandomPurpose, use: (key: Uint8Array) => T, index = 0, bytes = KEY_BYTES): T {
+    checkFunction("use", use);
     const key = this.key(purpose, index, bytes);
     try {
       return use(key);
@@ -99,6 +102,8 @@ export class RandomStream {
    *   garbage collector. The words are the same.
    */
   constructor(key: Uint8Array, keystream?: Keystream) {
+    checkKind("key", key, Uint8Array);
+    if (keystream !== undefined) checkFunction("keystream", keystream);
     checkNumber("key length", key.byteLength, { min: KEY_BYTES, max: KEY_BYTES, integer: true });
     this.next = keystream ? blocksOf(key, keystream) : cipherBlocks(key);
   }

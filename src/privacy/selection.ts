@@ -10,7 +10,7 @@
  * selectionEpsilon([{ samplingRate: 0.004, noiseMultiplier: 1.1, steps: 3750 }], law, 1e-5).epsilon;
  */
 import { randomBytes } from "node:crypto";
-import { checkChoice } from "../arguments.js";
+import { checkChoice, checkKeys, checkList, checkObject } from "../arguments.js";
 import type { EpsilonReport } from "./accountant.js";
 import { checkNumber } from "./check.js";
 import { type CyclicSteps, charged } from "./cycle.js";
@@ -42,6 +42,7 @@ const LARGEST_SHAPE = 50;
  * range; K = 10 of `geometric` costs about as much as two to three runs, whatever is best about the best.
  */
 export function selectionEpsilon(steps: readonly CyclicSteps[], law: RunLaw, delta: number): EpsilonReport {
+  checkList("steps", steps, "rows of steps");
   return selectionEpsilonOfAny([steps], law, delta);
 }
 
@@ -59,7 +60,10 @@ export function selectionEpsilonOfAny(
   const orders = defaultOrders;
   const one = new Float64Array(orders.length);
   for (const steps of candidates) {
-    steps.forEach(checkRenyi);
+    for (const row of steps) {
+      checkObject("steps", row, "rows of samplingRate, noiseMultiplier, steps");
+      checkRenyi(row);
+    }
     const accountant = new RdpAccountant();
     for (const row of steps.flatMap(charged)) accountant.step(row, row.steps);
     accountant.divergences().forEach((divergence, index) => {
@@ -154,7 +158,9 @@ function meanOf(logShare: number, shape: number): number {
 }
 
 /** Throws a RangeError that names what is out of range. */
-export function checkLaw({ law, mean, shape }: RunLaw): void {
+export function checkLaw(given: RunLaw): void {
+  checkKeys("law", given, ["law", "mean", "shape"]);
+  const { law, mean, shape } = given;
   checkChoice("law", law, runLaws);
   const most = law === "poisson" ? LARGEST_POISSON_MEAN : LARGEST_MEAN;
   checkNumber("mean", mean, { min: law === "poisson" ? 0 : 1, max: most, openMin: true });

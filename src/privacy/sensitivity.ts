@@ -6,7 +6,7 @@
  * function), groups are orthogonal, and its weight is at most the declared one. Noise of standard deviation
  * σ·sensitivity is what the accountant calls noise multiplier σ.
  */
-import { checkChoice, checkKeys } from "../arguments.js";
+import { checkChoice, checkKeys, preview } from "../arguments.js";
 import type { AdaptiveConfig } from "./adaptive-threshold.js";
 import { checkAdaptive } from "./adaptive-threshold.js";
 import { checkNumber, type NumberRange, ranges } from "./check.js";
@@ -59,12 +59,10 @@ const weights: NumberRange = { min: 0, max: 1e15, openMin: true };
  * weight. `thresholds`: those in force where they change from step to step; default: as configured.
  * Throws a RangeError that names the key, what came and what is allowed.
  */
-export function sensitivity(
-  config: ClippingConfig,
-  thresholds: readonly number[] | undefined = ownThresholds(config),
-): number {
+export function sensitivity(config: ClippingConfig, thresholds?: readonly number[] | undefined): number {
   checkClipping(config);
-  const norm = thresholds === undefined ? config.threshold : euclideanNorm(thresholds);
+  if (thresholds !== undefined) checkThresholds("thresholds", thresholds);
+  const norm = euclideanNorm(thresholds ?? ownThresholds(config) ?? [config.threshold]);
   return norm * weightBound(config);
 }
 
@@ -111,13 +109,13 @@ export function checkClipping(config: ClippingConfig): void {
   checkChoice("clipping.function", config.function, clipFunctions);
   checkChoice("clipping.style", config.style, clippingStyles);
   checkNumber("clipping.threshold", config.threshold, ranges.threshold);
-  checkThresholds(config.thresholds);
+  if (config.thresholds !== undefined) checkThresholds("clipping.thresholds", config.thresholds);
   checkGroups(config.groups);
   if (config.maxWeight !== undefined) checkNumber("clipping.maxWeight", config.maxWeight, weights);
   if (config.adaptive !== undefined) checkAdaptive(config.adaptive);
   const conflict = clippingConflict(config);
   if (conflict) {
-    const came = JSON.stringify(config[conflict.key]) ?? "nothing";
+    const came = preview(config[conflict.key]);
     throw new RangeError(`clipping.${conflict.key}: got ${came}, allowed: ${conflict.allowed}`);
   }
   clipAttributes(config.function, config);
@@ -159,26 +157,25 @@ function quoted(names: readonly string[]): string {
   return names.map((name) => `"${name}"`).join(" or ");
 }
 
-function checkThresholds(thresholds: ClippingConfig["thresholds"]): void {
-  if (thresholds === undefined) return;
+function checkThresholds(name: string, thresholds: readonly number[]): void {
   if (!Array.isArray(thresholds) || thresholds.length === 0) {
-    throw new RangeError(`clipping.thresholds must be a list of numbers > 0, got ${JSON.stringify(thresholds)}`);
+    throw new RangeError(`${name} must be a list of numbers > 0, got ${preview(thresholds)}`);
   }
   for (const [group, threshold] of thresholds.entries()) {
-    checkNumber(`clipping.thresholds[${group}]`, threshold, ranges.threshold);
+    checkNumber(`${name}[${group}]`, threshold, ranges.threshold);
   }
 }
 
 function checkGroups(groups: ClippingConfig["groups"]): void {
   if (groups === undefined) return;
   if (typeof groups !== "object" || groups === null || Object.keys(groups).length === 0) {
-    throw new RangeError(`clipping.groups must be an object of groups by name, got ${JSON.stringify(groups)}`);
+    throw new RangeError(`clipping.groups must be an object of groups by name, got ${preview(groups)}`);
   }
   for (const [name, group] of Object.entries(groups)) {
     const members: unknown = "parameters" in Object(group) ? (group as { parameters: unknown }).parameters : group;
     if (!Array.isArray(members) || members.length === 0 || !members.every((member) => typeof member === "string")) {
       throw new RangeError(
-        `clipping.groups.${name} must be a list of parameter names or layer paths, got ${JSON.stringify(group)}`,
+        `clipping.groups.${name} must be a list of parameter names or layer paths, got ${preview(group)}`,
       );
     }
     const own = ownThreshold(group);

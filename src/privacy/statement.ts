@@ -5,7 +5,8 @@
  * A statement of a run under way counts the steps that were reserved, so that the file is never below the truth after
  * a crash: reserve (write) first, then take the steps; at the end state the steps that were taken.
  */
-import type { Accountant, EpsilonReport } from "./accountant.js";
+import { checkChoice, checkFlag, checkObject, checkText } from "../arguments.js";
+import { type Accountant, checkAccountant, type EpsilonReport } from "./accountant.js";
 import {
   type AdaptiveConfig,
   type AdaptiveRule,
@@ -13,11 +14,12 @@ import {
   countSensitivity,
   gradientNoiseMultiplier,
 } from "./adaptive-threshold.js";
+import { checkNumber, ranges } from "./check.js";
 import { clipAttributes } from "./clip-functions.js";
 import { groupEpsilon } from "./group.js";
 import type { MechanismSteps } from "./mechanism.js";
-import { defaultRelation, type Relation, relationMeanings } from "./relation.js";
-import { type ClippingConfig, sensitivity } from "./sensitivity.js";
+import { defaultRelation, type Relation, relationMeanings, relations } from "./relation.js";
+import { type ClippingConfig, checkClipping, sensitivity } from "./sensitivity.js";
 
 export interface PrivacyFacts {
   readonly status: keyof typeof statusMeanings;
@@ -204,6 +206,7 @@ const outside = [
 
 /** The statement of a run. Throws a RangeError where the facts contradict each other. */
 export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
+  checkFacts(facts);
   const mechanisms = facts.accountant.steps();
   const reserved = mechanisms.reduce((sum, row) => sum + row.steps, 0);
   if (facts.stepsTaken > reserved) {
@@ -250,6 +253,26 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     insideEpsilon: facts.clipping.adaptive ? [...inside, "the thresholds of each step"] : inside,
     outsideEpsilon: outside,
   };
+}
+
+/** What a caller without types may get wrong; what else there is, is copied as it is. */
+function checkFacts(facts: PrivacyFacts): void {
+  checkObject("facts", facts, "an object of what a run rests on");
+  checkAccountant("accountant", facts.accountant);
+  checkChoice("status", facts.status, Object.keys(statusMeanings));
+  checkChoice("unit", facts.unit, Object.keys(unitMeanings));
+  if (facts.relation !== undefined) checkChoice("relation", facts.relation, relations);
+  checkClipping(facts.clipping);
+  checkObject("software", facts.software, "an object of name, version");
+  checkText("software.name", facts.software.name);
+  checkText("software.version", facts.software.version);
+  if (facts.targetEpsilon !== undefined) checkNumber("targetEpsilon", facts.targetEpsilon, ranges.epsilon);
+  checkText("strategy", facts.strategy);
+  checkFlag("seeded", facts.seeded);
+  checkNumber("stepsTaken", facts.stepsTaken, ranges.steps);
+  checkObject("sampling", facts.sampling, "an object of sampler, datasetSize, datasetSizeIsPublic, expectedBatchSize");
+  checkText("sampling.sampler", facts.sampling.sampler);
+  checkFlag("sampling.datasetSizeIsPublic", facts.sampling.datasetSizeIsPublic);
 }
 
 function relationOf({ relation, sampling }: PrivacyFacts): Relation {

@@ -1,5 +1,6 @@
 /** Every way of sampling, and the registry that configuration files go by. */
 import { z } from "zod";
+import { checkObject } from "../arguments.js";
 import { checkNumber, ranges } from "../privacy/check.js";
 import { parseConfigValue } from "../training/config-errors.js";
 import { bMinSepSampling } from "./b-min-sep.js";
@@ -43,6 +44,7 @@ export function samplingType(name: SamplerName): SamplingType<z.ZodType<Sampling
 
 /** Sampling as configured. Throws a ConfigError about what it cannot be, a RangeError about what does not fit the setting. */
 export function makeSampling(config: SamplingConfig, setting: SamplingSetting): Sampling {
+  checkObject("setting", setting, "an object of examples, samplingRate");
   checkNumber("examples", setting.examples, { min: 0, max: 2 ** 32 - 1, integer: true });
   checkNumber("samplingRate", setting.samplingRate, { ...ranges.samplingRate, openMin: true });
   const checked = parseConfigValue("sampling", samplingSchema, config);

@@ -89,7 +89,7 @@ async function begin(
     throw new ConfigError(`selection: ${(error as Error).message}`);
   }
   const drawn = Array.from(
-    { length: drawRuns(config) },
+    { length: drawRuns({ law: config.law, mean: config.mean, shape: config.shape }) },
     () => grid.cells[randomInt(grid.cells.length)]?.name as string,
   );
   return { ...selection, drawn };

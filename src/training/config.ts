@@ -15,6 +15,7 @@
  */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { checkText } from "../arguments.js";
 import { correlationSchema } from "../correlation/index.js";
 import { lossSchema } from "../losses/index.js";
 import { optimizerSchema } from "../optimizers/index.js";
@@ -216,11 +217,13 @@ export type TrainingConfigInput = z.input<typeof configSchema>;
 
 /** Checks a configuration object. Throws a ConfigError; `source` stands for the file in it. */
 export function parseConfig(value: unknown, source = "config"): TrainingConfig {
+  checkText("source", source);
   return parseConfigValue(source, configSchema, value);
 }
 
 /** Reads a configuration file's JSON, unchecked. Throws a ConfigError. */
 export function readConfigJson(path: string): unknown {
+  checkText("path", path);
   let text: string;
   try {
     text = readFileSync(path, "utf8");

@@ -1,11 +1,12 @@
 /** From a configuration's `data` to datasets. */
 import { existsSync, realpathSync } from "node:fs";
 import { resolve, sep } from "node:path";
+import { checkText } from "../arguments.js";
 import { DataError, withWeights } from "../data/dataset.js";
 import { mnistTrainingImages } from "../data/mnist.js";
 import type { TrainingConfig } from "./config.js";
-import { ConfigError } from "./config-errors.js";
-import { type DataConfig, readFormat, type TrainingData } from "./data-formats.js";
+import { ConfigError, parseConfigValue } from "./config-errors.js";
+import { type DataConfig, dataSchema, readFormat, type TrainingData } from "./data-formats.js";
 import { readJson } from "./files.js";
 
 /**
@@ -13,9 +14,11 @@ import { readJson } from "./files.js";
  * it. Augmentation is the trainer's.
  */
 export async function loadData(data: TrainingConfig["data"], base: string = process.cwd()): Promise<TrainingData> {
-  const loaded = await readFormat(data, base);
-  if (data.weights === undefined) return loaded;
-  return { ...loaded, train: withWeights(loaded.train, readWeights(resolve(base, data.weights))) };
+  checkText("base", base);
+  const checked = parseConfigValue("data", dataSchema, data);
+  const loaded = await readFormat(checked, base);
+  if (checked.weights === undefined) return loaded;
+  return { ...loaded, train: withWeights(loaded.train, readWeights(resolve(base, checked.weights))) };
 }
 
 function readWeights(path: string): Float32Array {

@@ -1,5 +1,6 @@
 /** Mean loss and scores over a dataset: outside the guarantee wherever the dataset is private. */
-import type { Dataset } from "../data/dataset.js";
+import { checkKind, checkMethods } from "../arguments.js";
+import { checkDataset, type Dataset } from "../data/dataset.js";
 import { prefetch, sliceExamples } from "../data/prefetch.js";
 import { ConfusionMatrix, predictedClasses, type SegmentationScores } from "../metrics/index.js";
 import type { Session } from "./session.js";
@@ -28,6 +29,9 @@ export async function evaluateDataset(
   signal?: AbortSignal,
   onWait?: (seconds: number) => void,
 ): Promise<EvaluationResult> {
+  checkMethods("session", session, ["evaluate"], "a session, as createSession() returns it");
+  checkDataset("dataset", dataset);
+  if (signal !== undefined) checkKind("signal", signal, AbortSignal);
   let loss = 0;
   const scores = scoresOf(dataset, session);
   for await (const { source } of prefetch(dataset, inOrder(dataset), undefined, onWait)) {

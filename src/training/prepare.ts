@@ -16,7 +16,7 @@ import { sensitivity, weightBound } from "../privacy/sensitivity.js";
 import { withAccountant } from "./accountant-choice.js";
 import { type LoadedState, loadLastState, type RunState, restoreState } from "./checkpoint.js";
 import { type ClippingGroups, clippingGroups } from "./clipping-groups.js";
-import { clippingOf, type TrainingConfig } from "./config.js";
+import { clippingOf, parseConfig, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
 import type { CorrelationPlan } from "./correlated-noise.js";
 import { fingerprint } from "./fingerprint.js";
@@ -118,7 +118,7 @@ function privacyOf(
  * let go of the folder.
  */
 export function prepareRun(given: TrainerOptions): PreparedRun {
-  const config = withAccountant(given.config, given.resume ? given.out : undefined);
+  const config = withAccountant(parseConfig(given.config), given.resume ? given.out : undefined);
   const options = { ...given, config };
   const { train } = options;
   const plan = planTraining(config, train.size);

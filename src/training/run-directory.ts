@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { checkText } from "../arguments.js";
 import { packageVersion } from "../native/load.js";
 import { checkNumber } from "../privacy/check.js";
 import type { CyclicSteps } from "../privacy/cycle.js";
@@ -196,6 +197,7 @@ const markSchema = z.object({ ledger: z.object({ sequence: z.int().min(0), hash:
  * The ledger of the run in `path`. Throws a LedgerError where it is damaged, or no longer holds what privacy.json counts.
  */
 export function readRunLedger(path: string): Ledger {
+  checkText("path", path);
   const { ledger: file, privacy } = runPaths(path);
   // First what follows from the ledger: a run under way appends between the two.
   const counted = existsSync(privacy) ? markSchema.safeParse(parseOrNothing(privacy)) : undefined;

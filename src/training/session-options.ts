@@ -1,6 +1,6 @@
 /** What a session is made with, checked before anything native sees it. */
 
-import { checkChoice, checkKeys, describe } from "../arguments.js";
+import { checkChoice, checkFlag, checkKeys, checkObject, describe } from "../arguments.js";
 import type { Correlation } from "../correlation/index.js";
 import type { Model } from "../graph/model.js";
 import type { Loss } from "../losses/index.js";
@@ -113,9 +113,11 @@ export interface CheckedOptions {
 /** @throws TypeError or RangeError that names the option, what came and what is allowed. */
 export function checkOptions(model: Model, options: SessionOptions): CheckedOptions {
   checkShape(model, options);
-  const { strategy = "auto", device = "cpu" } = options;
+  const { strategy = "auto", device = "cpu", augmentationMultiplicity = 1 } = options;
+  const { chunkSize = 0, threads = 0, deterministic = false } = options;
   checkChoice("strategy", strategy, strategyNames);
   checkChoice("device", device, ["cpu"]);
+  checkFlag("deterministic", deterministic);
   const clipping = { ...defaultClipping, ...options.clipping };
   checkClipping(clipping);
   checkPrivacy(options.privacy, strategy);
@@ -143,10 +145,10 @@ export function checkOptions(model: Model, options: SessionOptions): CheckedOpti
       sparsification: checkSparsification(options.sparsification),
       topK: checkCompression(options.compression, options.optimizer),
       correlation: options.privacy?.correlation?.recurrence ?? null,
-      views: count("augmentationMultiplicity", options.augmentationMultiplicity ?? 1),
-      chunkSize: count("chunkSize", options.chunkSize ?? 0),
-      threads: count("threads", options.threads ?? 0),
-      deterministic: flag("deterministic", options.deterministic ?? false),
+      views: count("augmentationMultiplicity", augmentationMultiplicity),
+      chunkSize: count("chunkSize", chunkSize),
+      threads: count("threads", threads),
+      deterministic: deterministic,
     },
   };
 }
@@ -154,7 +156,7 @@ export function checkOptions(model: Model, options: SessionOptions): CheckedOpti
 function checkShape(model: Model, options: SessionOptions): void {
   if (typeof model?.spec !== "object") throw new TypeError(`model: got ${describe(model)}, expected a Model`);
   checkKeys("options", options, known);
-  if (options.clipping === null) throw new TypeError("clipping: got null, expected {function, style, threshold}");
+  if (options.clipping !== undefined) checkObject("clipping", options.clipping, "{function, style, threshold}");
   if (typeof options.loss?.kind !== "string") {
     throw new TypeError(`loss: got ${describe(options.loss)}, expected a loss such as crossEntropy()`);
   }
@@ -230,9 +232,4 @@ function adaptiveOf(
 function count(name: "augmentationMultiplicity" | "chunkSize" | "threads", value: number): number {
   checkNumber(name, value, optionRanges[name]);
   return value;
-}
-
-function flag(name: string, value: boolean): boolean {
-  if (typeof value === "boolean") return value;
-  throw new TypeError(`${name}: got ${describe(value)}, expected true or false`);
 }

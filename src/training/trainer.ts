@@ -14,7 +14,8 @@
  * seed nothing is private.
  */
 import { EventEmitter } from "node:events";
-import type { Dataset } from "../data/dataset.js";
+import { checkFlag, checkKeys, checkKind, checkList, checkMethods, checkObject, checkText } from "../arguments.js";
+import { checkDataset, type Dataset } from "../data/dataset.js";
 import { type LogicalBatch, prefetch } from "../data/prefetch.js";
 import type { TrainingConfig } from "./config.js";
 import { type EvaluationResult, evaluateDataset } from "./evaluate.js";
@@ -59,8 +60,10 @@ export interface RunWatcher {
 export class Trainer extends EventEmitter<TrainerEvents> {
   private ran = false;
 
+  /** @throws TypeError or RangeError that names the option, what came and what is allowed. */
   constructor(private readonly options: TrainerOptions) {
     super();
+    checkTrainerOptions(options);
   }
 
   /**
@@ -69,6 +72,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
    * threw; steps that were counted stay counted.
    */
   async run(signal?: AbortSignal): Promise<TrainingResult> {
+    if (signal !== undefined) checkKind("signal", signal, AbortSignal);
     if (this.ran) throw new Error("run(): this trainer has run already; make another");
     this.ran = true;
     const prepared = prepareRun(this.options);
@@ -85,6 +89,32 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       prepared.informed?.dispose();
     }
   }
+}
+
+const known: readonly (keyof TrainerOptions)[] = [
+  "config",
+  "train",
+  "test",
+  "public",
+  "classes",
+  "out",
+  "resume",
+  "title",
+  "watcher",
+];
+
+function checkTrainerOptions(options: TrainerOptions): void {
+  checkKeys("options", options, known);
+  const { config, train, test, public: shown, classes, out, resume, title, watcher } = options;
+  checkObject("config", config, "what parseConfig() or readConfig() returns");
+  checkDataset("train", train);
+  if (test !== undefined) checkDataset("test", test);
+  if (shown !== undefined) checkDataset("public", shown);
+  if (classes !== undefined) checkList("classes", classes, "names");
+  if (out !== undefined) checkText("out", out);
+  if (resume !== undefined) checkFlag("resume", resume);
+  if (title !== undefined) checkText("title", title);
+  if (watcher !== undefined) checkMethods("watcher", watcher, ["begin", "step"], "an object");
 }
 
 class TrainingLoop {

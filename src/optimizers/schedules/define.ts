@@ -1,6 +1,6 @@
 /** How a schedule is written down: what a learning rate, a threshold or a noise multiplier is multiplied by, step for step. */
 import { z } from "zod";
-import { parseOptions, strictObject } from "../../layers/define.js";
+import { parseTyped, strictObject } from "../../layers/define.js";
 
 export interface Schedule {
   readonly type: string;
@@ -23,7 +23,7 @@ export interface ScheduleType<T extends string = string, S extends z.ZodType = z
   readonly type: T;
   readonly schema: S;
   /** `options`: the JSON form without `type`. @throws TypeError naming the option, what it got and what is allowed. */
-  create(options: object): Schedule;
+  create(options: object, more?: object): Schedule;
 }
 
 /** Declares a schedule from its options and its factor. */
@@ -37,8 +37,8 @@ export function defineSchedule<const T extends string, S extends z.ZodRawShape>(
   return {
     type,
     schema,
-    create(given) {
-      const json = parseOptions(type, schema, { ...given, type });
+    create(given, more) {
+      const json = parseTyped(type, schema, given, more);
       return {
         type,
         factor: (stepsTaken, totalSteps, stepsPerEpoch = totalSteps) =>

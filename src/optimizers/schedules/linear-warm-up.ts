@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkMethods } from "../../arguments.js";
 import { constantType } from "./constant.js";
 import { cosineType } from "./cosine.js";
 import { defineSchedule, type Schedule } from "./define.js";
@@ -35,6 +36,9 @@ export interface LinearWarmUpOptions {
 }
 
 /** Factors 1/steps, 2/steps, … 1, then another schedule. */
-export function linearWarmUp({ next, ...options }: LinearWarmUpOptions): Schedule {
-  return linearWarmUpType.create(next === undefined ? options : { ...options, next: next.toJSON() });
+export function linearWarmUp(options: LinearWarmUpOptions): Schedule {
+  const next = options?.next;
+  if (next === undefined) return linearWarmUpType.create(options);
+  checkMethods("linearWarmUp.next", next, ["toJSON"], "a schedule such as cosine()");
+  return linearWarmUpType.create(options, { next: next.toJSON() });
 }

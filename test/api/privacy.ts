@@ -1,0 +1,168 @@
+/** Privacy: arguments that are taken. */
+import * as api from "../../src/index.js";
+import { parseLedger } from "../../src/privacy/ledger.js";
+import { chain, reserve, startOf } from "../training/ledgers.js";
+import type { PublicCall } from "./public-call.js";
+
+const keys = () => new api.RandomKeys(7);
+const stream = () => keys().stream("sampling");
+const law = { law: "geometric", mean: 4 };
+const mechanism = { samplingRate: 0.01, noiseMultiplier: 1 };
+const steps = { ...mechanism, steps: 10 };
+const clipping = { function: "abadi", style: "flat", threshold: 1 };
+
+export const ofPrivacy: Record<string, PublicCall> = {
+  PrivacyBudget: {
+    values: () => ({ accountant: api.makeAccountant("rdp"), epsilon: 1, delta: 1e-5 }),
+    takes: { epsilon: "1" },
+  },
+  PrivacyFilter: {
+    values: () => ({ options: { epsilon: 1, delta: 1e-5, orders: [2] } }),
+    takes: { "options.epsilon": "1", "options.orders": "undefined missing" },
+  },
+  PrivacyOdometer: {
+    values: () => ({ options: { delta: 1e-5, orders: [2] } }),
+    takes: { "options.orders": "undefined missing" },
+  },
+  "PrivacyBudget#take": {
+    of: () => new api.PrivacyBudget(api.makeAccountant("rdp"), 100, 1e-5),
+    values: () => ({ mechanism, count: 1 }),
+    takes: { "mechanism.samplingRate": "1", "mechanism.noiseMultiplier": "1", count: "undefined 1" },
+  },
+  "PrivacyBudget#allows": {
+    of: () => new api.PrivacyBudget(api.makeAccountant("rdp"), 100, 1e-5),
+    values: () => ({ mechanism, count: 1 }),
+    takes: { "mechanism.samplingRate": "1", "mechanism.noiseMultiplier": "1", count: "undefined 1" },
+  },
+  "PrivacyBudget#remainingSteps": {
+    of: () => new api.PrivacyBudget(api.makeAccountant("rdp"), 100, 1e-5),
+    values: () => ({ mechanism }),
+    takes: { "mechanism.samplingRate": "1", "mechanism.noiseMultiplier": "1" },
+  },
+  "PrivacyBudget#remainingOf": {
+    of: () => new api.PrivacyBudget(api.makeAccountant("rdp"), 100, 1e-5),
+    values: () => ({ upcoming: [steps] }),
+    takes: { upcoming: "[]" },
+  },
+  "PrivacyFilter#spend": {
+    of: () => new api.PrivacyFilter({ epsilon: 1, delta: 1e-5 }),
+    values: () => ({ mechanism, count: 1 }),
+    takes: { "mechanism.samplingRate": "1", "mechanism.noiseMultiplier": "1", count: "undefined 1" },
+  },
+  "PrivacyOdometer#spend": {
+    of: () => new api.PrivacyOdometer({ delta: 1e-5 }),
+    values: () => ({ mechanism, count: 1 }),
+    takes: { "mechanism.samplingRate": "1", "mechanism.noiseMultiplier": "1", count: "undefined 1" },
+  },
+  "PrivacyOdometer#epsilonAfter": {
+    of: () => new api.PrivacyOdometer({ delta: 1e-5 }),
+    values: () => ({ mechanism, count: 1 }),
+    takes: { "mechanism.samplingRate": "1", "mechanism.noiseMultiplier": "1", count: "undefined 1" },
+  },
+  "makeAccountant#step": {
+    of: () => api.makeAccountant("rdp"),
+    values: () => ({ mechanism, count: 1 }),
+    takes: { "mechanism.samplingRate": "1", "mechanism.noiseMultiplier": "1", count: "undefined 1" },
+  },
+  "makeAccountant#epsilon": { of: () => api.makeAccountant("rdp"), values: () => ({ delta: 1e-5 }) },
+  "makeAccountant#epsilonAfter": {
+    of: () => api.makeAccountant("rdp"),
+    values: () => ({ mechanism, steps: 1, delta: 1e-5 }),
+    takes: { "mechanism.samplingRate": "1", "mechanism.noiseMultiplier": "1", steps: "1" },
+  },
+  "makeAccountant#epsilonWith": {
+    of: () => api.makeAccountant("rdp"),
+    values: () => ({ more: [steps], delta: 1e-5 }),
+    takes: { more: "[]" },
+  },
+  "RandomKeys#key": {
+    of: keys,
+    values: () => ({ purpose: "noise", index: 0, bytes: 32 }),
+    takes: { purpose: "*", index: "undefined 1", bytes: "undefined 1" },
+  },
+  "RandomKeys#stream": {
+    of: keys,
+    values: () => ({ purpose: "noise", index: 0 }),
+    takes: { purpose: "*", index: "undefined 1" },
+  },
+  "RandomKeys#withKey": {
+    of: keys,
+    values: () => ({ purpose: "noise", use: () => 1, index: 0, bytes: 32 }),
+    takes: { purpose: "*", index: "undefined 1", bytes: "undefined 1" },
+  },
+  "RandomStream#bernoulli": { of: stream, values: () => ({ probability: 0.5 }), takes: { probability: "1" } },
+  "RandomStream#integer": { of: stream, values: () => ({ bound: 5 }), takes: { bound: "1" } },
+  RandomKeys: { values: () => ({ seed: 1 }), takes: { seed: "undefined 1" } },
+  RandomStream: {
+    values: () => ({ key: new Uint8Array(32), keystream: undefined }),
+    takes: { keystream: "undefined" },
+  },
+  calibrateNoise: {
+    values: () => ({
+      target: { samplingRate: 0.01, steps: 10, epsilon: 1, delta: 1e-5, pieces: undefined },
+      accountant: "rdp",
+    }),
+    takes: {
+      "target.samplingRate": "1",
+      "target.steps": "1",
+      "target.epsilon": "1",
+      "target.pieces": "undefined missing []",
+      accountant: "undefined",
+    },
+  },
+  calibrateSamplingRate: {
+    values: () => ({ target: { noiseMultiplier: 1, steps: 10, epsilon: 1, delta: 1e-5 }, accountant: "rdp" }),
+    takes: { "target.noiseMultiplier": "1", "target.steps": "1", "target.epsilon": "1", accountant: "undefined" },
+  },
+  calibrateSteps: {
+    values: () => ({ target: { noiseMultiplier: 1, samplingRate: 0.01, epsilon: 1, delta: 1e-5 }, accountant: "rdp" }),
+    takes: {
+      "target.noiseMultiplier": "1",
+      "target.samplingRate": "1",
+      "target.epsilon": "1",
+      accountant: "undefined",
+    },
+  },
+  composeLedgers: { values: () => ({ ledgers: [parseLedger(chain(startOf("a"), reserve(5)), "one")] }) },
+  drawRuns: { values: () => ({ law }) },
+  makeAccountant: { values: () => ({ accountant: "rdp" }), takes: { accountant: "undefined" } },
+  makeCorrelation: {
+    values: () => ({
+      correlation: { type: "bandMF", bands: 2 },
+      setting: { steps: 8, participation: { pattern: "cyclic", steps: 4 }, workload: api.prefixSums },
+    }),
+    takes: { "correlation.bands": "1", "setting.steps": "1" },
+  },
+  makeSampling: {
+    values: () => ({ sampling: { type: "poisson" }, setting: { examples: 8, samplingRate: 0.5 } }),
+    takes: { "setting.examples": "1", "setting.samplingRate": "1" },
+  },
+  privacyStatement: {
+    values: () => ({
+      facts: {
+        status: "finished",
+        software: { name: "a", version: "1" },
+        accountant: api.makeAccountant("rdp"),
+        delta: 1e-5,
+        targetEpsilon: undefined,
+        stepsTaken: 0,
+        clipping,
+        strategy: "auto",
+        seeded: false,
+        unit: "example",
+        relation: undefined,
+        sampling: { sampler: "poisson", datasetSize: 8, datasetSizeIsPublic: true, expectedBatchSize: 4 },
+      },
+    }),
+    takes: {
+      "facts.targetEpsilon": "undefined missing 1",
+      "facts.strategy": "text",
+      "facts.relation": "undefined missing",
+    },
+  },
+  selectionEpsilon: { values: () => ({ steps: [steps], law, delta: 1e-5 }), takes: { steps: "[]" } },
+  sensitivity: {
+    values: () => ({ clipping, thresholds: undefined }),
+    takes: { "clipping.threshold": "1", thresholds: "undefined" },
+  },
+};
