@@ -35,6 +35,11 @@ const file = configObject({
   mechanisms: z.array(row, allowed("a list of mechanisms")).min(1, allowed("at least one mechanism")),
 });
 
+/** Plain Poisson sampling has no such pattern: an example may be in every batch. */
+const APART =
+  "correlated noise is accounted for by how far apart the steps of one example lie, by its sampler: --participation " +
+  "cyclic:K (cyclicPoisson), separated:K (bMinSep) or once-a-cycle:K (shuffle, ballsInBins); poisson keeps none apart";
+
 /**
  * The steps, each under the relation. Undefined where the flags are not complete. Throws a ConfigError naming the file and
  * what is wrong in it.
@@ -49,12 +54,8 @@ export function rowsOf(options: RowOptions, sampled: SampledSteps): CyclicSteps[
   }
   if (samplingRate === undefined || noiseMultiplier === undefined || steps === undefined) return undefined;
   if (options.correlation !== undefined) {
-    // Correlated noise is accounted for by how often an example comes, not by how it is drawn.
-    if (Object.keys(sampled.facts(samplingRate)).length > 0) {
-      throw new RangeError(
-        "--correlation: not with --sampler or --discrete; --participation says how often an example comes",
-      );
-    }
+    if (sampled.chosen !== undefined) throw new RangeError(`--correlation: not with ${sampled.chosen}; ${APART}`);
+    if (options.participation === undefined) throw new RangeError(`--correlation: needs --participation; ${APART}`);
     return correlatedRows({ ...options, relation: sampled.relation }, { samplingRate, noiseMultiplier, steps });
   }
   return [{ ...sampled.mechanism(samplingRate), noiseMultiplier, steps }];

@@ -33,6 +33,8 @@ export function addSampling(command: Command): Command {
 /** What the flags say of a step, whatever its noise and number. */
 export interface SampledSteps {
   readonly relation: Relation;
+  /** The flag that says how examples are drawn or noise is made, where one was typed: `--sampler poisson`. */
+  readonly chosen: string | undefined;
   /** As a configuration has it. */
   readonly config: SamplingConfig;
   /** What a step of rate q is to the accountant. Throws an error about a rate or flag that does not fit. */
@@ -61,6 +63,7 @@ export function sampledSteps(flags: SamplingFlags, command: Command): SampledSte
   const sampling = (samplingRate: number) => makeSampling(config, { examples: examples ?? 1, samplingRate });
   return {
     relation,
+    chosen: chosenFlag(flags, command),
     config,
     mechanism: (samplingRate) => {
       const drawn = isPlain ? { samplingRate } : sampling(samplingRate).mechanism;
@@ -73,6 +76,14 @@ export function sampledSteps(flags: SamplingFlags, command: Command): SampledSte
     }),
     text: `${isPlain ? "" : `, ${sampler}`}${discrete === undefined ? "" : `, discrete noise in ${discrete} coordinates`}`,
   };
+}
+
+function chosenFlag(flags: SamplingFlags, command: Command): string | undefined {
+  if (command.getOptionValueSource("sampler") !== "default") return `--sampler ${flags.sampler}`;
+  const { discrete, examples, maxBatch, blocks, separation } = flags;
+  const others = { discrete, examples, "max-batch": maxBatch, blocks, separation };
+  const typed = Object.entries(others).find(([, value]) => value !== undefined);
+  return typed && `--${typed[0]}`;
 }
 
 /** As asked for, or else the strongest that the sampler's accounting is proved under. */

@@ -56,7 +56,18 @@ describe("hushgrad account", () => {
       /--correlation: got "tree:3", allowed: bandMF:N, bisr:N/,
     ],
     [["--correlation", "bandMF:0", "--participation", "cyclic:10"], /--correlation: got "bandMF:0"/],
-    [["--correlation", "bandMF:8"], /--participation: got "", allowed: cyclic:N, separated:N, once-a-cycle:N/],
+    [["--correlation", "bandMF:8"], /--correlation: needs --participation; .*cyclic:K \(cyclicPoisson\)/],
+    [
+      ["--correlation", "bandMF:8", "--sampler", "poisson"],
+      /--correlation: not with --sampler poisson; .*how far apart.*separated:K \(bMinSep\).*poisson keeps none apart/,
+    ],
+    [
+      ["--correlation", "bandMF:8", "--sampler", "cyclicPoisson", "--blocks", "8", "--participation", "cyclic:8"],
+      /--correlation: not with --sampler cyclicPoisson; .*--participation cyclic:K/,
+    ],
+    [["--correlation", "bandMF:8", "--discrete", "5"], /--correlation: not with --discrete/],
+    [["--correlation", "bandMF:8", "--blocks", "8"], /--correlation: not with --blocks/],
+    [["--correlation", "bandMF:8", "--participation", "often:8"], /--participation: got "often:8"/],
     [
       ["--correlation", "bandMF:8", "--participation", "cyclic:10", "--relation", "add/remove"],
       /--participation cyclic: needs --relation zero-out or replace-one/,
