@@ -25,6 +25,8 @@ const begunSelectionSchema = selectionSchema.extend({
   candidates: z.array(z.strictObject({ name: z.string(), steps: stepRows })).min(1),
   /** Which of them each run is, in order. */
   drawn: z.array(z.string()),
+  /** Runs of which a step may have been taken, by folder, with the number of their ledger: gone, they still count. */
+  begun: z.record(z.string(), z.string()).default({}),
 });
 
 const manifestSchema = z.strictObject({
@@ -58,7 +60,18 @@ export function writeManifest(folder: string, { name, notes, base, cells }: Grid
   const now = cells.map((cell): SweepCell => ({ name: cell.name, variant: cell.variant, values: { ...cell.values } }));
   const names = new Set(now.map((cell) => cell.name));
   const before = (readManifest(folder)?.cells ?? []).filter((cell) => !names.has(cell.name));
-  const manifest: SweepManifest = { format: 1, name, notes: [...notes], base, cells: [...before, ...now], selection };
+  save(folder, { format: 1, name, notes: [...notes], base, cells: [...before, ...now], selection });
+}
+
+/** Notes that a run of a selection is about to take steps; `run`: the number in its ledger. */
+export function noteBegun(folder: string, cell: string, run: string): void {
+  const manifest = readManifest(folder);
+  const selection = manifest?.selection;
+  if (!manifest || !selection || selection.begun[cell] === run) return;
+  save(folder, { ...manifest, selection: { ...selection, begun: { ...selection.begun, [cell]: run } } });
+}
+
+function save(folder: string, manifest: SweepManifest): void {
   writeAtomically(manifestPath(folder), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 

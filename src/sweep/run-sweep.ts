@@ -15,7 +15,7 @@ import { RunLock } from "../training/run-lock.js";
 import { Trainer, type TrainerOptions } from "../training/trainer.js";
 import { planTraining } from "../training/training-plan.js";
 import type { Grid, GridCell } from "./grid.js";
-import { readManifest, writeManifest } from "./manifest.js";
+import { noteBegun, readManifest, writeManifest } from "./manifest.js";
 import { drawSelection } from "./selection.js";
 
 export type CellOutcome = { readonly cell: GridCell; readonly folder: string } & (
@@ -86,6 +86,8 @@ async function runCell(grid: Grid, cell: GridCell, options: SweepOptions): Promi
     if (begun && isDone(folder, config, data.train.size)) return { cell, folder, state: "done" };
     const title = `${grid.name}: ${cell.name}`;
     const trainer = new Trainer({ ...data, config, out: folder, resume: begun, title });
+    // Its ledger is there, and no step has been taken.
+    trainer.on("start", () => noteBegun(options.out, cell.name, readRunLedger(folder).start.run));
     options.onTrain?.(trainer, cell);
     const result = await trainer.run(options.signal);
     return { cell, folder, result, state: result.stopped === "interrupted" ? "interrupted" : "trained" };

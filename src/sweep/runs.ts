@@ -65,18 +65,33 @@ function readFolder(folder: string): Runs {
     return { title, notes: [], runs: [readRun(folder, { name: title, values: {} })], missing: [], damaged: [] };
   }
   const { name: title, notes, base, cells } = manifest;
-  const begun = cells.filter(({ name }) => hasRun(join(folder, name)));
+  const noted = manifest.selection?.begun ?? {};
+  const begun = cells.filter(({ name }) => Object.hasOwn(noted, name) || hasRun(join(folder, name)));
   const missing = cells.filter((cell) => !begun.includes(cell)).map(({ name }) => name);
   const runs: CellRun[] = [];
   const damaged: string[] = [];
   for (const cell of begun) {
     try {
+      checkStillThere(join(folder, cell.name), noted[cell.name]);
       runs.push(readRun(join(folder, cell.name), cell, base));
     } catch (error) {
       damaged.push((error as Error).message);
     }
   }
   return { title, notes, runs, missing, damaged };
+}
+
+/**
+ * Throws a RunDirectoryError where the run that was noted in sweep.json has gone from its folder, or another is there: what it
+ * spent is spent, and nothing counts it any more.
+ */
+export function checkStillThere(folder: string, noted: string | undefined): void {
+  if (noted === undefined) return;
+  if (hasRun(folder) && readRunLedger(folder).start.run === noted) return;
+  throw new RunDirectoryError(
+    `${folder} no longer holds the run that was begun there (${noted.slice(0, 8)}), and what it spent counts nowhere: put the ` +
+      "folder back; where it is lost, nothing may be published of these runs, and a new sweep in another --out adds to what they spent",
+  );
 }
 
 function hasRun(folder: string): boolean {

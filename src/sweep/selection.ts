@@ -20,7 +20,7 @@ import { planTraining } from "../training/training-plan.js";
 import type { Grid, GridCell } from "./grid.js";
 import { type BegunSelection, readManifest } from "./manifest.js";
 import type { CellData } from "./run-sweep.js";
-import type { CellRun } from "./runs.js";
+import { type CellRun, checkStillThere } from "./runs.js";
 import type { SelectionConfig } from "./selection-config.js";
 
 /** The runs of a selection as a grid of their own. Throws an error that says why the folder, or a cell, cannot be in one. */
@@ -38,6 +38,7 @@ export async function drawSelection(
     );
   }
   const selection = manifest?.selection ?? (await begin(grid, config, digest, load));
+  for (const [name, run] of Object.entries(selection.begun)) checkStillThere(join(out, name), run);
   const cells = selection.drawn.map((candidate, index): GridCell => {
     const cell = grid.cells.find(({ name }) => name === candidate) as GridCell;
     return { ...cell, name: `run-${String(index + 1).padStart(3, "0")}` };
@@ -81,6 +82,7 @@ async function begin(
     delta: Math.min(...plans.map(({ delta }) => delta)),
     candidates: plans.map(({ name, steps }) => ({ name, steps })),
     drawn: [],
+    begun: {},
   };
   try {
     const epsilon = epsilonOf(selection, []);

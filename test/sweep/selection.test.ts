@@ -1,13 +1,15 @@
 /** Sweeps that publish the best of several runs: what is drawn, what is published, what it costs, and what is refused. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type RunLaw, selectionEpsilon, selectionEpsilonOfAny } from "../../src/privacy/selection.js";
 import { readManifest } from "../../src/sweep/manifest.js";
 import { readRuns } from "../../src/sweep/runs.js";
 import { selectedOf } from "../../src/sweep/selection.js";
+import { readRunLedger } from "../../src/training/run-directory.js";
 import { inProcess } from "../cli/command.js";
 import { writeGrid } from "../cli/grids.js";
+import { chain, end, reserve, settle, startOf } from "../training/ledgers.js";
 import { temporaryFolder } from "../training/tiny.js";
 
 const law: RunLaw = { law: "geometric", mean: 2 };
@@ -76,6 +78,30 @@ describe("a sweep that publishes the best of several runs", () => {
       expect([code, stderr]).toEqual([1, expect.stringMatching(/study holds (another sweep|runs of which the best)/)]);
     }
     expect((await sweep({}, ["--steps", "5"])).stderr).toContain("holds another sweep");
+  });
+
+  it("is refused where a run that was begun has gone, or is another: what it spent would count nowhere", async () => {
+    expect((await sweep()).code).toBe(0);
+    const run = join(out, "run-001");
+    const { begun } = json("sweep.json").selection as { begun: Record<string, string> };
+    expect(begun["run-001"]).toBe(readRunLedger(run).start.run);
+    const gone = /run-001 no longer holds the run that was begun there.*put the folder back/;
+    const refused = async () => {
+      const { code, stderr } = await sweep();
+      expect([code, stderr]).toEqual([1, expect.stringMatching(gone)]);
+      expect(readRuns([out]).damaged).toEqual([expect.stringMatching(gone)]);
+    };
+
+    renameSync(run, join(folder, "kept"));
+    await refused();
+    expect(existsSync(run)).toBe(false);
+    cpSync(join(folder, "kept"), run, { recursive: true });
+    expect((await sweep()).code).toBe(0);
+
+    const ledger = join(run, "ledger.jsonl");
+    writeFileSync(ledger, chain(startOf("a"), reserve(4), settle(4), end("finished")));
+    rmSync(join(run, "privacy.json"));
+    await refused();
   });
 
   it("chooses when all have ended, and says that nothing was drawn", async () => {
