@@ -10,11 +10,12 @@
 import { createHash, randomInt } from "node:crypto";
 import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { spentOf } from "../privacy/ledger-compose.js";
-import type { Relation } from "../privacy/relation.js";
+import { type Relation, relations } from "../privacy/relation.js";
 import { drawRuns, selectionEpsilonOfAny } from "../privacy/selection.js";
 import { ConfigError } from "../training/config-errors.js";
-import { makeFolder, writeAtomically } from "../training/files.js";
+import { makeFolder, readJson, writeAtomically } from "../training/files.js";
 import { RunDirectoryError, runPaths } from "../training/run-directory.js";
 import { planTraining } from "../training/training-plan.js";
 import type { Grid, GridCell } from "./grid.js";
@@ -171,6 +172,23 @@ export function publishSelected(out: string, selected: Selected & { readonly bes
     to.privacy,
     `${JSON.stringify({ ...statement, ...chosenStatement(told, statement.unit) }, null, 2)}\n`,
   );
+}
+
+const statementSchema = z.object({
+  private: z.literal(true),
+  epsilon: z.number(),
+  delta: z.number(),
+  relation: z.enum(relations),
+  unit: z.enum(["example", "user"]),
+  selection: z.object({ by: z.string() }),
+});
+
+/** What the published choice costs, as its privacy.json says. */
+export type SelectedStatement = Readonly<z.output<typeof statementSchema>>;
+
+/** Undefined where the folder is none that `publishSelected` wrote. */
+export function readSelected(folder: string): SelectedStatement | undefined {
+  return statementSchema.safeParse(readJson(runPaths(folder).privacy)).data;
 }
 
 function chosenStatement(

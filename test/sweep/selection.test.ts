@@ -1,7 +1,9 @@
 /** Sweeps that publish the best of several runs: what is drawn, what is published, what it costs, and what is refused. */
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { makeAccountant } from "../../src/privacy/accountant.js";
+import { spentOf } from "../../src/privacy/ledger-compose.js";
 import { type RunLaw, selectionEpsilon, selectionEpsilonOfAny } from "../../src/privacy/selection.js";
 import { readManifest } from "../../src/sweep/manifest.js";
 import { readRuns } from "../../src/sweep/runs.js";
@@ -102,6 +104,43 @@ describe("a sweep that publishes the best of several runs", () => {
     writeFileSync(ledger, chain(startOf("a"), reserve(4), settle(4), end("finished")));
     rmSync(join(run, "privacy.json"));
     await refused();
+  });
+
+  it("is told by hushgrad ledger: all its runs, what was selected alone, and that beside other runs", async () => {
+    await sweep();
+    const ask = async (...folders: string[]) => {
+      const { code, stdout, stderr } = await inProcess(["ledger", ...folders, "--json"]);
+      expect([code, stderr]).toEqual([0, ""]);
+      return JSON.parse(stdout);
+    };
+    const { runs } = readRuns([out]);
+    const selected = join(out, "selected");
+    const { epsilon, delta } = json("selected", "privacy.json");
+
+    const whole = await ask(out);
+    expect(whole.ledgers.map(({ directory }: { directory: string }) => directory)).toEqual(
+      runs.map(({ folder }) => folder),
+    );
+    const rows = runs.flatMap(({ ledger }) => spentOf(ledger));
+    expect(whole.epsilon).toBeCloseTo(makeAccountant().epsilonWith(rows, 1e-5), 3);
+    expect(whole.selected).toMatchObject([{ directory: selected, epsilon, delta, counted: true }]);
+    expect(await ask(out, selected, runs[0]?.folder as string)).toMatchObject({ epsilon: whole.epsilon, delta });
+
+    expect(await ask(selected)).toMatchObject({ epsilon, delta, relation: "add/remove", steps: 0, ledgers: [] });
+    const other = join(folder, "other");
+    const write = (changes: object) => {
+      mkdirSync(other, { recursive: true });
+      writeFileSync(join(other, "ledger.jsonl"), chain(startOf("a", changes), reserve(5)));
+    };
+    write({});
+    const alone = await ask(other);
+    expect(await ask(other, selected)).toMatchObject({ epsilon: alone.epsilon + epsilon, delta: 1e-5 + delta });
+    write({ relation: "replace-one" });
+    const { code, stderr } = await inProcess(["ledger", other, selected]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/selected is accounted for under add\/remove/)]);
+
+    const { stdout } = await inProcess(["ledger", out]);
+    expect(stdout).toMatch(/run-001 .*selected: published alone, the other runs kept secret, it costs ε = \d/s);
   });
 
   it("chooses when all have ended, and says that nothing was drawn", async () => {
