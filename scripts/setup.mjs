@@ -49,7 +49,7 @@ const nativeStampFile = join(root, "build", "native.stamp");
 function nativeStamp() {
   const folders = readdirSync(join(root, "native")).filter((name) => name !== "test");
   const sources = folders.map((name) => `native/${name}`);
-  const inputs = ["CMakeLists.txt", "cmake", "scripts/build-native.mjs", ...sources];
+  const inputs = ["CMakeLists.txt", "cmake", "scripts/build-native.mjs", "src/native/binding.ts", ...sources];
   return stampOf(root, inputs, [process.platform, process.arch, root]);
 }
 

@@ -50,6 +50,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment(env));
   stopAtExit(env);
   exports.Set("version", HUSHGRAD_VERSION);
+  exports.Set("border", HUSHGRAD_BORDER);
   exports.Set("Session", SessionWrap::define(env));
   exports.Set("info", Napi::Function::New(env, info, "info"));
   exports.Set("kernels", kernelsObject(env));

@@ -385,6 +385,8 @@ export interface NativeDevice {
 export interface NativeBinding {
   /** Of the package that it was built from. */
   readonly version: string;
+  /** SHA-256 of this file as it was then, in hexadecimal; "" where it was built without it, as from a published package. */
+  readonly border: string;
   readonly examples: NativeExampleKernels;
   readonly device: NativeDevice;
   /** Internal to bench/. */

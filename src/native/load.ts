@@ -1,5 +1,6 @@
 /** Finds and loads the native addon; one error says what was tried and what to type. */
 
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
@@ -86,12 +87,19 @@ function loadFirst(): NativeBinding {
   );
 }
 
-/** An addon of another version would fail somewhere in a run, or worse, not fail. */
+/** An addon of another version, or of another border within it, would fail somewhere in a run, or worse, not fail. */
 function current(binding: Partial<NativeBinding>): NativeBinding {
   const { version = "an older version" } = binding;
   const wanted = packageVersion();
-  if (version === wanted) return binding as NativeBinding;
-  throw new Error(`it was built from ${version} of ${PACKAGE}, and this is ${wanted}: it must be built again`);
+  if (version !== wanted) {
+    throw new Error(`it was built from ${version} of ${PACKAGE}, and this is ${wanted}: it must be built again`);
+  }
+  const border = join(packageRoot(), "src", "native", "binding.ts");
+  // In a clone alone: what is published together is of one version.
+  if (existsSync(border) && binding.border !== createHash("sha256").update(readFileSync(border)).digest("hex")) {
+    throw new Error("it was built from another src/native/binding.ts than this one: it must be built again");
+  }
+  return binding as NativeBinding;
 }
 
 function reason(error: unknown): string {

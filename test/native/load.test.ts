@@ -1,4 +1,5 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -69,6 +70,18 @@ describe("loadBinding", () => {
     expect(loadBinding).toThrow(
       `stale.cjs: it was built from ${named} of hushgrad, and this is ${packageVersion()}: it must be built again\nBuild it here with: npx hushgrad build`,
     );
+  });
+
+  test("an addon of another border within the version is refused; this build's is the present one", async () => {
+    const stale = join(folder, "stale.cjs");
+    const { loadBinding, packageVersion } = await fresh(stale);
+    writeFileSync(stale, `module.exports = { version: "${packageVersion()}", border: "${"0".repeat(64)}" };`);
+    expect(loadBinding).toThrow(
+      "stale.cjs: it was built from another src/native/binding.ts than this one: it must be built again\nBuild it here with: npx hushgrad build",
+    );
+    vi.stubEnv("HUSHGRAD_BINARY", binaryPath);
+    const text = readFileSync("src/native/binding.ts");
+    expect(loadBinding().border).toBe(createHash("sha256").update(text).digest("hex"));
   });
 
   test("without an override, this package's build and the platform's package are tried", async () => {
