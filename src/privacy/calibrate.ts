@@ -9,7 +9,7 @@ import { defaultAccountant, makeAccountant } from "./accountant.js";
 import { PrivacyBudget } from "./budget.js";
 import { checkNumber, type NumberRange, ranges } from "./check.js";
 import { leastValue } from "./least-value.js";
-import { kindKeys, kindOf, type MechanismKind } from "./mechanism.js";
+import { kindKeys, kindOf, type MechanismKind, type SampledGaussian } from "./mechanism.js";
 import { roundDown, roundUp } from "./rounding.js";
 
 /** `relation`, `sample` and `failure` as a mechanism has them. */
@@ -94,13 +94,27 @@ export function calibrateSamplingRate(
 ): number {
   checkKeys("target", target, [...kindKeys, "noiseMultiplier", "steps", "epsilon", "delta"]);
   const { steps, noiseMultiplier, epsilon, delta } = target;
+  const kind = kindOf(target);
+  const mechanismAt = (samplingRate: number) => ({ ...kind, samplingRate });
+  return largestRate({ noiseMultiplier, steps, epsilon, delta, mechanismAt }, accountant);
+}
+
+/** The same of steps that depend on the rate in other ways too; ε must grow with it. */
+export function largestRate(
+  target: Pick<BudgetTarget, "noiseMultiplier" | "epsilon" | "delta"> & {
+    readonly steps: number;
+    /** What a step is at a sampling rate, but for its noise. */
+    readonly mechanismAt: (rate: number) => Omit<SampledGaussian, "noiseMultiplier">;
+  },
+  accountant: string = defaultAccountant,
+): number {
+  const { noiseMultiplier, steps, epsilon, delta, mechanismAt } = target;
   checkNumber("steps", steps, positiveSteps);
   checkNumber("noiseMultiplier", noiseMultiplier, positiveNoise);
   checkNumber("epsilon", epsilon, ranges.epsilon);
   checkNumber("delta", delta, ranges.delta);
   // ε falls with 1/q.
-  const kind = kindOf(target);
-  const rowsOf = (inverse: number) => [{ ...kind, samplingRate: 1 / Math.max(1, inverse), noiseMultiplier, steps }];
+  const rowsOf = (inverse: number) => [{ ...mechanismAt(1 / Math.max(1, inverse)), noiseMultiplier, steps }];
   const found = leastValue({ rowsOf, epsilon, delta, least: 1, most: 1e15 }, accountant);
   if (found.value === undefined) {
     throw new RangeError(

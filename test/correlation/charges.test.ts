@@ -41,6 +41,29 @@ test.each(epsilons)("hushgrad account --correlation $correlation is dp-accountin
   expect(answer.mechanisms.length).toBeGreaterThan(0);
 });
 
+test.each(epsilons)("hushgrad calibrate --correlation $correlation finds dp-accounting's noise", async (setting) => {
+  const { noiseMultiplier, epsilon, delta } = setting;
+  const [, ...rest] = flags(setting);
+  const given = rest.filter((_, i) => rest[i] !== "--noise-multiplier" && rest[i - 1] !== "--noise-multiplier");
+  const { code, stdout } = await inProcess(["calibrate", ...given, "--epsilon", String(epsilon), "--json"]);
+  expect(code).toBe(0);
+  const answer = JSON.parse(stdout) as { noiseMultiplier: number; epsilon: number };
+  // ε within 1e-3 of theirs moves σ by no more than as much of ε, relatively.
+  expect(answer.noiseMultiplier / noiseMultiplier).toBeGreaterThan(1 - 1e-3);
+  expect(answer.noiseMultiplier / noiseMultiplier).toBeLessThan(1 + 1e-3);
+  expect(answer).toMatchObject({ correlation: setting.correlation, participation: setting.participation, delta });
+  const told = await inProcess([...flags({ ...setting, noiseMultiplier: answer.noiseMultiplier }), "--json"]);
+  expect((JSON.parse(told.stdout) as { epsilon: number }).epsilon).toBe(answer.epsilon);
+  expect(answer.epsilon).toBeLessThanOrEqual(epsilon);
+});
+
+test("hushgrad calibrate --correlation calibrates noise alone", async () => {
+  const [, ...rest] = flags(epsilons[0] as Setting);
+  const { code, stderr } = await inProcess(["calibrate", ...rest, "--epsilon", "2"]);
+  expect(code).not.toBe(0);
+  expect(stderr).toContain("with --correlation the noise is what is calibrated");
+});
+
 describe("hushgrad account", () => {
   const setting = epsilons[0] as Setting;
   it("says the noise, and costs more where an example is replaced", async () => {

@@ -335,16 +335,21 @@ describe("samplers on the command line", () => {
     }
   });
 
-  it("calibrate their own sampling rate, or say that they do not", () => {
-    const target = "--epsilon 2 --delta 1e-5 --accountant rdp --noise-multiplier 4 --steps 200";
-    for (const sampler of ["cyclicPoisson --blocks 5", "bMinSep --separation 3", "fixedSize --examples 1000"]) {
+  it("calibrate their own sampling rate", () => {
+    const target = "--epsilon 2 --delta 1e-5 --accountant rdp --noise-multiplier 16 --steps 200";
+    for (const sampler of [
+      "cyclicPoisson --blocks 5",
+      "bMinSep --separation 3",
+      "fixedSize --examples 1000",
+      "shuffle --examples 1000",
+      "ballsInBins",
+      "truncatedPoisson --examples 1000 --max-batch 900",
+    ]) {
       const { samplingRate, epsilon } = json(`calibrate ${target} --sampler ${sampler}`);
       expect(samplingRate).toBeGreaterThan(0.01);
       expect(epsilon).toBeLessThanOrEqual(2);
-      expect(epsilon).toBeGreaterThan(1.9);
-    }
-    for (const sampler of ["shuffle --examples 1000", "ballsInBins", "truncatedPoisson --examples 9 --max-batch 2"]) {
-      expect(run(`calibrate ${target} --sampler ${sampler}`).error).toContain("is not calibrated with --sampler");
+      // Whole cycles and whole batches leave a little.
+      expect(epsilon).toBeGreaterThan(1.5);
     }
     expect(
       run(`calibrate ${target.replace("epsilon 2", "epsilon 0.01")} --sampler fixedSize --examples 10`).error,

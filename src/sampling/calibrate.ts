@@ -1,0 +1,95 @@
+/**
+ * How large a share of the data a privacy target allows each way of sampling.
+ *
+ * @example
+ * calibrateSampling({ type: "shuffle" }, { examples: 60_000, noiseMultiplier: 8, steps: 3000, epsilon: 2, delta: 1e-5,
+ *   relation: "zero-out" }); // 0.0031…: batches of 190
+ */
+import { checkChoice } from "../arguments.js";
+import { defaultAccountant } from "../privacy/accountant.js";
+import { type BudgetTarget, calibrateSamplingRate, calibrateSteps, largestRate } from "../privacy/calibrate.js";
+import { checkNumber, ranges } from "../privacy/check.js";
+import { kindOf, type MechanismKind } from "../privacy/mechanism.js";
+import { type Relation, underRelation } from "../privacy/relation.js";
+import { roundDown } from "../privacy/rounding.js";
+import { makeSampling, type SamplingConfig, samplingType } from "./index.js";
+
+export interface SamplingTarget extends Pick<BudgetTarget, "noiseMultiplier" | "epsilon" | "delta"> {
+  /** N ≥ 1. */
+  readonly examples: number;
+  /** T ≥ 1. */
+  readonly steps: number;
+  /** One of the sampler's. */
+  readonly relation: Relation;
+  /** Where the noise is the discrete Gaussian: how many coordinates have it. */
+  readonly discreteCoordinates?: number | undefined;
+}
+
+/**
+ * The largest sampling rate of that sampler, rounded down to six significant digits or to whole batches, for which the
+ * accountant proves ε at δ. Throws a RangeError on values out of range and where no rate is small enough.
+ */
+export function calibrateSampling(
+  config: SamplingConfig,
+  target: SamplingTarget,
+  accountant: string = defaultAccountant,
+): number {
+  const { examples, noiseMultiplier, steps, epsilon, delta, relation, discreteCoordinates } = target;
+  checkNumber("examples", examples, { ...ranges.steps, min: 1 });
+  checkNumber("steps", steps, { ...ranges.steps, min: 1 });
+  checkChoice("relation", relation, samplingType(config.type).relations);
+  const mechanismAt = (samplingRate: number) =>
+    underRelation({ ...makeSampling(config, { examples, samplingRate }).mechanism, discreteCoordinates }, relation);
+  const goal = { noiseMultiplier, epsilon, delta };
+  const kind = (rate: number) => kindOf(mechanismAt(rate));
+  switch (config.type) {
+    case "poisson":
+      return calibrateSamplingRate({ ...goal, ...kind(LEAST), steps }, accountant);
+    case "cyclicPoisson": {
+      // Each cycle is a Poisson step of rate kq.
+      const { blocks } = config;
+      const paid = Math.ceil(steps / blocks);
+      return roundDown(calibrateSamplingRate({ ...goal, ...kind(LEAST), steps: paid }, accountant) / blocks, DIGITS);
+    }
+    case "bMinSep": {
+      const rate = calibrateSamplingRate({ ...goal, ...kind(LEAST), steps }, accountant);
+      return roundDown(rate / (1 + (config.separation - 1) * rate), DIGITS);
+    }
+    case "fixedSize": {
+      const rate = calibrateSamplingRate({ ...goal, ...kind(1 / examples), steps }, accountant);
+      return wholeBatch(Math.floor(rate * examples), examples);
+    }
+    case "truncatedPoisson":
+      // The chance that a batch is cut down, which δ pays for, grows with q as well.
+      return largestRate({ ...goal, steps, mechanismAt }, accountant);
+    case "shuffle":
+      return wholeBatch(Math.floor(examples / shortestCycle(goal, kind(1 / examples), steps, accountant)), examples);
+    case "ballsInBins":
+      return 1 / shortestCycle(goal, kind(1), steps, accountant);
+  }
+}
+
+const LEAST = 1e-15;
+const DIGITS = 6;
+
+/** Each cycle is one step on all the data: of how many steps it must be, for T of them to be no more cycles than ε allows. */
+function shortestCycle(
+  goal: Pick<BudgetTarget, "noiseMultiplier" | "epsilon" | "delta">,
+  kind: MechanismKind,
+  steps: number,
+  accountant: string,
+): number {
+  const cycles = calibrateSteps({ ...goal, ...kind, samplingRate: 1 }, accountant);
+  if (cycles > 0) return Math.ceil(steps / cycles);
+  throw new RangeError(
+    `epsilon: ${goal.epsilon} at delta ${goal.delta} does not allow one cycle with noise multiplier ` +
+      `${goal.noiseMultiplier}, however long; raise epsilon, delta or the noise`,
+  );
+}
+
+function wholeBatch(size: number, examples: number): number {
+  if (size >= 1) return size / examples;
+  throw new RangeError(
+    `epsilon: not even batches of 1 of ${examples} examples stay within it; raise it, delta or the noise`,
+  );
+}
