@@ -5,7 +5,13 @@
  * once by bisection. The budget owns its accountant: steps recorded past it would not be counted in time.
  */
 import { checkList } from "../arguments.js";
-import { type Accountant, checkAccountant, makeAccountant } from "./accountant.js";
+import {
+  type Accountant,
+  checkAccountant,
+  defaultAccountant,
+  makeAccountant,
+  makeQuickAccountant,
+} from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
 import type { CyclicSteps } from "./cycle.js";
 import { type SampledGaussian, sameMechanism } from "./mechanism.js";
@@ -95,45 +101,45 @@ export class PrivacyBudget {
     const limit = Number.MAX_SAFE_INTEGER - taken;
     const excess = (accountant: Accountant) => (count: number) =>
       accountant.epsilonAfter(mechanism, count, this.delta) - this.epsilon;
-    // What moments prove in microseconds, every accountant that proves something proves too.
-    const moments = makeAccountant("rdp");
-    for (const row of this.accountant.steps()) moments.step(row, row.steps);
-    const known = this.accountant.name === moments.name ? 0 : mostWithin(limit, excess(moments));
-    return mostWithin(limit, excess(this.accountant), known);
+    if (this.accountant.name !== defaultAccountant) return mostWithin(limit, excess(this.accountant));
+    // Moments take microseconds and coarse bounds milliseconds: places to begin.
+    const [moments, quick] = [makeAccountant("rdp"), makeQuickAccountant(defaultAccountant)];
+    for (const row of this.accountant.steps()) for (const guide of [moments, quick]) guide.step(row, row.steps);
+    const guess = mostWithin(limit, excess(quick), mostWithin(limit, excess(moments)), ROUGH);
+    return mostWithin(limit, excess(this.accountant), guess);
   }
 }
 
+/** How many per one a count may be short of the largest: beside ε's own gap that is nothing. */
+const ACCURACY = 1e-5;
+const ROUGH = 1e-2;
+
 /**
- * The largest count up to `limit` whose `excess` is at most 0, where that of `known` is, or `known` is 0; 0 where none is
- * (nothing more is affordable by definition). `excess` grows with the count: false position, with a halving now and then.
+ * The largest count up to `limit` whose `excess` is at most 0, or one short of it by at most `accuracy`; 0 where none is
+ * (nothing more is affordable by definition). `excess` grows with the count: false position, with a halving now and then,
+ * beginning at `guess`.
  */
-function mostWithin(limit: number, excess: (count: number) => number, known = 0): number {
+function mostWithin(limit: number, excess: (count: number) => number, guess = 0, accuracy = ACCURACY): number {
   if (excess(limit) <= 0) return limit;
-  let low = known;
-  let high = Math.min(limit, known + Math.max(1, Math.ceil(known / 4)));
-  let below = Number.NaN;
-  let above = excess(high);
-  while (high < limit && above <= 0) {
-    low = high;
-    below = above;
-    high = Math.min(limit, high * 2);
-    above = excess(high);
-  }
-  for (let taken = 1; high - low > 1; taken++) {
+  let [low, high] = [0, limit];
+  let [below, above] = [Number.NaN, Number.NaN];
+  const look = (count: number): boolean => {
+    const found = excess(count);
+    if (found <= 0) [low, below] = [count, found];
+    else [high, above] = [count, found];
+    return found <= 0;
+  };
+  const isWithin = guess > 0 && guess < limit && look(guess);
+  const start = Math.max(1, Math.ceil(guess / 64));
+  if (isWithin || guess === 0) for (let ahead = start; low + ahead < high && look(low + ahead); ) ahead *= 2;
+  else for (let back = start; high - back > low && !look(high - back); ) back *= 2;
+  for (let taken = 1; high - low > Math.max(1, accuracy * high); taken++) {
     const share = taken % 3 === 0 ? 0.5 : below / (below - above);
-    const guess = low + Math.round((high - low) * (Number.isFinite(share) ? share : 0.5));
-    const middle = Math.min(Math.max(guess, low + 1), high - 1);
-    const found = excess(middle);
+    const next = low + Math.round((high - low) * (Number.isFinite(share) ? share : 0.5));
+    const isLow = look(Math.min(Math.max(next, low + 1), high - 1));
     // The end that stays is held too far out: half its weight brings it in.
-    if (found <= 0) {
-      low = middle;
-      below = found;
-      above /= 2;
-    } else {
-      high = middle;
-      above = found;
-      below /= 2;
-    }
+    if (isLow) above /= 2;
+    else below /= 2;
   }
   return low;
 }

@@ -2,7 +2,7 @@
  * How much noise a privacy target needs; how many steps and how large a share of the data it allows.
  *
  * @example
- * calibrateNoise({ samplingRate: 256 / 60_000, steps: 3516, epsilon: 2, delta: 1e-5 }); // 0.838766
+ * calibrateNoise({ samplingRate: 256 / 60_000, steps: 3516, epsilon: 2, delta: 1e-5 }); // 0.838819
  */
 import { checkKeys, checkList } from "../arguments.js";
 import { defaultAccountant, makeAccountant } from "./accountant.js";
@@ -68,7 +68,7 @@ export interface BudgetTarget extends MechanismKind {
   readonly delta: number;
 }
 
-/** The largest number of steps for which the accountant proves ε at δ; 0 where it proves none. q in (0, 1]. */
+/** The largest number of steps, to 1e-5 of it, for which the accountant proves ε at δ; 0 where it proves none. q in (0, 1]. */
 export function calibrateSteps(
   target: BudgetTarget & { readonly samplingRate: number },
   accountant: string = defaultAccountant,

@@ -1,5 +1,5 @@
 /** The search behind calibration: the least value of a quantity that ε falls with, such that ε is within its target. */
-import { makeAccountant, makeQuickAccountant } from "./accountant.js";
+import { type Accountant, makeAccountant, makeQuickAccountant } from "./accountant.js";
 import type { MechanismSteps } from "./mechanism.js";
 
 export interface Search {
@@ -33,10 +33,15 @@ export function leastValue(search: Search, accountant: string): Found {
   }
   const epsilonOf = (value: number) => exact.epsilonWith(search.rowsOf(value), search.delta);
   if (accountant === "rdp") return find(search, epsilonOf, CHEAP, 1, 2);
-  // A quick bound is a little above: its answer is a little too large, and a place to begin.
-  const quick = makeQuickAccountant(accountant);
-  const guess = find(search, (value) => quick.epsilonWith(search.rowsOf(value), search.delta), ROUGH, 1, 2).value;
-  return guess === undefined ? find(search, epsilonOf, DEAR, 1, 2) : find(search, epsilonOf, DEAR, guess, 1.02);
+  // Moments' answer is a little too large, and that of a quick bound less so: places to begin.
+  const guessBy = (guide: Accountant, start: number, widen: number) =>
+    find(search, (value) => guide.epsilonWith(search.rowsOf(value), search.delta), ROUGH, start, widen).value;
+  const byMoments = guessBy(makeAccountant("rdp"), 1, 2);
+  if (byMoments === undefined) return find(search, epsilonOf, DEAR, 1, 2);
+  const guess = guessBy(makeQuickAccountant(accountant), byMoments, 1.1);
+  return guess === undefined
+    ? find(search, epsilonOf, DEAR, byMoments, 1.1)
+    : find(search, epsilonOf, DEAR, guess, 1.02);
 }
 
 function find(
@@ -69,7 +74,9 @@ function smallestWithin(low: number, high: number, accuracy: number, excess: (va
   const ends = { low, high, below: excess(low), above: excess(high) };
   if (ends.below <= 0) return low;
   let last = 0;
-  for (let taken = 1; ends.high - ends.low > accuracy * ends.high; taken++) {
+  // Enough too where the line through the ends says that less than that is to be gained.
+  const isFar = () => ends.high - Math.max(ends.low, zeroOf(ends)) > accuracy * ends.high;
+  for (let taken = 1; ends.high - ends.low > accuracy * ends.high && isFar(); taken++) {
     // A halving now and then, so that no shape of the curve keeps the bracket open.
     const value = taken % 4 === 0 ? (ends.low + ends.high) / 2 : between(ends, accuracy);
     const found = excess(value);
@@ -82,13 +89,17 @@ function smallestWithin(low: number, high: number, accuracy: number, excess: (va
   return ends.high;
 }
 
+type Ends = Readonly<Record<"low" | "high" | "below" | "above", number>>;
+
+/** Of the line through both ends; the lower one where that is none. */
+function zeroOf({ low, high, below, above }: Ends): number {
+  return Number.isFinite(below - above) ? low + (high - low) * (below / (below - above)) : low;
+}
+
 /** The line's zero, a little off the ends so that the bracket closes; the middle where an end is infinite. */
-function between(
-  { low, high, below, above }: Readonly<Record<"low" | "high" | "below" | "above", number>>,
-  accuracy: number,
-): number {
+function between(ends: Ends, accuracy: number): number {
+  const { low, high, below, above } = ends;
   if (!Number.isFinite(below - above)) return (low + high) / 2;
-  const zero = low + (high - low) * (below / (below - above));
   const off = Math.min(0.5 * accuracy * high, (high - low) / 2);
-  return Math.min(Math.max(zero, low + off), high - off);
+  return Math.min(Math.max(zeroOf(ends) + 0.3 * accuracy * high, low + off), high - off);
 }
