@@ -5,14 +5,15 @@
  * calibrateSampling({ type: "shuffle" }, { examples: 60_000, noiseMultiplier: 8, steps: 3000, epsilon: 2, delta: 1e-5,
  *   relation: "zero-out" }); // 0.0031…: batches of 190
  */
-import { checkChoice } from "../arguments.js";
+import { checkChoice, checkKeys } from "../arguments.js";
 import { defaultAccountant } from "../privacy/accountant.js";
 import { type BudgetTarget, calibrateSamplingRate, calibrateSteps, largestRate } from "../privacy/calibrate.js";
 import { checkNumber, ranges } from "../privacy/check.js";
 import { kindOf, type MechanismKind } from "../privacy/mechanism.js";
 import { type Relation, underRelation } from "../privacy/relation.js";
 import { roundDown } from "../privacy/rounding.js";
-import { makeSampling, type SamplingConfig, samplingType } from "./index.js";
+import { parseConfigValue } from "../training/config-errors.js";
+import { makeSampling, type SamplingConfig, samplingSchema, samplingType } from "./index.js";
 
 export interface SamplingTarget extends Pick<BudgetTarget, "noiseMultiplier" | "epsilon" | "delta"> {
   /** N ≥ 1. */
@@ -34,10 +35,12 @@ export function calibrateSampling(
   target: SamplingTarget,
   accountant: string = defaultAccountant,
 ): number {
+  checkKeys("target", target, targetKeys);
+  const { type } = parseConfigValue("sampling", samplingSchema, config);
   const { examples, noiseMultiplier, steps, epsilon, delta, relation, discreteCoordinates } = target;
   checkNumber("examples", examples, { ...ranges.steps, min: 1 });
   checkNumber("steps", steps, { ...ranges.steps, min: 1 });
-  checkChoice("relation", relation, samplingType(config.type).relations);
+  checkChoice("relation", relation, samplingType(type).relations);
   const mechanismAt = (samplingRate: number) =>
     underRelation({ ...makeSampling(config, { examples, samplingRate }).mechanism, discreteCoordinates }, relation);
   const goal = { noiseMultiplier, epsilon, delta };
@@ -69,6 +72,7 @@ export function calibrateSampling(
   }
 }
 
+const targetKeys = ["examples", "noiseMultiplier", "steps", "epsilon", "delta", "relation", "discreteCoordinates"];
 const LEAST = 1e-15;
 const DIGITS = 6;
 

@@ -72,6 +72,9 @@ describe("the largest sampling rate", () => {
       "not even batches of 1 of 100 examples",
     );
     expect(() => calibrateSampling(shuffle, { ...quiet, examples: 0 })).toThrow("examples must be");
+    expect(() => calibrateSampling({ type: "deck" } as never, quiet)).toThrow("shuffle");
+    expect(() => calibrateSampling(shuffle, { ...quiet, relations: "zero-out" } as never)).toThrow("relations");
+    expect(() => calibrateSampling(shuffle, null as never)).toThrow("target");
     expect(() => calibrateSampling(shuffle, { ...quiet, steps: 0.5 })).toThrow("steps must be");
   });
 });
