@@ -110,6 +110,20 @@ export const ofPrivacy: Record<string, PublicCall> = {
       accountant: "undefined",
     },
   },
+  calibrateSampling: {
+    values: () => ({
+      sampling: { type: "poisson" },
+      target: { examples: 8, noiseMultiplier: 1, steps: 10, epsilon: 1, delta: 1e-5, relation: "add/remove" },
+      accountant: "rdp",
+    }),
+    takes: {
+      "target.examples": "1",
+      "target.noiseMultiplier": "1",
+      "target.steps": "1",
+      "target.epsilon": "1",
+      accountant: "undefined",
+    },
+  },
   calibrateSamplingRate: {
     values: () => ({ target: { noiseMultiplier: 1, steps: 10, epsilon: 1, delta: 1e-5 }, accountant: "rdp" }),
     takes: { "target.noiseMultiplier": "1", "target.steps": "1", "target.epsilon": "1", accountant: "undefined" },
