@@ -48,11 +48,8 @@ export function checkKind(
   ) => object)[]
 ): void {
   if (kinds.some((kind) => value instanceof kind)) return;
-  refuse(
-    name,
-    value,
-    `${/^[AEIO]/.test(kinds[0]?.name ?? "") ? "an" : "a"} ${kinds.map((kind) => kind.name).join(" or ")}`,
-  );
+  const names = kinds.map((kind) => kind.name).join(" or ");
+  refuse(name, value, `${/^[AEIO]/.test(names) ? "an" : "a"} ${names}`);
 }
 
 /** @throws TypeError. */
@@ -85,6 +82,11 @@ export function checkMethods(name: string, value: unknown, methods: readonly str
   const found = value as Readonly<Record<string, unknown>> | null | undefined;
   if (!Array.isArray(value) && methods.every((method) => typeof found?.[method] === "function")) return;
   refuse(name, value, `${expected}, with ${methods.map((method) => `${method}()`).join(", ")}`);
+}
+
+/** By what it can do: one of another realm is a signal too. @throws TypeError. */
+export function checkSignal(signal: AbortSignal): void {
+  checkMethods("signal", signal, ["addEventListener", "throwIfAborted"], "an AbortSignal");
 }
 
 /**

@@ -3,12 +3,13 @@ import type { Command } from "commander";
 import { accountantNames, defaultAccountant, makeAccountant } from "../privacy/accountant.js";
 import { calibrateNoise, calibrateSteps } from "../privacy/calibrate.js";
 import { ranges } from "../privacy/check.js";
+import type { CyclicSteps } from "../privacy/cycle.js";
 import { countSteps } from "../privacy/ledger-rows.js";
 import { type MechanismSteps, mechanismOf } from "../privacy/mechanism.js";
 import { roundUp } from "../privacy/rounding.js";
 import { calibrateSampling } from "../sampling/calibrate.js";
 import { addCorrelationOptions, type CorrelationOptions } from "./account-correlation.js";
-import { rowsOf } from "./account-rows.js";
+import { type RowOptions, rowsOf } from "./account-rows.js";
 import { short } from "./format.js";
 import { numberFlag } from "./number-flag.js";
 import { addSampling, type SampledSteps, type SamplingFlags, sampledSteps } from "./sampling-flags.js";
@@ -58,7 +59,7 @@ export function register(program: Command): void {
       const sampled = sampledSteps(options, command);
       const setting = complete(options, sampled, command) ?? command.error(twoOfThree);
       const { samplingRate } = setting;
-      const rows = rowsOf({ ...options, ...setting }, sampled) ?? [];
+      const rows = completeRows({ ...options, ...setting }, sampled);
       const epsilon = makeAccountant(accountant).epsilonWith(rows, delta);
       const { relation } = sampled;
       const { correlation, participation } = options;
@@ -98,10 +99,17 @@ function complete(options: CalibrateOptions, sampled: SampledSteps, command: Com
   return undefined;
 }
 
+/** Never fewer rows than the flags say: no rows would cost nothing. */
+function completeRows(options: RowOptions, sampled: SampledSteps): CyclicSteps[] {
+  const rows = rowsOf(options, sampled);
+  if (!rows) throw new Error("calibrate: the steps to account for are not complete");
+  return rows;
+}
+
 /** σ of correlated noise: what is charged for σ = 1 says by which factors of σ the steps are accounted. */
 function correlatedNoise(options: CalibrateOptions, sampled: SampledSteps): number {
   const { epsilon, delta, accountant } = options;
-  const rows = (rowsOf({ ...options, noiseMultiplier: 1 }, sampled) ?? []).filter((row) => row.samplingRate > 0);
+  const rows = completeRows({ ...options, noiseMultiplier: 1 }, sampled).filter((row) => row.samplingRate > 0);
   const pieces = rows.map(({ noiseMultiplier: factor, steps }) => ({ factor, steps }));
   const { noiseMultiplier: _, ...mechanism } = mechanismOf(rows[0] as MechanismSteps);
   return calibrateNoise({ ...mechanism, pieces, steps: countSteps(rows), epsilon, delta }, accountant);

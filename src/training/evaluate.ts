@@ -1,5 +1,5 @@
 /** Mean loss and scores over a dataset: outside the guarantee wherever the dataset is private. */
-import { checkMethods } from "../arguments.js";
+import { checkMethods, checkSignal } from "../arguments.js";
 import { checkDataset, type Dataset } from "../data/dataset.js";
 import { prefetch, sliceExamples } from "../data/prefetch.js";
 import { ConfusionMatrix, predictedClasses, type SegmentationScores } from "../metrics/index.js";
@@ -31,7 +31,7 @@ export async function evaluateDataset(
 ): Promise<EvaluationResult> {
   checkMethods("session", session, ["evaluate"], "a session, as createSession() returns it");
   checkDataset("dataset", dataset);
-  if (signal !== undefined) checkMethods("signal", signal, ["addEventListener", "throwIfAborted"], "an AbortSignal");
+  if (signal !== undefined) checkSignal(signal);
   let loss = 0;
   const scores = scoresOf(dataset, session);
   for await (const { source } of prefetch(dataset, inOrder(dataset), undefined, onWait)) {

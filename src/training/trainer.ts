@@ -14,7 +14,7 @@
  * seed nothing is private.
  */
 import { EventEmitter } from "node:events";
-import { checkFlag, checkKeys, checkList, checkMethods, checkObject, checkText } from "../arguments.js";
+import { checkFlag, checkKeys, checkList, checkMethods, checkObject, checkSignal, checkText } from "../arguments.js";
 import { checkDataset, type Dataset } from "../data/dataset.js";
 import { type LogicalBatch, prefetch } from "../data/prefetch.js";
 import type { TrainingConfig } from "./config.js";
@@ -72,7 +72,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
    * threw; steps that were counted stay counted.
    */
   async run(signal?: AbortSignal): Promise<TrainingResult> {
-    if (signal !== undefined) checkMethods("signal", signal, ["addEventListener", "throwIfAborted"], "an AbortSignal");
+    if (signal !== undefined) checkSignal(signal);
     if (this.ran) throw new Error("run(): this trainer has run already; make another");
     this.ran = true;
     const prepared = prepareRun(this.options);
