@@ -5,7 +5,7 @@ import type { Ledger } from "../privacy/ledger.js";
 import { readManifest } from "../sweep/manifest.js";
 import { checkStillThere } from "../sweep/runs.js";
 import { readSelected, type SelectedStatement, selectedFolder } from "../sweep/selection.js";
-import { readRunLedger, runPaths } from "../training/run-directory.js";
+import { RunDirectoryError, readRunLedger, runPaths } from "../training/run-directory.js";
 
 export interface SelectedShare extends SelectedStatement {
   readonly directory: string;
@@ -49,10 +49,12 @@ interface Found {
 function readFolder(path: string): Found {
   const manifest = readManifest(path);
   if (manifest) return readSweep(path, manifest);
-  const hasLedger = existsSync(runPaths(path).ledger);
-  const statement = hasLedger ? undefined : readSelected(path);
+  if (existsSync(runPaths(path).ledger)) return { ledgers: [readNamed(path)], notBegun: [], isSweep: false };
+  const statement = readSelected(path);
   if (statement) return { ledgers: [], notBegun: [], isSweep: false, statement };
-  return { ledgers: [readNamed(path)], notBegun: [], isSweep: false };
+  throw new RunDirectoryError(
+    `${path} holds neither a run (there is no ledger.jsonl) nor a sweep, nor what a sweep selected; give the folder that --out named`,
+  );
 }
 
 function readSweep(path: string, { cells, selection }: NonNullable<ReturnType<typeof readManifest>>): Found {

@@ -124,7 +124,7 @@ describe("hushgrad ledger", () => {
     expect(await inProcess(["ledger", parent])).toMatchObject({
       code: 1,
       stdout: "",
-      stderr: `hushgrad: ${join(parent, "ledger.jsonl")}: there is no such file\n`,
+      stderr: `hushgrad: ${parent} holds neither a run (there is no ledger.jsonl) nor a sweep, nor what a sweep selected; give the folder that --out named\n`,
     });
     const damaged = folder("damaged", chain(...prefix).replace('"steps":20}', '"steps":2}'));
     const { code, stderr } = await inProcess(["ledger", damaged]);
