@@ -3,6 +3,7 @@
  * step with that sampling exceeds. Both curves grow with z.
  */
 import type { GaussPanels } from "./gauss-panels.js";
+import { log1pExp, logExpm1, logistic } from "./logarithms.js";
 import { noiseOverDistance, type SampledGaussian } from "./mechanism.js";
 import { DENSITY, normalBelow, normalReach } from "./normal.js";
 
@@ -192,21 +193,7 @@ function sampledReach(mass: number, q: number): number {
   return normalReach(Math.min(mass / q / 2, 0.25));
 }
 
-function logistic(x: number): number {
-  return x > 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
-}
-
 /** log sinh x for x ≥ 0, without overflow. */
 function logSinh(x: number): number {
   return x > 1 ? x - Math.LN2 + Math.log1p(-Math.exp(-2 * x)) : Math.log(Math.sinh(x));
-}
-
-/** log(e^x − 1) for x > 0, without overflow. */
-function logExpm1(x: number): number {
-  return x > 1 ? x + Math.log1p(-Math.exp(-x)) : Math.log(Math.expm1(x));
-}
-
-/** log(1 + e^x), without overflow. */
-function log1pExp(x: number): number {
-  return x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x));
 }

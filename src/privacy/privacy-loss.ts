@@ -78,6 +78,11 @@ export function epsilonInterval(rows: readonly MechanismSteps[], delta: number, 
   }
 }
 
+/** Whether bounds are as near as `gap` says. */
+export function isWithin(bounds: EpsilonInterval, gap: number): boolean {
+  return bounds.upper - bounds.lower <= wantedGap(gap, bounds, SHORTEST);
+}
+
 /**
  * In proportion to ε below 1, as long as that is quick, absolutely up to 100, a hundredth of ε beyond; never less than a
  * hundredth of `gap`.

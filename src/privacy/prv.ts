@@ -1,17 +1,23 @@
 /**
- * The accountant of privacy random variables: the tightest of what is proved. Sampled steps: their privacy loss
- * distribution, or Rényi divergences where these prove a smaller ε. Steps of the whole data (q = 1): the analytic Gaussian.
+ * The accountant of privacy random variables: the tightest of what is proved. Sampled steps: their privacy loss distribution, by
+ * its characteristic function where that decays soon, else on lattices; or Rényi divergences where these prove a smaller ε.
+ * Steps of the whole data (q = 1): the analytic Gaussian.
  */
 import type { EpsilonReport } from "./accountant.js";
+import { characteristicInterval, type Proved } from "./characteristic-interval.js";
 import { checkNumber, ranges } from "./check.js";
 import { CountingAccountant } from "./counting-accountant.js";
 import { gaussianInterval } from "./gaussian.js";
 import { type MechanismSteps, noiseOverDistance, type SampledGaussian, StepCounts } from "./mechanism.js";
-import { defaultGap, type EpsilonInterval, epsilonInterval, nothingProved } from "./privacy-loss.js";
+import { defaultGap, type EpsilonInterval, epsilonInterval, isWithin, nothingProved } from "./privacy-loss.js";
 import { RdpAccountant } from "./rdp.js";
+import { representatives } from "./representatives.js";
 
 /** A gap for progress and first guesses: a few milliseconds instead of a few hundred, ε up to some per cent above. */
 export const coarseGap = 0.03;
+
+/** Mechanisms whose Rényi divergences are computed, which take milliseconds each. */
+const MOST_CURVES = 64;
 
 /** A run asks for the same ε again and again. */
 const answers = new Map<string, EpsilonReport>();
@@ -61,7 +67,9 @@ function tightest(rows: readonly MechanismSteps[], delta: number, gap: number): 
   const whole = rows.filter((row) => row.samplingRate === 1);
   const mu = Math.sqrt(whole.reduce((sum, row) => sum + row.steps / noiseOverDistance(row) ** 2, 0));
   const onlyWhole = whole.length === rows.length;
-  const interval = onlyWhole ? gaussianInterval(mu, delta) : sampledInterval(rows, mu, delta, gap);
+  const interval = onlyWhole
+    ? gaussianInterval(mu, delta)
+    : sampledInterval(withOneWhole(rows, mu), delta, gap, order === undefined ? undefined : { epsilon, order });
   // What is proved of samples of fixed size need not be reached by any data.
   const told = rows.some((row) => row.sample) ? {} : { lower: Math.min(interval.lower, epsilon) };
   if (interval.upper <= epsilon) return { epsilon: interval.upper, ...told, proof: onlyWhole ? "gaussian" : "pld" };
@@ -70,16 +78,27 @@ function tightest(rows: readonly MechanismSteps[], delta: number, gap: number): 
 
 function rdpReport(rows: readonly MechanismSteps[], delta: number): EpsilonReport {
   const accountant = new RdpAccountant();
-  for (const row of rows) accountant.step(row, row.steps);
+  // Costliest of their like: a bound too.
+  for (const row of representatives(rows, MOST_CURVES)) accountant.step(row, row.steps);
   return accountant.report(delta);
 }
 
-/** Steps of the whole data are one Gaussian beside the sampled ones. */
-function sampledInterval(rows: readonly MechanismSteps[], mu: number, delta: number, gap: number): EpsilonInterval {
+/** Steps of the whole data are one Gaussian beside the sampled ones; less noise than there was, never more. */
+function withOneWhole(rows: readonly MechanismSteps[], mu: number): MechanismSteps[] {
   const sampled = rows.filter((row) => row.samplingRate < 1);
-  if (mu === 0) return epsilonInterval(sampled, delta, gap);
-  // Less noise than there was, never more.
-  const noiseMultiplier = (1 / mu) * (1 - 2 ** -50);
-  if (noiseMultiplier === 0) return nothingProved;
-  return epsilonInterval([...sampled, { samplingRate: 1, noiseMultiplier, steps: 1 }], delta, gap);
+  return mu === 0 ? sampled : [...sampled, { samplingRate: 1, noiseMultiplier: (1 / mu) * (1 - 2 ** -50), steps: 1 }];
+}
+
+/** `proved`: what Rényi divergences prove, if anything. */
+function sampledInterval(
+  rows: readonly MechanismSteps[],
+  delta: number,
+  gap: number,
+  proved: Proved | undefined,
+): EpsilonInterval {
+  if (rows.some((row) => row.noiseMultiplier === 0)) return nothingProved;
+  const quick = proved ? characteristicInterval(rows, delta, proved) : nothingProved;
+  if (isWithin(quick, gap)) return quick;
+  const { lower, upper } = epsilonInterval(rows, delta, gap);
+  return { lower: Math.max(lower, quick.lower), upper: Math.min(upper, quick.upper) };
 }

@@ -13,6 +13,7 @@
  *   behind it can have lost (a handful, each within 2⁻⁵³ or 2⁻⁵²). For training that is below 1e-9 in ε.
  */
 import erfcx from "@stdlib/math-base-special-erfcx";
+import { log1pExp, logExpm1 } from "./logarithms.js";
 import type { SampledGaussian } from "./mechanism.js";
 
 const ROUNDING = 2 ** -50;
@@ -144,14 +145,4 @@ class LogSum {
     if (this.scaled === 0) return Number.NEGATIVE_INFINITY;
     return this.largest + Math.log(this.scaled * (1 + (this.terms + 4) * Number.EPSILON));
   }
-}
-
-/** log(e^x − 1) for x ≥ 0, without overflow. */
-function logExpm1(x: number): number {
-  return x > 1 ? x + Math.log1p(-Math.exp(-x)) : Math.log(Math.expm1(x));
-}
-
-/** log(1 + e^x), without overflow. */
-function log1pExp(x: number): number {
-  return x > 0 ? x + Math.log1p(Math.exp(-x)) : Math.log1p(Math.exp(x));
 }
