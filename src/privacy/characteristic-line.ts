@@ -62,6 +62,7 @@ export class CharacteristicLine {
   /** log E[e^(cL)], and so everything, is off by at most this. */
   private readonly momentError: number;
   private readonly farMoment: number;
+  private readonly kinds: number;
 
   /** `rows` at the plan's tilt, `far` at its tiltFar. */
   constructor(
@@ -70,6 +71,7 @@ export class CharacteristicLine {
     private readonly plan: LinePlan,
   ) {
     const { count, tilt, spacing } = plan;
+    this.kinds = rows.length;
     this.moment = totalMoment(rows);
     this.mean = sum(rows, ({ mean }) => mean);
     this.momentError = totalMomentError(rows);
@@ -111,7 +113,7 @@ export class CharacteristicLine {
     const { moment, sizes, angles, plan, mean } = this;
     const shift = mean - epsilon;
     // Of an angle: what mean and ε are made of may be larger than their difference.
-    const misplaced = 4 * (Math.abs(mean) + Math.abs(epsilon)) * plan.spacing;
+    const misplaced = (4 + this.kinds) * (Math.abs(mean) + Math.abs(epsilon)) * plan.spacing;
     let total = 0;
     let rounding = 0;
     for (let j = 0; j < sizes.length; j++) {
@@ -157,7 +159,7 @@ function powers(rows: readonly TiltedSteps[], spacing: number, count: number): P
       const size = Math.sqrt((1 + x) ** 2 + y * y);
       const square = x * x + y * y;
       const isSmall = square < 0.25;
-      const off = step.error(j * spacing) + (isSmall ? 0 : 4 * UNIT);
+      const off = step.error(j * spacing) + 4 * UNIT * (isSmall ? Math.abs(x) + square : 1);
       const log = steps * (isSmall ? Math.log1p(2 * x + square) / 2 : Math.log(size));
       const turn = steps * Math.atan2(y, 1 + x);
       logSize[j] = (logSize[j] as number) + log;

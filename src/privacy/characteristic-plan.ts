@@ -4,8 +4,7 @@
  */
 import { type LinePlan, type TiltedSteps, totalDecay, totalMoment } from "./characteristic-line.js";
 import { epsilonOfGaussian } from "./gaussian.js";
-import type { MechanismSteps } from "./mechanism.js";
-import { representatives } from "./representatives.js";
+import { type MechanismSteps, noiseOverDistance } from "./mechanism.js";
 import type { DirectionName } from "./tilted-composition.js";
 import { type TiltedStep, tiltedStep } from "./tilted-step.js";
 
@@ -24,7 +23,7 @@ const LARGEST_ERROR = 1e-2;
 /** Of all rows: a tenth of a second. */
 const MOST_WORK = 2 ** 24;
 /** Rows that a plan is made from; where there are more, it is a little longer. */
-const FEW = 8;
+const FEW = 16;
 const SLACK = 1.15;
 
 /** Of the best bound's tilt: less of it is safer from losses that never happen and yet rule high moments. */
@@ -62,7 +61,7 @@ export class LinePlanner {
     private readonly delta: number,
     tilt: number,
   ) {
-    this.few = representatives(rows, FEW);
+    this.few = sampled(rows);
     this.tilt = descend((c) => this.chernoff(c, this.at(c)), tilt);
   }
 
@@ -141,6 +140,25 @@ export class LinePlanner {
     }
     return best;
   }
+}
+
+/**
+ * Where there are many rows, a few that stand for all: of a step's variance, q²·(e^(1/σ²) − 1) about, each has an equal part, which
+ * gives it its number of steps.
+ */
+function sampled(rows: readonly MechanismSteps[]): readonly MechanismSteps[] {
+  if (rows.length <= FEW) return rows;
+  const perStep = rows.map((row) => row.samplingRate ** 2 * Math.expm1(Math.min(50, noiseOverDistance(row) ** -2)));
+  const all = rows.reduce((sum, { steps }, i) => sum + steps * (perStep[i] as number), 0);
+  const few: MechanismSteps[] = [];
+  let passed = 0;
+  for (const [i, row] of rows.entries()) {
+    passed += row.steps * (perStep[i] as number);
+    for (; few.length < FEW && passed > ((few.length + 0.5) / FEW) * all; ) {
+      few.push({ ...row, steps: all / FEW / (perStep[i] as number) });
+    }
+  }
+  return few;
 }
 
 function isBetter(plan: CostedPlan, other: CostedPlan): boolean {

@@ -4,6 +4,7 @@
  * Steps of the whole data (q = 1): the analytic Gaussian.
  */
 import type { EpsilonReport } from "./accountant.js";
+import { fewOrders } from "./adaptive-orders.js";
 import { characteristicInterval, type Proved } from "./characteristic-interval.js";
 import { checkNumber, ranges } from "./check.js";
 import { CountingAccountant } from "./counting-accountant.js";
@@ -11,13 +12,12 @@ import { gaussianInterval } from "./gaussian.js";
 import { type MechanismSteps, noiseOverDistance, type SampledGaussian, StepCounts } from "./mechanism.js";
 import { defaultGap, type EpsilonInterval, epsilonInterval, isWithin, nothingProved } from "./privacy-loss.js";
 import { RdpAccountant } from "./rdp.js";
-import { representatives } from "./representatives.js";
 
 /** A gap for progress and first guesses: a few milliseconds instead of a few hundred, ε up to some per cent above. */
 export const coarseGap = 0.03;
 
-/** Mechanisms whose Rényi divergences are computed, which take milliseconds each. */
-const MOST_CURVES = 64;
+/** From so many mechanisms on, Rényi divergences at all orders would take longer than the distribution does. */
+const MANY = 64;
 
 /** A run asks for the same ε again and again. */
 const answers = new Map<string, EpsilonReport>();
@@ -77,16 +77,17 @@ function tightest(rows: readonly MechanismSteps[], delta: number, gap: number): 
 }
 
 function rdpReport(rows: readonly MechanismSteps[], delta: number): EpsilonReport {
-  const accountant = new RdpAccountant();
-  // Costliest of their like: a bound too.
-  for (const row of representatives(rows, MOST_CURVES)) accountant.step(row, row.steps);
+  const accountant = rows.length > MANY ? new RdpAccountant(fewOrders) : new RdpAccountant();
+  for (const row of rows) accountant.step(row, row.steps);
   return accountant.report(delta);
 }
 
 /** Steps of the whole data are one Gaussian beside the sampled ones; less noise than there was, never more. */
 function withOneWhole(rows: readonly MechanismSteps[], mu: number): MechanismSteps[] {
   const sampled = rows.filter((row) => row.samplingRate < 1);
-  return mu === 0 ? sampled : [...sampled, { samplingRate: 1, noiseMultiplier: (1 / mu) * (1 - 2 ** -50), steps: 1 }];
+  return mu === 0
+    ? sampled
+    : [...sampled, { samplingRate: 1, noiseMultiplier: (1 / mu) * (1 - (rows.length + 4) * 2 ** -52), steps: 1 }];
 }
 
 /** `proved`: what Rényi divergences prove, if anything. */

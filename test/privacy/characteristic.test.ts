@@ -116,6 +116,16 @@ describe("ε by the characteristic function", () => {
     expect(lower).toBeGreaterThan(ends[1]?.lower as number);
   });
 
+  it("is tight where hundreds of mechanisms have nothing in common", () => {
+    const rows = Array.from({ length: 300 }, (_, i) => ({
+      samplingRate: 0.001 * 300 ** ((i * 0.618) % 1),
+      noiseMultiplier: 0.6 * 16 ** ((i * 0.414) % 1),
+      steps: 1 + ((i * 37) % 100),
+    }));
+    const { lower, upper } = interval(rows, 1e-6);
+    expect(upper - lower).toBeLessThan(1e-5 * upper);
+  });
+
   it("sums no more for a million steps than for a thousand", () => {
     const work = (steps: number) => {
       const row = { samplingRate: 0.01, noiseMultiplier: 2, steps };
