@@ -6,6 +6,7 @@
  * The sum over multiples of a spacing Δ is, by Poisson's formula, not δ(ε) but Σ_j e^(cjτ)·δ(ε + jτ), τ = 2π/Δ, over all integers
  * j. No term is negative: the sum bounds δ(ε) from above, and from below less what the others can be.
  */
+import { UNIT } from "./rounding.js";
 import type { DirectionName } from "./tilted-composition.js";
 import type { TiltedStep } from "./tilted-step.js";
 
@@ -27,7 +28,6 @@ export interface LinePlan {
   readonly count: number;
 }
 
-const UNIT = 2 ** -53;
 /** A row's power is off by this, of what its logarithm and angle are: logarithms, products, their sum. */
 const PER_ROW = 16 * UNIT;
 

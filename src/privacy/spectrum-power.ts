@@ -6,6 +6,8 @@
  * difference may be 1e-12. By log1p and expm1 of r/w nothing of it is lost.
  */
 
+import { UNIT } from "./rounding.js";
+
 /** Half of a real sequence's transform, frequencies 0 … length/2. */
 export interface Spectrum {
   readonly re: Float64Array;
@@ -26,8 +28,6 @@ export interface Factor {
   readonly errorNorm: number;
   readonly steps: number;
 }
-
-const UNIT = 2 ** -53;
 
 /** A power's relative error by step: logarithm, angle, products of rows. */
 const PER_STEP = 8 * UNIT;

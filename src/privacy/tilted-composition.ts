@@ -8,6 +8,7 @@
  */
 import FFT from "fft.js";
 import type { LossLattice } from "./loss-lattice.js";
+import { UNIT } from "./rounding.js";
 import { type Factor, type Spectrum, SpectrumPower } from "./spectrum-power.js";
 
 /** Steps of one lattice. */
@@ -37,8 +38,6 @@ export interface TiltedLoss {
   readonly base: number;
   readonly spacing: number;
 }
-
-const UNIT = 2 ** -53;
 
 /**
  * A transform's output is off by at most this per halving of its length: a number of it, of the inputs' absolute sum; all of
