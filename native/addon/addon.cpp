@@ -2,6 +2,7 @@
 #include <napi.h>
 
 #include "addon/device_object.h"
+#include "addon/discrete_noise.h"
 #include "addon/environment.h"
 #include "addon/example_kernels.h"
 #include "addon/kernels.h"
@@ -55,6 +56,7 @@ static Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("info", Napi::Function::New(env, info, "info"));
   exports.Set("kernels", kernelsObject(env));
   exports.Set("keystream", keystreamFunction(env));
+  exports.Set("discreteNoise", discreteNoiseFunction(env));
   exports.Set("largest", largestFunction(env));
   exports.Set("examples", exampleKernelsObject(env));
   exports.Set("device", deviceObject(env));

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <stdexcept>
@@ -33,7 +34,7 @@ double ClippingSpec::grid() const {
 double ClippingSpec::innerThreshold(int group, int64_t columns) const {
   const double threshold = thresholds[static_cast<size_t>(group)];
   if (!integers) return threshold;
-  return threshold - std::sqrt(static_cast<double>(columns)) * grid() / 2 / largestWeight;
+  return std::max(0.0, threshold - std::sqrt(static_cast<double>(columns)) * grid() / 2 / largestWeight);
 }
 
 double positiveParameter(const std::string& function, const std::string& name, double value) {

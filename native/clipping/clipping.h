@@ -29,6 +29,7 @@ struct ClippingSpec {
   double grid() const;
   // What a part of `columns` coordinates is clipped to. Rounding moves a coordinate by up to half the grid, and the
   // part by √columns as much: where sums are integers, the threshold less that, so that what is added stays within it.
+  // 0 where nothing is left: adaptive thresholds drift apart, and a part so small beside the others rounds to nothing.
   double innerThreshold(int group, int64_t columns) const;
 };
 

@@ -396,6 +396,11 @@ export interface NativeBinding {
    * starts at zero, as in Node's `createCipheriv`, which makes a new buffer each time.
    */
   keystream(key: Uint8Array, block: number, words: Uint32Array): void;
+  /**
+   * Overwrites `samples` with exact discrete Gaussians of deviation σ, a whole number in [1, 2⁵²]: P(x) ∝ exp(−x²/(2σ²)) over
+   * all integers. From a 32-byte key, for this call alone; copied, and the copy wiped.
+   */
+  discreteNoise(key: Uint8Array, deviation: number, samples: BigInt64Array): void;
   /** 1 for the `count` ≥ 1 values of largest magnitude, lower indices first among equals, 0 for the others. */
   largest(values: Float32Array, count: number): Uint8Array;
   readonly Session: new (spec: NativeSessionSpec) => NativeSession;

@@ -3,7 +3,8 @@
  * "Differentially Private Learning with Adaptive Clipping", 2021 (arXiv:1905.03871).
  *
  * With every step, each of K groups counts the examples whose norm n is at most its threshold C, half a unit to one
- * side or the other, and the count is released with Gaussian noise of deviation σ_b:
+ * side or the other, and the count is released with Gaussian noise of deviation σ_b (count-noise.ts: in floating point, or
+ * where the gradients' noise is discrete, in whole numbers):
  *
  *     c̃ = ½ + [Σ_sampled (1[n ≤ C] − ½) + N(0, σ_b²)] / (q·N)        C ← C·exp(−η(c̃ − γ))
  *
@@ -15,13 +16,14 @@
  * computed from the noisy counts alone, so that they may be shown as the model may.
  */
 import { checkNumber, type NumberRange } from "./check.js";
+import type { ReleaseCounts } from "./count-noise.js";
 
 export interface AdaptiveConfig {
   /** γ in (0, 1): the share of norms that shall be at most C; 0.5 by default. */
   readonly quantile?: number | undefined;
   /** η > 0: of the threshold's logarithm; 0.2 by default. */
   readonly learningRate?: number | undefined;
-  /** σ_b > 0: standard deviation of the noise on each count; a twentieth of the expected batch size by default. */
+  /** σ_b > 0: standard deviation of the noise on each count; a twentieth of the expected batch size by default. Up to 2¹⁹ beside discrete noise. */
   readonly countNoise?: number | undefined;
 }
 
@@ -89,12 +91,6 @@ export function gradientNoiseMultiplier(noiseMultiplier: number, countNoise: num
   return (noiseMultiplier / Math.sqrt(left)) * (1 + ROUNDING / left);
 }
 
-/**
- * Noisy counts are rounded to multiples of this: the last bits of a floating-point Gaussian tell what it was added to
- * (Mironov 2012), and thresholds are shown.
- */
-const GRID = 2 ** -20;
-
 /** What a step counted, by group: outside the guarantee until noise is added. */
 export interface NormCounts {
   /** Examples with a norm of at most the threshold, by group. */
@@ -103,21 +99,20 @@ export interface NormCounts {
   readonly examples: number;
 }
 
-/**
- * The next step's thresholds. `normal`: a fresh standard normal with every call, from a cryptographic generator that
- * serves nothing else. `start`: the thresholds of the first step.
- */
+/** The next step's thresholds. `release`: puts the noise on the counts. `start`: the thresholds of the first step. */
 export function nextThresholds(
   rule: AdaptiveRule,
   thresholds: readonly number[],
   start: readonly number[],
   counts: NormCounts,
-  normal: () => number,
+  release: ReleaseCounts,
 ): number[] {
+  const noisy = release(
+    thresholds.map((_, group) => (counts.within[group] ?? 0) - counts.examples / 2),
+    rule.countNoise,
+  );
   return thresholds.map((threshold, group) => {
-    const count = (counts.within[group] ?? 0) - counts.examples / 2;
-    const noisy = Math.round((count + rule.countNoise * normal()) / GRID) * GRID;
-    const share = 0.5 + noisy / rule.expectedBatchSize;
+    const share = 0.5 + (noisy[group] as number) / rule.expectedBatchSize;
     const next = threshold * Math.exp(-rule.learningRate * (share - rule.quantile));
     const first = start[group] ?? threshold;
     return Math.min(Math.max(next, first / MOST_CHANGE), first * MOST_CHANGE);

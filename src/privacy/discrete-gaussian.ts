@@ -7,12 +7,16 @@
  * coordinate; divergences add up over coordinates and steps, however these depend on each other, and by Pinsker's inequality
  * the two runs are within a total variation of τ = √(Σ 1/(32σ_Z⁴) / 2): with probability τ at most the run was not the one
  * that the accountants know, which is what they call `failure`.
+ *
+ * **Counts of adaptive thresholds** (count-noise.ts) are coordinates too, with grids and deviations of their own. The bound
+ * depends on the noise over the grid, and takes σΔ for all: the gradients have σ_g > σ, a count's is 2σ_b, and σ_g is finite
+ * only where 2σ_b > σ√K ≥ σ. Both grids divide their sensitivity into Δ units, so that σΔ is the least of all σ_Z.
  */
 import type { NumberRange } from "./check.js";
 import type { MechanismSteps } from "./mechanism.js";
 
 /** Δ: the sensitivity in units of the grid; native/clipping/integer_rows.h has the same number. */
-const SENSITIVITY_UNITS = 2 ** 30;
+export const SENSITIVITY_UNITS = 2 ** 30;
 
 /** σ of discrete noise: fine enough on its grid for the bound to hold, and for sums to stay within 64 bits. */
 export const discreteNoiseRange: NumberRange = { min: 2 ** -20, max: 2 ** 20 };

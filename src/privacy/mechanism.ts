@@ -20,7 +20,10 @@ export interface SampledGaussian {
   readonly sample?: "fixed-size" | undefined;
   /** Probability that the step was not this mechanism but some other; in [0, 1], 0 by default. δ pays for it. */
   readonly failure?: number | undefined;
-  /** Where the noise is the discrete Gaussian: how many coordinates have it. Absent: the continuous one. */
+  /**
+   * Where the noise is the discrete Gaussian: how many coordinates have it, each at least σ times its own sensitivity; the
+   * counts of adaptive thresholds are coordinates too. Absent: the continuous one.
+   */
   readonly discreteCoordinates?: number | undefined;
 }
 

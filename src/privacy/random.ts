@@ -149,8 +149,8 @@ export class RandomStream {
   }
 
   /**
-   * A standard normal (Box–Muller in float64), for initialisation, data and the counts of adaptive clipping; the noise of
-   * the gradients is native.
+   * A standard normal (Box–Muller in float64), for initialisation, data and (unless noise is discrete) the counts of
+   * adaptive clipping; the noise of the gradients is native.
    */
   normal(): number {
     const spare = this.#spareNormal;
@@ -216,6 +216,11 @@ export class SessionRandom {
   /** Noise on a step's counts of norms, and on nothing else; another stream for every step. */
   countNoise(step: number): RandomStream {
     return this.keys.stream("counts", step);
+  }
+
+  /** The same as 32 bytes, where the noise is drawn by native code; they are overwritten when `use` returns. */
+  withCountKey(step: number, use: (key: Uint8Array) => void): void {
+    this.keys.withKey("counts", use, step);
   }
 
   /** 32 bytes of random sparsification; public, and used for nothing else. */

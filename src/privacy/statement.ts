@@ -185,7 +185,8 @@ const postProcessing =
 
 const discreteNoise =
   "discrete Gaussian, drawn exactly, on sums of integers: clipped gradients are rounded to a grid of S/2^30 within S; " +
-  "epsilon includes what it costs beside a continuous Gaussian";
+  "counts of adaptive thresholds are integers too, and have the same noise; epsilon includes what it costs beside a " +
+  "continuous Gaussian";
 
 const correlatedNoise =
   "to the clipped sums of the steps is added sigma*S*(C^-1 z), z independent standard normals; released is C times the clipped " +

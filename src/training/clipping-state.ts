@@ -4,6 +4,7 @@ import { describe } from "../arguments.js";
 import type { BatchStatistics } from "../native/binding.js";
 import { type AdaptiveRule, gradientNoiseMultiplier, nextThresholds } from "../privacy/adaptive-threshold.js";
 import { checkNumber, type NumberRange, ranges } from "../privacy/check.js";
+import type { ReleaseCounts } from "../privacy/count-noise.js";
 import { type ClippingConfig, euclideanNorm, sensitivity } from "../privacy/sensitivity.js";
 
 /** What is in force in one step; public, or (adaptive) computed from what was released with noise. */
@@ -65,10 +66,10 @@ export class ClippingState {
     return multiplier * sensitivity(this.config, thresholds);
   }
 
-  /** After a step: thresholds of the next one. `normal`: standard normals that serve these counts alone. */
-  learn({ within, examples, leftOut }: BatchStatistics, normal: () => number): void {
+  /** After a step: thresholds of the next one. `release`: with noise that serves these counts alone. */
+  learn({ within, examples, leftOut }: BatchStatistics, release: ReleaseCounts): void {
     if (!this.rule) return;
     const counts = { within, examples: examples - leftOut };
-    this.current = nextThresholds(this.rule, this.current, this.start, counts, normal);
+    this.current = nextThresholds(this.rule, this.current, this.start, counts, release);
   }
 }

@@ -343,8 +343,7 @@ function checkTogether(config: Checked, context: z.core.$RefinementCtx): void {
     );
   }
   const { strategy, clipping } = config;
-  const unfit =
-    config.privacy?.noise === "discrete" && discreteNoiseConflict({ strategy, adaptive: clipping.adaptive });
+  const unfit = config.privacy?.noise === "discrete" && discreteNoiseConflict(strategy);
   if (unfit) refuse(unfit.key, unfit.allowed);
   const unfitCorrelation = config.privacy?.correlation
     ? correlationConflict({ ...config.privacy, adaptive: clipping.adaptive, optimizer: config.optimizer.type })

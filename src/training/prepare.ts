@@ -10,6 +10,7 @@ import { optimizerFromJSON } from "../optimizers/index.js";
 import { scheduleFromJSON } from "../optimizers/schedules/index.js";
 import { adaptiveRule } from "../privacy/adaptive-threshold.js";
 import { cycleFrom, cycleWithin } from "../privacy/cycle.js";
+import { discreteNoiseRange } from "../privacy/discrete-gaussian.js";
 import { RandomKeys } from "../privacy/random.js";
 import { defaultRelation } from "../privacy/relation.js";
 import { sensitivity, weightBound } from "../privacy/sensitivity.js";
@@ -100,7 +101,8 @@ export function planRun(config: TrainingConfig): SessionPlan {
 
 /** Discrete noise decides how sums are kept, correlated noise has memory; numbers do not matter where no steps are taken. */
 function numbersForPlan({ privacy, steps = 2 ** 12 }: TrainingConfig): StepNumbers | undefined {
-  const numbers = { noiseMultiplier: 1, expectedBatchSize: 1 };
+  // The least noise, so that what adaptive thresholds' counts have of it suffices.
+  const numbers = { noiseMultiplier: discreteNoiseRange.min, expectedBatchSize: 1 };
   if (!privacy?.correlation) return privacy?.noise === "discrete" ? numbers : undefined;
   const setting = { steps, participation: { pattern: "cyclic", steps }, workload: prefixSums } as const;
   return { ...numbers, correlation: { correlation: makeCorrelation(privacy.correlation, setting) } };

@@ -1,15 +1,21 @@
-/** A session's noise: its key, and where it is correlated from step to step what it remembers of earlier ones. */
-import type { NativeSession } from "../native/binding.js";
+/**
+ * A session's noise: its key, that of the counts of adaptive thresholds, and where noise is correlated from step to step what
+ * it remembers of earlier ones.
+ */
+import type { NativeBinding, NativeSession } from "../native/binding.js";
+import { discreteCounts, gaussianCounts, type ReleaseCounts } from "../privacy/count-noise.js";
 import type { SessionRandom } from "../privacy/random.js";
 
 export class SessionNoise {
   /** Steps whose noise has to be drawn again before the next. */
   private unreplayed: number | undefined;
 
+  /** `drawDiscrete`: where noise is discrete. */
   constructor(
     private readonly native: NativeSession,
     private readonly random: SessionRandom,
     private readonly seeded: boolean,
+    private readonly drawDiscrete: NativeBinding["discreteNoise"] | undefined,
   ) {
     this.takeKey();
   }
@@ -28,6 +34,20 @@ export class SessionNoise {
       this.takeKey();
     }
     this.load(this.memory().map((buffer) => buffer.fill(0)));
+  }
+
+  /** The noise on a step's counts; no key is derived before there are any. */
+  onCounts(step: number): ReleaseCounts {
+    const draw = this.drawDiscrete;
+    if (draw) {
+      return discreteCounts((deviation, samples) => {
+        this.random.withCountKey(step, (key) => draw(key, deviation, samples));
+      });
+    }
+    return (counts, deviation) => {
+      const stream = this.random.countNoise(step);
+      return gaussianCounts(() => stream.normal())(counts, deviation);
+    };
   }
 
   /** Secret. Empty where steps' noise is independent. */

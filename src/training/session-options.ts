@@ -13,7 +13,13 @@ import { type ClippingConfig, checkClipping, weightBound } from "../privacy/sens
 import { clippingGroups } from "./clipping-groups.js";
 import { type CompressionOptions, checkCompression } from "./compression.js";
 import { correlationConflict } from "./correlated-noise.js";
-import { checkDiscreteNoise, discreteNoiseConflict, type NoiseKind, noiseKinds } from "./discrete-noise.js";
+import {
+  checkDiscreteCounts,
+  checkDiscreteNoise,
+  discreteNoiseConflict,
+  type NoiseKind,
+  noiseKinds,
+} from "./discrete-noise.js";
 import { checkSparsification, type SparsificationOptions } from "./sparsification.js";
 
 /** The noise of a step: the gradient estimate is (clipped sum + N(0, σ²S²I)) / expectedBatchSize. */
@@ -24,8 +30,8 @@ export interface PrivacyOptions {
   readonly expectedBatchSize: number;
   /**
    * Default `gaussian`: floating point. `discrete`: clipped gradients are rounded to a grid of S/2³⁰ and summed as integers,
-   * and the noise is an exact discrete Gaussian; with the strategies fused, materialize and naive, σ from 2⁻²⁰ to 2²⁰, no
-   * adaptive thresholds.
+   * and the noise is an exact discrete Gaussian; with the strategies fused, materialize and naive, σ from 2⁻²⁰ to 2²⁰. So
+   * is the noise on the counts of adaptive thresholds.
    */
   readonly noise?: NoiseKind | undefined;
   /**
@@ -121,7 +127,7 @@ export function checkOptions(model: Model, options: SessionOptions): CheckedOpti
   const clipping = { ...defaultClipping, ...options.clipping };
   checkClipping(clipping);
   checkPrivacy(options.privacy, strategy);
-  checkDiscrete(options, strategy, clipping);
+  checkDiscrete(options, strategy);
   checkCorrelation(options, clipping);
   const groups = clippingGroups(model.spec, clipping);
   return {
@@ -174,12 +180,12 @@ function checkPrivacy(privacy: PrivacyOptions | undefined, strategy: StrategyNam
   checkNoise(privacy.noiseMultiplier, strategy, "privacy.noiseMultiplier");
 }
 
-function checkDiscrete({ privacy }: SessionOptions, strategy: StrategyName, { adaptive }: ClippingConfig): void {
+function checkDiscrete({ privacy }: SessionOptions, strategy: StrategyName): void {
   const { noise = "gaussian" } = privacy ?? {};
   checkChoice("privacy.noise", noise, noiseKinds);
   if (privacy === undefined || noise === "gaussian") return;
   checkDiscreteNoise(privacy.noiseMultiplier, "privacy.noiseMultiplier");
-  const conflict = discreteNoiseConflict({ strategy, adaptive });
+  const conflict = discreteNoiseConflict(strategy);
   if (conflict) throw new RangeError(`${conflict.key}: expected ${conflict.allowed}`);
 }
 
@@ -194,9 +200,16 @@ function checkCorrelation({ privacy, optimizer }: SessionOptions, { adaptive }: 
 }
 
 /** Of one step, which may have a noise multiplier of its own. @throws RangeError that names it, what came and what is allowed. */
-export function checkStepNoise(noiseMultiplier: number, privacy: PrivacyOptions, strategy: StrategyName): void {
-  checkNoise(noiseMultiplier, strategy);
-  if (privacy.noise === "discrete") checkDiscreteNoise(noiseMultiplier);
+export function checkStepNoise(
+  noiseMultiplier: number,
+  privacy: PrivacyOptions,
+  { adaptive, spec }: Pick<CheckedOptions, "adaptive" | "spec">,
+): void {
+  checkNoise(noiseMultiplier, spec.strategy);
+  if (privacy.noise === "discrete") {
+    checkDiscreteNoise(noiseMultiplier);
+    if (adaptive) checkDiscreteCounts(noiseMultiplier, adaptive.countNoise, spec.clipping.thresholds.length);
+  }
   if (!privacy.correlation || noiseMultiplier === privacy.noiseMultiplier) return;
   throw new RangeError(
     `noiseMultiplier: got ${noiseMultiplier}, allowed: ${privacy.noiseMultiplier} as the session has it, for its noise is correlated`,
@@ -225,7 +238,8 @@ function adaptiveOf(
   }
   if (strategy === "none") throw new RangeError("clipping.adaptive: strategy 'none' takes no norms to count");
   const rule = adaptiveRule(adaptive, privacy.expectedBatchSize);
-  gradientNoiseMultiplier(privacy.noiseMultiplier, rule.countNoise, groups);
+  const check = privacy.noise === "discrete" ? checkDiscreteCounts : gradientNoiseMultiplier;
+  check(privacy.noiseMultiplier, rule.countNoise, groups);
   return rule;
 }
 

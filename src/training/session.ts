@@ -113,7 +113,8 @@ export class Session {
     this.thresholdsInForce = thresholds;
     this.planned = this.native.plan;
     this.sliceSize = this.planned.sliceSize;
-    this.noise = new SessionNoise(this.native, this.random, this.seeded);
+    const { integers } = options.spec.clipping;
+    this.noise = new SessionNoise(this.native, this.random, this.seeded, integers ? binding.discreteNoise : undefined);
     const { rate } = sparsification ?? {};
     if (rate !== undefined) {
       this.mask = new SessionMask(this.native, { key: this.random.maskKey(), refresh: 0, rate });
@@ -260,7 +261,7 @@ export class Session {
       const { moved, ...statistics } = await this.masked(() => this.run(batch, update, options.signal));
       await replaying;
       this.stepsTaken = update.step;
-      if (!this.disposed) this.learn(statistics, update.step); // else the keys are gone, and no step follows
+      if (!this.disposed) this.clipping.learn(statistics, this.noise.onCounts(update.step)); // else the keys are gone, and no step follows
       checkMoved(moved, this.parameterSpecs, update, statistics);
       const meanLoss = statistics.lossSum / (statistics.examples - statistics.leftOut);
       return { ...statistics, ...inForce, step: update.step, meanLoss };
@@ -316,11 +317,6 @@ export class Session {
     this.dispose();
   }
 
-  private learn(statistics: BatchStatistics, step: number): void {
-    const counts = this.random.countNoise(step);
-    this.clipping.learn(statistics, () => counts.normal());
-  }
-
   private takeDropoutKey(step: number): void {
     this.random.withDropoutKey(step, (key) => this.native.setDropoutKey(key));
   }
@@ -338,7 +334,7 @@ export class Session {
     }
     const { learningRate = this.learningRate, noiseMultiplier = privacy.noiseMultiplier } = options;
     checkNumber("learningRate", learningRate, { min: 0, max: Number.MAX_VALUE });
-    checkStepNoise(noiseMultiplier, privacy, this.options.spec.strategy);
+    checkStepNoise(noiseMultiplier, privacy, this.options);
     const noiseDeviation = this.clipping.noiseDeviation(noiseMultiplier, inForce);
     return { noiseDeviation, normalizer: privacy.expectedBatchSize, learningRate, step: this.stepsTaken + 1 };
   }

@@ -1,4 +1,5 @@
 /** From a configuration to numbers: sampling rate, steps, noise of every step. Pure arithmetic on public values, before any record is read. */
+import type { Model } from "../graph/model.js";
 import { scheduleFromJSON } from "../optimizers/schedules/index.js";
 import { defaultAccountant, makeAccountant, type ProvenAccountant } from "../privacy/accountant.js";
 import { adaptiveRule, gradientNoiseMultiplier } from "../privacy/adaptive-threshold.js";
@@ -12,7 +13,7 @@ import { thresholdFactorRange } from "./clipping-state.js";
 import { clippingOf, type TrainingConfig } from "./config.js";
 import { ConfigError } from "./config-errors.js";
 import { type CorrelationPlan, planCorrelation } from "./correlated-noise.js";
-import { checkDiscreteNoise } from "./discrete-noise.js";
+import { checkDiscreteCounts, checkDiscreteNoise } from "./discrete-noise.js";
 import { buildModel } from "./model-config.js";
 import { checkScheduledSteps, noisePieces, positiveFactor } from "./noise-plan.js";
 
@@ -86,7 +87,7 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   const { noise } = config.privacy;
   const kind = {
     ...underRelation(correlation?.mechanism ?? base.sampling.mechanism, relation),
-    ...(noise === "discrete" ? { discreteCoordinates: buildModel(config).trainableParameterCount } : {}),
+    ...(noise === "discrete" ? { discreteCoordinates: discreteCoordinates(config) } : {}),
   };
   checkFailure(base, delta);
   const noiseMultiplier = config.privacy.noiseMultiplier ?? calibrated(config.privacy, kind, pieces, accountant);
@@ -198,14 +199,24 @@ function checkThresholdSchedule({ clipping }: TrainingConfig, { steps, stepsPerE
   });
 }
 
+/** Whatever gets noise in a step: the gradient's coordinates, and the counts of adaptive thresholds. */
+function discreteCoordinates(config: TrainingConfig): number {
+  const model = buildModel(config);
+  return model.trainableParameterCount + (config.clipping.adaptive ? groupCount(config, model) : 0);
+}
+
+function groupCount(config: TrainingConfig, model: Model): number {
+  return clippingGroups(model.spec, clippingOf(config)).thresholds.length;
+}
+
 /** The largest σ of the run leaves the least for the gradients beside the counts. */
 function checkCountNoise(config: TrainingConfig, plan: TrainingPlan): void {
   const { adaptive } = config.clipping;
   if (!adaptive) return;
   const { countNoise } = adaptiveRule(adaptive, plan.expectedBatchSize);
-  const groups = clippingGroups(buildModel(config).spec, clippingOf(config)).thresholds.length;
   const largest = plan.mechanisms.reduce((most, row) => Math.max(most, row.noiseMultiplier), 0);
-  aboutKey("", () => gradientNoiseMultiplier(largest, countNoise, groups));
+  const check = config.privacy?.noise === "discrete" ? checkDiscreteCounts : gradientNoiseMultiplier;
+  aboutKey("", () => check(largest, countNoise, groupCount(config, buildModel(config))));
 }
 
 /** Runs `check`; its RangeError becomes a ConfigError about `key`. */

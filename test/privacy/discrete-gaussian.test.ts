@@ -1,6 +1,7 @@
 /** What discrete noise costs: its distance from rounded Gaussian noise, and ε, against sums over all integers. */
 import { describe, expect, it, test } from "vitest";
 import { accountantNames, makeAccountant } from "../../src/privacy/accountant.js";
+import { gradientNoiseMultiplier } from "../../src/privacy/adaptive-threshold.js";
 import { calibrateNoise } from "../../src/privacy/calibrate.js";
 import { totalVariation } from "../../src/privacy/discrete-gaussian.js";
 
@@ -38,6 +39,21 @@ test.each([1.5, 2, 3, 5, 8, 20])("the divergence of a coordinate is below 1/(32 
   // As the accountants bound it, on a grid of that deviation.
   const row = { samplingRate: 1, noiseMultiplier: 1, discreteCoordinates: 1, steps: 1 };
   expect(variation).toBeLessThan((totalVariation([row]) * UNITS ** 2) / deviation ** 2);
+});
+
+test("gradients and counts of adaptive thresholds together are within what is claimed at σ for all coordinates", () => {
+  const parameters = 3;
+  for (const groups of [1, 2, 50]) {
+    for (const noiseMultiplier of [0.01, 0.7, 20]) {
+      for (const share of [1.0001, 1.1, 3, 1e4]) {
+        const countNoise = (share * noiseMultiplier * Math.sqrt(groups)) / 2;
+        const ofGradients = gradientNoiseMultiplier(noiseMultiplier, countNoise, groups);
+        const divergence = parameters / 32 / (ofGradients * UNITS) ** 4 + groups / 32 / (2 * countNoise * UNITS) ** 4;
+        const row = { samplingRate: 1, noiseMultiplier, discreteCoordinates: parameters + groups, steps: 7 };
+        expect(totalVariation([row])).toBeGreaterThanOrEqual(Math.sqrt((7 * divergence) / 2));
+      }
+    }
+  }
 });
 
 /** δ at ε of one step on one coordinate that the example moves by `shift`: Σ max(0, P(x) − e^ε P(x − shift)). */

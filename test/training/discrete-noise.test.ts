@@ -216,7 +216,6 @@ test.each<[string, Partial<SessionOptions>, RegExp]>([
   ["the default strategy", { strategy: "auto" }, /^strategy: expected fused, materialize, naive beside discrete noise/],
   ["ghost", { strategy: "ghost" }, /^strategy: expected fused/],
   ["none", { strategy: "none" }, /strategy 'none', which does not clip/],
-  ["adaptive thresholds", { clipping: { ...abadi, adaptive: {} } }, /^clipping: expected no adaptive thresholds/],
   ["no noise", { privacy: { ...discrete, noiseMultiplier: 0 } }, /^privacy.noiseMultiplier of discrete noise must be/],
   ["much noise", { privacy: { ...discrete, noiseMultiplier: 1e7 } }, /^privacy.noiseMultiplier of discrete noise must/],
   ["other noise", { privacy: { ...discrete, noise: "laplace" as "discrete" } }, /^privacy.noise: got .*gaussian, disc/],
@@ -262,7 +261,6 @@ describe("a run", () => {
 
   test.each([
     [{ strategy: "auto" }, /strategy: .*fused, materialize, naive beside discrete noise/],
-    [{ strategy: "fused", clipping: { adaptive: {} } }, /clipping: .*no adaptive thresholds/],
     [{ strategy: "fused", privacy: { ...privacy, noise: "exact" } }, /privacy.noise: .*gaussian, discrete/],
     [{ strategy: "fused", privacy: { ...privacy, noiseMultiplier: 1e8 } }, /privacy.noise: .*must be a number in/],
   ])("is refused by its configuration: %o", async (changes, message) => {

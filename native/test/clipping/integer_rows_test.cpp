@@ -111,6 +111,8 @@ TEST(IntegerRows, ThresholdsLeaveRoomForRounding) {
   clipping.largestWeight = 2;
   EXPECT_DOUBLE_EQ(clipping.grid(), 10 * 0x1p-30);
   EXPECT_DOUBLE_EQ(clipping.innerThreshold(0, 1 << 20), 3 - 1024 * 10 * 0x1p-30 / 2 / 2);
+  clipping.thresholds = {1e-9, 4};
+  EXPECT_EQ(clipping.innerThreshold(0, 1 << 20), 0);  // never below
 }
 
 }  // namespace
