@@ -72,6 +72,12 @@ export function checkList(name: string, value: unknown, of: string): asserts val
   if (!Array.isArray(value)) refuse(name, value, `a list of ${of}`);
 }
 
+/** A list of strings. @throws TypeError. */
+export function checkTexts(name: string, value: unknown): asserts value is readonly string[] {
+  checkList(name, value, "strings");
+  for (const [i, text] of value.entries()) checkText(`${name}[${i}]`, text);
+}
+
 /** @throws TypeError where it is nothing, a list or no object; `expected` says what it should be. */
 export function checkObject(name: string, value: unknown, expected: string): asserts value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value)) refuse(name, value, expected);

@@ -89,7 +89,8 @@ export { RandomKeys, type RandomPurpose, RandomStream } from "./privacy/random.j
 export { type Relation, relations } from "./privacy/relation.js";
 export { drawRuns, type RunLaw, runLaws, selectionEpsilon } from "./privacy/selection.js";
 export { type ClippingConfig, clippingStyles, type GroupConfig, sensitivity } from "./privacy/sensitivity.js";
-export { type PrivacyFacts, type PrivacyStatement, privacyStatement } from "./privacy/statement.js";
+export { type PrivacyStatement, privacyStatement } from "./privacy/statement.js";
+export type { PrivacyFacts } from "./privacy/statement-facts.js";
 export { calibrateSampling, type SamplingTarget } from "./sampling/calibrate.js";
 export { makeSampling, type Sampling, type SamplingConfig, type SamplingSetting } from "./sampling/index.js";
 // ---- Training

@@ -29,14 +29,22 @@ class Attributes {
     if (found == values.end()) throw std::invalid_argument("attribute '" + name + "' is missing");
     return found->second;
   }
-  double number(const std::string& name) const { return list(name).at(0); }
+  double number(const std::string& name) const { return at(name, 0); }
   // An absent attribute means its default: PyTorch's, where PyTorch has one.
   double numberOr(const std::string& name, double fallback) const {
     return values.count(name) ? number(name) : fallback;
   }
   int64_t integer(const std::string& name) const { return static_cast<int64_t>(number(name)); }
-  int64_t integer(const std::string& name, size_t index) const { return static_cast<int64_t>(list(name).at(index)); }
+  int64_t integer(const std::string& name, size_t index) const { return static_cast<int64_t>(at(name, index)); }
   bool flag(const std::string& name) const { return number(name) != 0; }
+
+ private:
+  double at(const std::string& name, size_t index) const {
+    const std::vector<double>& numbers = list(name);
+    if (index < numbers.size()) return numbers[index];
+    throw std::invalid_argument("attribute '" + name + "' has " + std::to_string(numbers.size()) +
+                                " numbers, more are needed");
+  }
 };
 
 struct ParameterSpec {

@@ -127,7 +127,7 @@ export class AugmentedDataset implements Dataset {
   }
 
   read(indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): void | Promise<void> {
-    checkRoom(this, indices.length, inputs, targets);
+    checkRoom(this, indices, inputs, targets);
     const changes = Array.from({ length: indices.length * this.views }, () => this.draw());
     const reading = this.dataset.read(indices, inputs, targets);
     const spread = () => {
@@ -139,6 +139,7 @@ export class AugmentedDataset implements Dataset {
 
   /** Draws what reading `examples` pictures would, and reads none. */
   skip(examples: number): void {
+    checkNumber("examples", examples, { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true });
     for (let i = 0; i < examples * this.views; i++) this.draw();
   }
 

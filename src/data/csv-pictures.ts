@@ -4,7 +4,7 @@
  */
 import { dirname, resolve } from "node:path";
 import { CsvError, parse } from "csv-parse/sync";
-import { checkList, checkObject, checkText } from "../arguments.js";
+import { checkObject, checkText, checkTexts } from "../arguments.js";
 import { DataError } from "./dataset.js";
 import { pictureDecoder } from "./decode-picture.js";
 import {
@@ -50,7 +50,7 @@ export async function loadCsvPictures(options: CsvPicturesOptions): Promise<Load
   checkObject("options", options, "an object of file, size, …");
   const { file, normalization = unitRange } = options;
   checkText("file", file);
-  if (options.classes !== undefined) checkList("classes", options.classes, "names");
+  if (options.classes !== undefined) checkTexts("classes", options.classes);
   const format = pictureFormat(options);
   const checked = checkFilesOptions(options);
   const rows = parsePictureRows(await readRegularFile(file, MOST_BYTES), options);

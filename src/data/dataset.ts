@@ -2,7 +2,7 @@
  * What training reads from: a numbered collection of examples that writes any choice of them, normalised, into the
  * caller's typed arrays. An example is the unit of privacy, so a dataset never mixes two of them.
  */
-import { checkChoice, checkKind, checkMethods, preview } from "../arguments.js";
+import { checkChoice, checkKind, checkMethods, checkNumbers, describe, preview } from "../arguments.js";
 import { elementCount } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
 import { checkNumber } from "../privacy/check.js";
@@ -80,11 +80,15 @@ export function makeTargets(dataset: Pick<Dataset, "targetKind" | "targetElement
 /** Throws a DataError unless the dataset has an example `index`. */
 export function checkIndex({ size }: Pick<Dataset, "size">, index: number): void {
   if (Number.isInteger(index) && index >= 0 && index < size) return;
-  throw new DataError(`indices: ${index} given, 0 … ${size - 1} allowed`);
+  throw new DataError(`indices: ${describe(index)} given, 0 … ${size - 1} allowed`);
 }
 
-/** Throws a DataError unless `inputs` and `targets` hold `examples` examples of the dataset. */
-export function checkRoom(dataset: Dataset, examples: number, inputs: Float32Array, targets: Targets): void {
+/** Throws a TypeError or DataError unless `inputs` and `targets` hold the examples of `indices`, a list. */
+export function checkRoom(dataset: Dataset, indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): void {
+  checkNumbers("indices", indices);
+  checkKind("inputs", inputs, Float32Array);
+  checkKind("targets", targets, Int32Array, Float32Array);
+  const examples = indices.length;
   const wantedInputs = examples * elementCount(dataset.inputShape);
   if (inputs.length < wantedInputs) {
     throw new DataError(`inputs: ${inputs.length} floats given, ${examples} examples need ${wantedInputs}`);

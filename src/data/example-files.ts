@@ -124,7 +124,7 @@ class FileDataset<P extends Pixels> implements Dataset {
   }
 
   async read(indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): Promise<void> {
-    checkRoom(this, indices.length, inputs, targets);
+    checkRoom(this, indices, inputs, targets);
     for (let row = 0; row < indices.length; row++) checkIndex(this, indices[row] as number);
     const stride = elementCount(this.inputShape);
     const pixels = this.files.allocate(LANES * stride);

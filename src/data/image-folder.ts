@@ -1,5 +1,5 @@
 /** Pictures in folders, `{folder}/{class}/*.jpg`: decoded as `example-files.ts` says. */
-import { checkList, checkObject, checkText } from "../arguments.js";
+import { checkObject, checkText, checkTexts } from "../arguments.js";
 import { type DecodePicture, pictureDecoder } from "./decode-picture.js";
 import {
   checkFilesOptions,
@@ -30,7 +30,7 @@ export async function loadImageFolder(options: ImageFolderOptions): Promise<Imag
   checkObject("options", options, "an object of folder, size, …");
   const { folder, normalization = unitRange } = options;
   checkText("folder", folder);
-  if (options.classes !== undefined) checkList("classes", options.classes, "names");
+  if (options.classes !== undefined) checkTexts("classes", options.classes);
   const format = pictureFormat(options);
   const checked = checkFilesOptions(options);
   const list = listPictures(folder, options.classes);

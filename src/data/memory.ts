@@ -62,7 +62,7 @@ export class ArrayDataset implements Dataset {
   }
 
   read(indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): void {
-    checkRoom(this, indices.length, inputs, targets);
+    checkRoom(this, indices, inputs, targets);
     for (let row = 0; row < indices.length; row++) this.readOne(indices[row] as number, row, inputs, targets);
   }
 

@@ -6,7 +6,7 @@ import type { FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { crc32 } from "node:zlib";
 import { type Entry, fromBufferPromise, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from "yauzl";
-import { checkList, checkText } from "../arguments.js";
+import { checkText, checkTexts } from "../arguments.js";
 import { DataError } from "./dataset.js";
 import { MOST_ARRAY_BYTES, MOST_HEAD_BYTES, type NpyArray, npyLength, parseNpy } from "./npy.js";
 import { withRegularFile } from "./read-file.js";
@@ -20,7 +20,7 @@ const CHUNK_BYTES = 65_536;
  */
 export async function readNpz(path: string, names?: readonly string[]): Promise<ReadonlyMap<string, NpyArray>> {
   checkText("path", path);
-  if (names !== undefined) checkList("names", names, "names of arrays");
+  if (names !== undefined) checkTexts("names", names);
   return withRegularFile(path, async (file) => {
     const { size } = await file.stat();
     const reader = new BoundedReader(file, size);

@@ -3,7 +3,7 @@
  * slices' worth of typed arrays serve the whole run: while the engine works on one, the next is read into the other.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { checkFunction, describe } from "../arguments.js";
+import { checkFunction, checkNumbers, describe } from "../arguments.js";
 import { elementCount } from "../graph/shape.js";
 import type { Targets } from "../native/binding.js";
 import { checkNumber } from "../privacy/check.js";
@@ -110,6 +110,7 @@ function* readSlices(
   const buffers = [new SliceBuffer(dataset, perSlice), new SliceBuffer(dataset, perSlice)] as const;
   let turn: 0 | 1 = 0;
   for (const indices of batches) {
+    checkNumbers("batches: indices", indices);
     let from = 0;
     do {
       const chosen = indices.slice(from, from + perSlice);

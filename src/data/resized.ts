@@ -74,7 +74,7 @@ abstract class Resized implements Dataset {
   }
 
   async read(indices: ArrayLike<number>, inputs: Float32Array, targets: Targets): Promise<void> {
-    checkRoom(this, indices.length, inputs, targets);
+    checkRoom(this, indices, inputs, targets);
     const pictures = new Float32Array(indices.length * this.stride);
     const theirs = makeTargets(this.dataset, indices.length);
     await this.dataset.read(indices, pictures, theirs);

@@ -5,7 +5,7 @@ import type { ModelSpec, NodeSpec, ParameterSpec } from "../native/binding.js";
 import { GraphError } from "./errors.js";
 import type { Initializer, Layer, LayerJson } from "./layer.js";
 import type { UniformSource } from "./random.js";
-import { elementCount, type Shape } from "./shape.js";
+import { checkWholeNumbers, elementCount, type Shape } from "./shape.js";
 
 /** One layer in a model's JSON form; `name` and `inputs` are left out where they follow from its position. */
 export interface NodeJson extends LayerJson {
@@ -58,6 +58,7 @@ export class Model {
     checkObject("parts", parts, "what a GraphBuilder makes");
     checkKind("parts.aliases", parts.aliases, Map);
     for (const name of lists) checkList(`parts.${name}`, parts[name], "what a GraphBuilder makes");
+    checkWholeNumbers("parts.inputShape", parts.inputShape);
     const parameters = [...parts.parameters];
     this.spec = { inputShape: [...parts.inputShape], parameters, nodes: [...parts.nodes] };
     this.parameterCount = count(parameters);

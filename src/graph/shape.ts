@@ -1,20 +1,29 @@
 /** Shapes of one example, without the batch, in PyTorch's order: `[features]`, `[T, features]` or `[C, H, W]`. */
 
-import { checkList, preview } from "../arguments.js";
+import { checkList, describe, preview } from "../arguments.js";
 import { ShapeError } from "./errors.js";
 
 export type Shape = readonly number[];
 
-/** Number of elements of a value of this shape. */
+/** @throws TypeError, RangeError unless it is a list of whole numbers ≥ 0, however large. */
+export function checkWholeNumbers(name: string, shape: unknown): asserts shape is Shape {
+  checkList(name, shape, "whole numbers");
+  for (const [i, extent] of shape.entries()) {
+    if (Number.isInteger(extent) && (extent as number) >= 0) continue;
+    throw new RangeError(`${name}[${i}]: got ${describe(extent)}, expected a whole number`);
+  }
+}
+
+/** Number of elements of a value of this shape. @throws TypeError, RangeError for what is no shape. */
 export function elementCount(shape: Shape): number {
-  checkList("shape", shape, "whole numbers");
+  checkWholeNumbers("shape", shape);
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
-/** `[1, 28, 28]`, as messages show it. */
+/** `[1, 28, 28]`, as messages show it; whatever is in it. */
 export function showShape(shape: Shape): string {
   checkList("shape", shape, "whole numbers");
-  return `[${shape.join(", ")}]`;
+  return `[${shape.map(preview).join(", ")}]`;
 }
 
 /** Refuses anything but a list of one to four positive whole numbers whose product is a safe integer. */

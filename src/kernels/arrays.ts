@@ -48,8 +48,8 @@ const MOST_THREADS = 1024;
  * @throws TypeError, RangeError naming the argument, what came and what is allowed.
  */
 export function readGradients(value: unknown, options: GradientOptions, widths?: readonly number[]): Gradients {
-  const list = Array.isArray(value);
-  const gradients: unknown[] = list ? Array.from(value) : [value];
+  const list = isList(value);
+  const gradients: unknown[] = list ? Array.from(value as unknown[]) : [value];
   if (gradients.length === 0) throw new RangeError("gradients: got an empty list, expected at least one block");
   const { examples, dtype = "f32", mask, threads } = options;
   checkInteger("examples", examples, 0, MOST_EXAMPLES);
@@ -65,6 +65,18 @@ export function readGradients(value: unknown, options: GradientOptions, widths?:
   if (examples > 0 && known.every((width) => width === 0)) throw lengthError("gradients", 0, "at least one coordinate");
   const kept = readMask(mask, known);
   return { list, gradients: blocks, columns: known, examples, dtype, kept, threads: readThreads(threads) };
+}
+
+/** Of blocks, or one array. @throws TypeError where it is neither. */
+export function isList(gradients: unknown): boolean {
+  if (Array.isArray(gradients)) return true;
+  if (types.isTypedArray(gradients)) return false;
+  throw new TypeError(`gradients: got ${describe(gradients)}, expected a typed array or a list of them`);
+}
+
+/** By block, where nothing tells how many columns each has. */
+export function noColumns(gradients: unknown): number[] {
+  return isList(gradients) ? (gradients as readonly unknown[]).map(() => 0) : [0];
 }
 
 function columnsOf(name: string, array: GradientArray, examples: number): number {

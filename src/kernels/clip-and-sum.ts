@@ -30,6 +30,7 @@ import {
   type GradientOptions,
   type Gradients,
   gradientKeys,
+  isList,
   isWide,
   lengthError,
   readGradients,
@@ -128,7 +129,7 @@ function prepare(value: unknown, options: ClipOptions<SumArray | readonly SumArr
   checkChoice("function", name, clipFunctions);
   checkChoice("style", style, blockStyles);
   checkChoice("mode", mode, modes);
-  const given = readOutput(output, Array.isArray(value));
+  const given = readOutput(output, isList(value));
   const read = readGradients(
     value,
     options,

@@ -2,7 +2,7 @@
  * ones by at most 1e-6 of them, and not below them but for the rounding of float64 (1e-14 of them). Private data: no noise. */
 import { checkChoice, checkKeys } from "../arguments.js";
 import { loadBinding } from "../native/load.js";
-import { type GradientArray, type GradientOptions, gradientKeys, readGradients } from "./arrays.js";
+import { type GradientArray, type GradientOptions, gradientKeys, noColumns, readGradients } from "./arrays.js";
 import { blockStyles } from "./clip-and-sum.js";
 import { named, whileHeld } from "./hold.js";
 
@@ -32,7 +32,7 @@ function prepare(value: Input, options: NormOptions) {
   checkKeys("options", options, [...gradientKeys, "style"]);
   const { style = "flat" } = options;
   checkChoice("style", style, blockStyles);
-  const columns = Array.isArray(value) ? value.map(() => 0) : [0];
+  const columns = noColumns(value);
   const { list, ...read } = readGradients(value, options, columns);
   const perBlock = style === "per-block";
   const groups = perBlock ? read.gradients.length : 1;

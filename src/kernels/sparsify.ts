@@ -13,6 +13,7 @@ import {
   type GradientOptions,
   gradientKeys,
   lengthError,
+  noColumns,
   readGradients,
   sameStart,
 } from "./arrays.js";
@@ -52,7 +53,7 @@ function prepare<Arrays>(value: Arrays, options: SparsifyOptions<Arrays>) {
   checkKeys("options", options, [...gradientKeys, "output"]);
   const { mask, output = value } = options;
   if (mask === undefined) throw new TypeError("mask: got nothing, expected a Uint8Array");
-  const zero = Array.isArray(value) ? value.map(() => 0) : [0];
+  const zero = noColumns(value);
   const { list, ...read } = readGradients(value, options, zero);
   if (list !== Array.isArray(output)) {
     throw new TypeError(`output: got ${describe(output)}, expected ${list ? "a list" : "a typed array"}`);

@@ -1,6 +1,6 @@
 /** Scores of predicted classes: accuracy, Dice and the confusion matrix, over as many examples as one adds. */
 
-import { checkKeys, checkKind, checkNumbers } from "../arguments.js";
+import { checkKeys, checkKind, checkNumbers, describe } from "../arguments.js";
 import { checkNumber } from "../privacy/check.js";
 
 /** More than any model has outputs a position; the table of counts is their square. */
@@ -43,7 +43,8 @@ export class ConfusionMatrix {
 
   /**
    * Adds positions: their predicted classes (see `predictedClasses`) and their true ones.
-   * @throws RangeError where the lengths differ or a prediction is no class; nothing is added then.
+   * @throws RangeError where the lengths differ or a prediction is no class, TypeError where a target is no number; nothing is
+   * added then.
    */
   add(predicted: ArrayLike<number>, targets: ArrayLike<number>): void {
     checkNumbers("predicted", predicted);
@@ -51,10 +52,13 @@ export class ConfusionMatrix {
     if (predicted.length !== targets.length) {
       throw new RangeError(`targets: got ${targets.length}, expected ${predicted.length}, one a prediction`);
     }
-    const wrong = Array.prototype.find.call(predicted, (one: number) => !this.isClass(one)) as number | undefined;
-    if (wrong !== undefined) {
-      throw new RangeError(`predicted: got class ${wrong}, expected a whole number from 0 to ${this.classes - 1}`);
+    const wrong = firstWithout(predicted, (one) => this.isClass(one));
+    if (wrong !== -1) {
+      const expected = `a whole number from 0 to ${this.classes - 1}`;
+      throw new RangeError(`predicted[${wrong}]: got class ${describe(predicted[wrong])}, expected ${expected}`);
     }
+    const none = firstWithout(targets, (one) => typeof one === "number");
+    if (none !== -1) throw new TypeError(`targets[${none}]: got ${describe(targets[none])}, expected a number`);
     for (let i = 0; i < targets.length; i++) {
       const target = targets[i] as number;
       if (target === this.options.ignoreIndex || !this.isClass(target)) continue;
@@ -100,6 +104,11 @@ export function predictedClasses(outputs: Float32Array, classes: number): Int32A
   checkKind("outputs", outputs, Float32Array);
   checkNumber("classes", classes, CLASSES);
   return Int32Array.from({ length: outputs.length / classes }, (_, row) => largest(outputs, row * classes, classes));
+}
+
+/** −1: all are. */
+function firstWithout(values: ArrayLike<number>, isFine: (value: number) => boolean): number {
+  return Array.prototype.findIndex.call(values, (value) => !isFine(value));
 }
 
 function largest(values: Float32Array, from: number, count: number): number {

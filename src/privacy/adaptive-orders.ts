@@ -11,7 +11,7 @@ export const fewOrders: readonly number[] = [1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32,
 export function checkedOrders(orders: readonly number[]): readonly number[] {
   checkList("orders", orders, "orders above 1");
   if (orders.length === 0) throw new RangeError("orders must hold at least one order, got none");
-  for (const order of orders) checkNumber("order", order, { min: 1, max: 1e6, openMin: true });
+  for (const [i, order] of orders.entries()) checkNumber(`orders[${i}]`, order, { min: 1, max: 1e6, openMin: true });
   return [...orders];
 }
 

@@ -81,8 +81,8 @@ export class PrivacyBudget {
   /** How many of the steps that are to come, in their order, stay within the target. */
   remainingOf(upcoming: readonly CyclicSteps[]): number {
     checkList("upcoming", upcoming, "rows of steps");
-    const planned = upcoming.reduce((sum, row) => sum + row.steps, 0);
-    if (this.accountant.epsilonWith(upcoming, this.delta) <= this.epsilon) return planned;
+    const isAffordable = this.accountant.epsilonWith(upcoming, this.delta) <= this.epsilon; // which looks at the rows too
+    if (isAffordable) return upcoming.reduce((sum, row) => sum + row.steps, 0);
     const before: CyclicSteps[] = [];
     let steps = 0;
     for (const row of upcoming) {

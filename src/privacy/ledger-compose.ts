@@ -5,7 +5,7 @@
  *
  * That the ledgers are about the same data is the caller's word: nothing in a ledger tells.
  */
-import { checkList, checkObject } from "../arguments.js";
+import { checkList, checkObject, checkText } from "../arguments.js";
 import { type Charge, charges, type Ledger, type runEnds } from "./ledger.js";
 import { costOf, countSteps, stepsBetween } from "./ledger-rows.js";
 import type { MechanismSteps } from "./mechanism.js";
@@ -53,7 +53,9 @@ export function composeLedgers(ledgers: readonly Ledger[]): Composition {
   checkList("ledgers", ledgers, "ledgers");
   for (const ledger of ledgers as readonly Partial<Ledger>[]) {
     checkObject("ledgers", ledger?.start, "what readRunLedger() returns");
-    checkList("ledgers", ledger.entries, "what readRunLedger() returns");
+    checkList("ledgers: entries", ledger.entries, "what readRunLedger() returns");
+    for (const entry of ledger.entries) checkObject("ledgers: entries", entry, "what readRunLedger() returns");
+    if (ledger.torn !== undefined) checkText("ledgers: torn", ledger.torn);
   }
   if (ledgers.length === 0) throw new RangeError("ledgers must hold at least one ledger, got none");
   const counted = ledgers.map((ledger) => ({ ledger, charges: charges(ledger) }));

@@ -110,6 +110,7 @@ export class RandomStream {
 
   /** Overwrites every element with fresh uniform 32-bit words. */
   fill(words: Uint32Array): void {
+    checkKind("words", words, Uint32Array);
     for (let done = 0; done < words.length; ) {
       if (this.position === this.#words.length) this.refill();
       const count = Math.min(words.length - done, this.#words.length - this.position);

@@ -5,8 +5,7 @@
  * A statement of a run under way counts the steps that were reserved, so that the file is never below the truth after
  * a crash: reserve (write) first, then take the steps; at the end state the steps that were taken.
  */
-import { checkChoice, checkFlag, checkObject, checkText } from "../arguments.js";
-import { type Accountant, checkAccountant, type EpsilonReport } from "./accountant.js";
+import type { Accountant, EpsilonReport } from "./accountant.js";
 import {
   type AdaptiveConfig,
   type AdaptiveRule,
@@ -14,73 +13,18 @@ import {
   countSensitivity,
   gradientNoiseMultiplier,
 } from "./adaptive-threshold.js";
-import { checkNumber, ranges } from "./check.js";
 import { clipAttributes } from "./clip-functions.js";
 import { groupEpsilon } from "./group.js";
 import type { MechanismSteps } from "./mechanism.js";
-import { defaultRelation, type Relation, relationMeanings, relations } from "./relation.js";
-import { type ClippingConfig, checkClipping, sensitivity } from "./sensitivity.js";
-
-export interface PrivacyFacts {
-  readonly status: keyof typeof statusMeanings;
-  readonly software: { readonly name: string; readonly version: string };
-  /** Holds every step that was taken or reserved. */
-  readonly accountant: Accountant;
-  readonly delta: number;
-  /** The hard stop, where there is one. */
-  readonly targetEpsilon?: number | undefined;
-  /** Steps whose results are in the model; at most those of the accountant. */
-  readonly stepsTaken: number;
-  readonly clipping: ClippingConfig;
-  /** Thresholds by group, where the groups of the model are known. */
-  readonly groups?: readonly { readonly name: string; readonly threshold: number }[] | undefined;
-  /** What thresholds and noise multipliers are multiplied by from step to step; null: nothing. */
-  readonly schedules?: { readonly threshold: unknown; readonly noise: unknown } | undefined;
-  /** σ of the planned steps, each once: what adaptive clipping divides between counts and gradients. */
-  readonly noiseMultipliers?: readonly number[] | undefined;
-  /** Sparsification, where there is any, and by what data coordinates were chosen if not at random. */
-  readonly maskFrom?: "public" | "private" | undefined;
-  readonly sparsification?: Readonly<Record<string, unknown>> | undefined;
-  /** Of the noisy gradient, where there is any. */
-  readonly compression?: Readonly<Record<string, unknown>> | undefined;
-  readonly strategy: string;
-  /** Of the noise from step to step, where there is any. */
-  readonly correlation?: CorrelationFacts | undefined;
-  /** A seeded run is reproducible by everyone who knows the seed. */
-  readonly seeded: boolean;
-  readonly unit: "example" | "user";
-  /** That the accountant's steps are of; by default what the data set's size allows. */
-  readonly relation?: Relation | undefined;
-  /** Somebody to whom up to `size` examples belong, as the owner declares. */
-  readonly group?: { readonly name: string; readonly size: number } | undefined;
-  readonly sampling: {
-    /** As the configuration names it; `own`: the caller's batches, of which the accountant knows nothing. */
-    readonly sampler: string;
-    /** What its steps are to the accountant, in words. */
-    readonly accountedAs?: string | undefined;
-    readonly datasetSize: number;
-    /** N was declared public in the configuration; otherwise it was counted in the private data. */
-    readonly datasetSizeIsPublic: boolean;
-    /** q·N: what sums are divided by. */
-    readonly expectedBatchSize: number;
-  };
-  /** Data that shaped the run without being protected, as its owner declared it: pretraining, tuning. */
-  readonly publicData?: readonly string[] | undefined;
-}
-
-/** C of the noise σS·C⁻¹z, whose columns have norm 1 at most. */
-export interface CorrelationFacts {
-  readonly type: string;
-  readonly method: string;
-  readonly bands?: number;
-  readonly buffers?: number;
-  /** σ: of z, over the clipped sum's sensitivity. */
-  readonly noiseMultiplier: number;
-  /** How far apart the steps of one example lie. */
-  readonly participation: { readonly pattern: string; readonly steps: number };
-  /** A process that resumes goes on with the noise before it, which is kept as a secret beside the checkpoints. */
-  readonly carried: boolean;
-}
+import { defaultRelation, type Relation, relationMeanings } from "./relation.js";
+import { type ClippingConfig, sensitivity } from "./sensitivity.js";
+import {
+  type CorrelationFacts,
+  checkFacts,
+  type PrivacyFacts,
+  statusMeanings,
+  unitMeanings,
+} from "./statement-facts.js";
 
 export interface PrivacyStatement {
   readonly format: 1;
@@ -157,18 +101,6 @@ export interface AdaptiveStatement extends AdaptiveRule {
   readonly noise: readonly { readonly noiseMultiplier: number; readonly gradientNoiseMultiplier: number }[];
 }
 
-const statusMeanings = {
-  running: "under way, or its process died: the steps that were reserved are counted",
-  interrupted: "stopped by its owner before its last step; it can be resumed",
-  finished: "all planned steps were taken",
-  budget: "stopped before its last step: one more would have exceeded targetEpsilon",
-} as const;
-
-const unitMeanings: Readonly<Record<PrivacyFacts["unit"], string>> = {
-  example: "one record of the training data; who has several records is protected less",
-  user: "one user, of whom the training data holds exactly one record, as its owner declares",
-};
-
 const publicMask =
   "public: drawn from a key of its own, independent of the data, the noise and the sampling, and stored in the " +
   "checkpoint; the same for all examples of a step, dropped from gradients before their norms and from the noise, so " +
@@ -205,7 +137,10 @@ const outside = [
   "choosing the best of several runs, and tuning on the private data",
 ];
 
-/** The statement of a run. Throws a RangeError where the facts contradict each other. */
+/**
+ * The statement of a run. Throws a TypeError or RangeError that names the fact which is none, or where facts contradict each
+ * other.
+ */
 export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
   checkFacts(facts);
   const mechanisms = facts.accountant.steps();
@@ -254,26 +189,6 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     insideEpsilon: facts.clipping.adaptive ? [...inside, "the thresholds of each step"] : inside,
     outsideEpsilon: outside,
   };
-}
-
-/** What a caller without types may get wrong; what else there is, is copied as it is. */
-function checkFacts(facts: PrivacyFacts): void {
-  checkObject("facts", facts, "an object of what a run rests on");
-  checkAccountant("accountant", facts.accountant);
-  checkChoice("status", facts.status, Object.keys(statusMeanings));
-  checkChoice("unit", facts.unit, Object.keys(unitMeanings));
-  if (facts.relation !== undefined) checkChoice("relation", facts.relation, relations);
-  checkClipping(facts.clipping);
-  checkObject("software", facts.software, "an object of name, version");
-  checkText("software.name", facts.software.name);
-  checkText("software.version", facts.software.version);
-  if (facts.targetEpsilon !== undefined) checkNumber("targetEpsilon", facts.targetEpsilon, ranges.epsilon);
-  checkText("strategy", facts.strategy);
-  checkFlag("seeded", facts.seeded);
-  checkNumber("stepsTaken", facts.stepsTaken, ranges.steps);
-  checkObject("sampling", facts.sampling, "an object of sampler, datasetSize, datasetSizeIsPublic, expectedBatchSize");
-  checkText("sampling.sampler", facts.sampling.sampler);
-  checkFlag("sampling.datasetSizeIsPublic", facts.sampling.datasetSizeIsPublic);
 }
 
 function relationOf({ relation, sampling }: PrivacyFacts): Relation {

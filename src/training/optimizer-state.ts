@@ -50,10 +50,10 @@ export function writeOptimizerState(
       `optimizer state: got ${describe(state.slots)} slots, this optimizer has ${native.optimizerSlots} a parameter`,
     );
   }
-  const shared = checkShared(state.shared ?? [], native.getOptimizerShared().length);
+  const shared = checkShared(state.shared === undefined ? [] : state.shared, native.getOptimizerShared().length);
   const trainable = parameters.filter((spec) => spec.trainable);
   const writes = state.slots.flatMap((tensors: Tensors, slot) => {
-    checkNames(`optimizer state: slot ${slot}`, tensors, trainable);
+    checkNames(`optimizer state: slots[${slot}]`, tensors, trainable);
     return trainable.map((spec) => ({ spec, slot, data: checkTensor(spec.name, tensors[spec.name], spec) }));
   });
   for (const { spec, slot, data } of writes) native.setOptimizerState(parameters.indexOf(spec), slot, data);

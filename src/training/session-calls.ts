@@ -1,4 +1,5 @@
 /** What a session's calls take and give. */
+import { checkKeys, checkSignal } from "../arguments.js";
 import type { BatchStatistics } from "../native/binding.js";
 import type { StepThresholds } from "./clipping-state.js";
 import type { Tensors } from "./tensors.js";
@@ -23,6 +24,15 @@ export interface StepOptions extends CallOptions {
   readonly noiseMultiplier?: number;
   /** Multiplies every threshold in this step, > 0; default 1. The noise follows. */
   readonly thresholdFactor?: number;
+}
+
+const callKeys = ["signal"];
+export const stepKeys = [...callKeys, "learningRate", "noiseMultiplier", "thresholdFactor"];
+
+/** @throws TypeError naming what is no option of the call. */
+export function checkCall(options: CallOptions, known = callKeys): void {
+  checkKeys("options", options, known);
+  if (options.signal !== undefined) checkSignal(options.signal);
 }
 
 export interface ClippedSum {

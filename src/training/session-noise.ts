@@ -2,6 +2,7 @@
  * A session's noise: its key, that of the counts of adaptive thresholds, and where noise is correlated from step to step what
  * it remembers of earlier ones.
  */
+import { checkKind, checkList } from "../arguments.js";
 import type { NativeBinding, NativeSession } from "../native/binding.js";
 import { discreteCounts, gaussianCounts, type ReleaseCounts } from "../privacy/count-noise.js";
 import type { SessionRandom } from "../privacy/random.js";
@@ -58,6 +59,8 @@ export class SessionNoise {
   }
 
   load(buffers: readonly Float32Array[]): void {
+    checkList("buffers", buffers, "Float32Arrays");
+    for (const [i, buffer] of buffers.entries()) checkKind(`buffers[${i}]`, buffer, Float32Array);
     const { noiseBuffers } = this.native;
     if (buffers.length !== noiseBuffers) {
       throw new RangeError(`noise memory: got ${buffers.length} buffers, expected ${noiseBuffers}`);

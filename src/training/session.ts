@@ -41,13 +41,15 @@ import { CallQueue } from "./call-queue.js";
 import { ClippingState, type StepThresholds } from "./clipping-state.js";
 import { byParameter, checkGivenMask, type GivenMask } from "./given-mask.js";
 import { type OptimizerState, readOptimizerState, writeOptimizerState } from "./optimizer-state.js";
-import type {
-  CallOptions,
-  ClippedSum,
-  Evaluation,
-  PerExampleGradients,
-  StepOptions,
-  StepStatistics,
+import {
+  type CallOptions,
+  type ClippedSum,
+  checkCall,
+  type Evaluation,
+  type PerExampleGradients,
+  type StepOptions,
+  type StepStatistics,
+  stepKeys,
 } from "./session-calls.js";
 import { SessionNoise } from "./session-noise.js";
 import { type CheckedOptions, checkOptions, checkStepNoise, type SessionOptions } from "./session-options.js";
@@ -252,20 +254,24 @@ export class Session {
    * @throws Error after the first step if a trainable parameter did not move, naming it.
    */
   step(batch: BatchSource, options: StepOptions = {}): Promise<StepStatistics> {
-    return this.exclusive(options, async () => {
-      const inForce = this.clipping.at(options.thresholdFactor);
-      const update = this.updateSpec(options, inForce);
-      this.useThresholds(inForce.thresholds);
-      this.takeDropoutKey(update.step);
-      const replaying = this.noise.replay();
-      const { moved, ...statistics } = await this.masked(() => this.run(batch, update, options.signal));
-      await replaying;
-      this.stepsTaken = update.step;
-      if (!this.disposed) this.clipping.learn(statistics, this.noise.onCounts(update.step)); // else the keys are gone, and no step follows
-      checkMoved(moved, this.parameterSpecs, update, statistics);
-      const meanLoss = statistics.lossSum / (statistics.examples - statistics.leftOut);
-      return { ...statistics, ...inForce, step: update.step, meanLoss };
-    });
+    return this.exclusive(
+      options,
+      async () => {
+        const inForce = this.clipping.at(options.thresholdFactor);
+        const update = this.updateSpec(options, inForce);
+        this.useThresholds(inForce.thresholds);
+        this.takeDropoutKey(update.step);
+        const replaying = this.noise.replay();
+        const { moved, ...statistics } = await this.masked(() => this.run(batch, update, options.signal));
+        await replaying;
+        this.stepsTaken = update.step;
+        if (!this.disposed) this.clipping.learn(statistics, this.noise.onCounts(update.step)); // else the keys are gone, and no step follows
+        checkMoved(moved, this.parameterSpecs, update, statistics);
+        const meanLoss = statistics.lossSum / (statistics.examples - statistics.leftOut);
+        return { ...statistics, ...inForce, step: update.step, meanLoss };
+      },
+      stepKeys,
+    );
   }
 
   /** The clipped sum of one logical batch, without noise: not private. */
@@ -368,7 +374,9 @@ export class Session {
   }
 
   /** Runs a call after those before it; one that fails leaves nothing behind. */
-  private exclusive<T>({ signal }: CallOptions, work: () => Promise<T>): Promise<T> {
+  private async exclusive<T>(options: CallOptions, work: () => Promise<T>, known?: string[]): Promise<T> {
+    checkCall(options, known);
+    const { signal } = options;
     const stop = (): void => this.native.cancel();
     return this.queue.run(async () => {
       try {

@@ -1,7 +1,7 @@
 /** Parameters by name, as they move in and out of a session and through safetensors. */
 
 import { describe } from "../arguments.js";
-import { elementCount } from "../graph/shape.js";
+import { elementCount, showShape } from "../graph/shape.js";
 import type { ParameterSpec } from "../native/binding.js";
 
 export interface Tensor {
@@ -16,12 +16,12 @@ export type Tensors = Record<string, Tensor>;
 
 /** @throws TypeError or RangeError naming the tensor, what came and what is allowed. */
 export function checkTensor(name: string, tensor: Tensor | undefined, spec: ParameterSpec): Float32Array {
-  const shape = `[${spec.shape.join(", ")}]`;
+  const shape = showShape(spec.shape);
   if (typeof tensor !== "object" || tensor === null) {
     throw new TypeError(`${name}: got ${describe(tensor)}, expected {shape: ${shape}, data: Float32Array}`);
   }
-  if (!Array.isArray(tensor.shape) || tensor.shape.join() !== spec.shape.join()) {
-    const came = Array.isArray(tensor.shape) ? `[${tensor.shape.join(", ")}]` : describe(tensor.shape);
+  if (!sameShape(tensor.shape, spec.shape)) {
+    const came = Array.isArray(tensor.shape) ? showShape(tensor.shape) : describe(tensor.shape);
     throw new RangeError(`${name}: got shape ${came}, expected ${shape}`);
   }
   if (!(tensor.data instanceof Float32Array)) {
@@ -68,10 +68,14 @@ export function withoutAliases(given: Readonly<Tensors>, aliases: ReadonlyMap<st
   return Object.fromEntries(named);
 }
 
+function sameShape(a: unknown, b: unknown): boolean {
+  return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((extent, i) => extent === b[i]);
+}
+
 function sameTensor(a: Tensor, b: Tensor | undefined): boolean {
   return (
     a === b ||
-    (b?.shape?.join() === a?.shape?.join() &&
+    (sameShape(a?.shape, b?.shape) &&
       b?.data?.length === a?.data?.length &&
       a.data.every((value, i) => Object.is(value, b.data[i])))
   );

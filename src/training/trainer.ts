@@ -14,7 +14,7 @@
  * seed nothing is private.
  */
 import { EventEmitter } from "node:events";
-import { checkFlag, checkKeys, checkList, checkMethods, checkObject, checkSignal, checkText } from "../arguments.js";
+import { checkFlag, checkKeys, checkMethods, checkObject, checkSignal, checkText, checkTexts } from "../arguments.js";
 import { checkDataset, type Dataset } from "../data/dataset.js";
 import { type LogicalBatch, prefetch } from "../data/prefetch.js";
 import type { TrainingConfig } from "./config.js";
@@ -110,7 +110,7 @@ function checkTrainerOptions(options: TrainerOptions): void {
   checkDataset("train", train);
   if (test !== undefined) checkDataset("test", test);
   if (shown !== undefined) checkDataset("public", shown);
-  if (classes !== undefined) checkList("classes", classes, "names");
+  if (classes !== undefined) checkTexts("classes", classes);
   if (out !== undefined) checkText("out", out);
   if (resume !== undefined) checkFlag("resume", resume);
   if (title !== undefined) checkText("title", title);

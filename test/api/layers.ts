@@ -81,7 +81,7 @@ export const ofLayers: Record<string, PublicCall> = {
   multiply: nothing,
   pad: {
     values: () => ({ padding: [1, 1], options: { value: 0 } }),
-    takes: { options: "undefined {}", "options.value": "undefined missing 1" },
+    takes: { "padding.0": "1", options: "undefined {}", "options.value": "undefined missing 1" },
   },
   relu: nothing,
   sigmoid: nothing,

@@ -14,7 +14,7 @@ const classifier: PublicCall = {
 
 export const ofModels: Record<string, PublicCall> = {
   GraphBuilder: { values: () => ({}) },
-  "GraphBuilder#input": { of: () => new api.GraphBuilder(), values: () => ({ input: [4] }) },
+  "GraphBuilder#input": { of: () => new api.GraphBuilder(), values: () => ({ input: [4] }), takes: { "input.0": "1" } },
   "GraphBuilder#add": {
     of: () => graph,
     values: () => {
@@ -52,6 +52,7 @@ export const ofModels: Record<string, PublicCall> = {
     }),
     takes: {
       "parts.inputShape": "[]",
+      "parts.inputShape.0": "1",
       "parts.nodes": "[]",
       "parts.parameters": "[]",
       "parts.initializers": "[]",
@@ -66,20 +67,27 @@ export const ofModels: Record<string, PublicCall> = {
     values: () => ({ options: { classes: 10 } }),
     takes: { options: "undefined {}", "options.classes": "undefined missing 1" },
   },
-  elementCount: { values: () => ({ shape: [1, 2] }), takes: { shape: "[]" } },
+  elementCount: { values: () => ({ shape: [1, 2] }), takes: { shape: "[]", "shape.0": "1" } },
   mlp: {
     values: () => ({ options: { outputs: 10, hidden: [2] } }),
     takes: {
       options: "undefined {}",
       "options.outputs": "undefined missing 1",
       "options.hidden": "undefined missing []",
+      "options.hidden.0": "1",
     },
   },
   mnistCnn: { values: () => ({ options: {} }), takes: { options: "undefined {}" } },
   modelByName: { values: () => ({ model: "mlp", options: {} }), takes: { options: "undefined {}" } },
   modelFromJSON: {
-    values: () => ({ model: { inputShape: [4], layers: [{ type: "relu" }], frozen: [] } }),
-    takes: { "model.frozen": "undefined missing []" },
+    values: () => ({
+      model: { inputShape: [4], layers: [{ type: "linear", outFeatures: 2 }], frozen: ["0.bias"] },
+    }),
+    takes: {
+      "model.inputShape.0": "1",
+      "model.layers.0.outFeatures": "1",
+      "model.frozen": "undefined missing []",
+    },
   },
   nestedUnet: classifier,
   resnet18: classifier,
@@ -88,9 +96,9 @@ export const ofModels: Record<string, PublicCall> = {
   resnet101: classifier,
   sequential: {
     values: () => ({ input: [4], layers: [api.linear(2)], options: { freeze: () => false } }),
-    takes: { options: "undefined {}", "options.freeze": "undefined missing" },
+    takes: { "input.0": "1", "layers.0.**": "*", options: "undefined {}", "options.freeze": "undefined missing" },
   },
-  showShape: { values: () => ({ shape: [1, 2] }), takes: { shape: "[]" } },
+  showShape: { values: () => ({ shape: [1, 2] }), takes: { shape: "[]", "shape.0": "*" } },
   unet: classifier,
   vgg11: classifier,
   vgg13: classifier,

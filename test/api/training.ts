@@ -6,6 +6,23 @@ import { absent, dataset, noFile, type PublicCall, sgd } from "./public-call.js"
 const model = () => api.sequential([4], [api.linear(2)]);
 const session = () =>
   api.createSession(api.modelFromJSON(tinyModel), { loss: api.crossEntropy(), optimizer: sgd(), threads: 1 });
+const batch = () => ({
+  inputs: new Float32Array(4),
+  targets: new Int32Array(1),
+  weights: new Float32Array([1]),
+  size: 1,
+});
+const weights = () => ({
+  "0.weight": { shape: [2, 4], data: new Float32Array(8) },
+  "0.bias": { shape: [2], data: new Float32Array(2) },
+});
+const stepping = () =>
+  api.createSession(model(), {
+    loss: api.crossEntropy(),
+    optimizer: api.sgd({ learningRate: 1, momentum: 0.5 }),
+    privacy: { noiseMultiplier: 1, expectedBatchSize: 1 },
+    threads: 1,
+  });
 const clipping = { function: "abadi", style: "flat", threshold: 1 };
 
 const optimizer: PublicCall = {
@@ -35,9 +52,11 @@ export const ofTraining: Record<string, PublicCall> = {
     }),
     fails: noFile,
     takes: {
+      "options.config.**": "*",
       "options.test": "undefined missing",
       "options.public": "undefined missing",
       "options.classes": "undefined missing []",
+      "options.classes.0": "text",
       "options.out": "undefined missing text",
       "options.resume": "undefined missing",
       "options.title": "undefined missing text",
@@ -52,6 +71,7 @@ export const ofTraining: Record<string, PublicCall> = {
   "ConfusionMatrix#add": {
     of: () => new api.ConfusionMatrix(2),
     values: () => ({ predicted: [0, 1], targets: [1, 1] }),
+    takes: { "predicted.0": "1", "targets.0": "1 NaN" },
   },
   adagrad: optimizer,
   adam: {
@@ -66,12 +86,60 @@ export const ofTraining: Record<string, PublicCall> = {
       options: { loss: api.crossEntropy(), optimizer: sgd(), clipping, privacy: undefined, threads: 1, seed: 1 },
     }),
     takes: {
+      "options.loss.**": "*",
+      "options.optimizer.**": "*",
       "options.clipping": "undefined missing {}",
+      "options.clipping.function": "missing",
+      "options.clipping.style": "missing",
+      "options.clipping.threshold": "missing 1",
       "options.privacy": "undefined missing",
       "options.threads": "undefined missing 1",
       "options.seed": "undefined missing 1",
     },
   },
+  "Session#step": {
+    of: stepping,
+    values: () => ({ batch: batch(), options: { learningRate: 1, noiseMultiplier: 1, thresholdFactor: 1 } }),
+    takes: {
+      batch: "[]",
+      "batch.size": "1",
+      "batch.weights": "undefined missing null",
+      options: "undefined {}",
+      "options.learningRate": "undefined missing 1",
+      "options.noiseMultiplier": "undefined missing 1",
+      "options.thresholdFactor": "undefined missing 1",
+    },
+  },
+  "Session#clippedSum": {
+    of: stepping,
+    values: () => ({ batch: [batch()], options: {} }),
+    takes: { batch: "[]", "batch.0.size": "1", "batch.0.weights": "undefined missing null", options: "undefined {}" },
+  },
+  "Session#perExampleGradients": {
+    of: stepping,
+    values: () => ({ batch: batch(), options: {} }),
+    takes: { "batch.size": "1", "batch.weights": "undefined missing null", options: "undefined {}" },
+  },
+  "Session#evaluate": {
+    of: stepping,
+    values: () => ({ batch: [batch()], options: {} }),
+    takes: {
+      batch: "[]",
+      "batch.0.size": "1",
+      "batch.0.targets": "undefined missing null",
+      "batch.0.weights": "undefined missing null",
+      options: "undefined {}",
+    },
+  },
+  "Session#plan": { of: stepping, values: () => ({ batchSize: 8 }), takes: { batchSize: "undefined 1" } },
+  "Session#loadParameters": { of: stepping, values: () => ({ tensors: weights() }), takes: {} },
+  "Session#loadOptimizerState": {
+    of: stepping,
+    values: () => ({ state: { step: 0, slots: [weights()], shared: [] } }),
+    takes: { "state.step": "1", "state.shared": "undefined missing []" },
+  },
+  "Session#loadThresholds": { of: stepping, values: () => ({ thresholds: [2] }), takes: { "thresholds.0": "1" } },
+  "Session#loadNoiseMemory": { of: stepping, values: () => ({ buffers: [] }), takes: { buffers: "[]" } },
   crossEntropy: {
     values: () => ({ options: { labelSmoothing: 0.1 } }),
     takes: { options: "undefined {}", "options.labelSmoothing": "undefined missing 1" },
@@ -92,7 +160,13 @@ export const ofTraining: Record<string, PublicCall> = {
       signal: new AbortController().signal,
       onWait: () => undefined,
     }),
-    takes: { "dataset.size": "1", "dataset.targetElements": "1", signal: "undefined", onWait: "undefined" },
+    takes: {
+      "dataset.size": "1",
+      "dataset.inputShape.0": "1",
+      "dataset.targetElements": "1",
+      signal: "undefined",
+      onWait: "undefined",
+    },
   },
   loadData: {
     values: () => ({ data: { format: "cifar10", folder: absent }, base: "/" }),
@@ -108,6 +182,7 @@ export const ofTraining: Record<string, PublicCall> = {
   parseConfig: {
     values: () => ({ configuration: tinyConfig(), source: "c" }),
     takes: {
+      "configuration.**": "*",
       "configuration.loss": "undefined missing",
       "configuration.schedule": "undefined missing",
       "configuration.clipping": "undefined missing {}",
@@ -130,14 +205,14 @@ export const ofTraining: Record<string, PublicCall> = {
     values: () => ({ options: { final: 0 } }),
     takes: { options: "undefined {}", "options.final": "undefined missing 1" },
   },
-  "schedules.epochs": { values: () => ({ options: { factors: [1] } }) },
+  "schedules.epochs": { values: () => ({ options: { factors: [1] } }), takes: { "options.factors.0": "1" } },
   "schedules.linear": {
     values: () => ({ options: { final: 0 } }),
     takes: { options: "undefined {}", "options.final": "undefined missing 1" },
   },
   "schedules.linearWarmUp": {
     values: () => ({ options: { steps: 2, next: api.schedules.constant() } }),
-    takes: { "options.steps": "1", "options.next": "undefined missing" },
+    takes: { "options.steps": "1", "options.next": "undefined missing", "options.next.**": "*" },
   },
   "schedules.scheduleFromJSON": {
     values: () => ({ schedule: { type: "step", every: 2 } }),

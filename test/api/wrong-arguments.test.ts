@@ -1,7 +1,7 @@
 /**
- * What a program without types may pass: each argument of everything that is exported, and each field of those that are
- * objects, is replaced by values that are wrong, one at a time. Each is refused in our words, by its name, or stands in
- * `takes` as a value that is right there.
+ * What a program without types may pass: each argument of everything that is exported, each field of those that are
+ * objects and the first element of those that are lists, however deep, is replaced by values that are wrong, one at a time.
+ * Each is refused in our words, by its name, or stands in `takes` as a value that is right there.
  */
 import { describe, expect, test } from "vitest";
 import * as api from "../../src/index.js";
@@ -27,9 +27,9 @@ const wrongValues: Readonly<Record<string, unknown>> = {
   "[]": [],
 };
 
-/** Words of JavaScript engines and of Node.js, not ours. */
+/** Words of JavaScript engines, of Node.js and of C++'s library, not ours. */
 const ENGINE =
-  /Cannot (read|convert|destructure|set|mix|use|access)|is not (a function|iterable|a constructor|defined|an object)|Invalid (array|typed array|string) length|argument must be|Received |Reduce of empty|out of bounds|EBADF|object Object|Method /;
+  /Cannot (read|convert|destructure|set|mix|use|access)|is not (a function|iterable|a constructor|defined|an object)|Invalid (array|typed array|string) length|argument must be|Received |Reduce of empty|out of bounds|EBADF|object Object|Method |vector::/;
 
 type Named = Readonly<Record<string, unknown>>;
 
@@ -73,22 +73,42 @@ function isOfNode(error: Error | undefined): boolean {
   return /^E[A-Z_]+$/.test(String((error as NodeJS.ErrnoException | undefined)?.code));
 }
 
-function spoilt(values: Named, argument: string, field: string | undefined, wrong: unknown): Named {
-  if (field === undefined) return { ...values, [argument]: wrong };
-  const fields: Record<string, unknown> = { ...(values[argument] as Named), [field]: wrong };
-  if (wrong === MISSING) delete fields[field];
-  return { ...values, [argument]: fields };
+type Path = readonly string[];
+
+/** What can be spoilt within a value: itself, and of objects and lists what they hold; of lists the first alone. */
+function pathsIn(value: unknown): Path[] {
+  const keys = isPlain(value) ? Object.keys(value) : Array.isArray(value) && value.length > 0 ? ["0"] : [];
+  return [[], ...keys.flatMap((key) => pathsIn((value as Named)[key]).map((path) => [key, ...path]))];
 }
 
-/** A refusal of an object may name what it lacks, or the thing that it makes: `sgd.learningRate: …`. */
-function namesIn(name: string, argument: string, field: string | undefined, given: unknown): string[] {
+/** A copy down to `path`, where `wrong` is put. */
+function spoilt(value: unknown, [key, ...rest]: Path, wrong: unknown): unknown {
+  if (key === undefined) return wrong;
+  if (Array.isArray(value)) return [spoilt(value[0], rest, wrong), ...value.slice(1)];
+  const fields: Record<string, unknown> = { ...(value as Named), [key]: spoilt((value as Named)[key], rest, wrong) };
+  if (wrong === MISSING && rest.length === 0) delete fields[key];
+  return fields;
+}
+
+const at = (value: unknown, path: Path): unknown => path.reduce((from, key) => (from as Named)[key], value);
+
+/** A refusal may name the field, the list of an element, what an object lacks, or what is made: `sgd.learningRate: …`. */
+function namesIn(name: string, path: Path, given: unknown): string[] {
   const made = name.split(/[.#]/).at(-1) as string;
-  return field ? [field, made] : [argument, made, ...Object.keys(isPlain(given) ? given : {})];
+  const own = path.findLast((key) => !/^\d+$/.test(key)) as string;
+  return [own, made, ...Object.keys(isPlain(given) ? given : {})];
 }
 
 function isNamed(message: string, names: readonly string[]): boolean {
   const words = message.replaceAll("-", "").toLowerCase();
   return names.some((one) => words.includes(one.toLowerCase()));
+}
+
+/** `config.**` is about whatever lies within. */
+function takenAt(takes: Readonly<Record<string, string>>, path: Path): readonly string[] {
+  const own = takes[path.join(".")];
+  const around = path.map((_, length) => takes[`${path.slice(0, length).join(".")}.**`]);
+  return (own ?? around.find((found) => found !== undefined))?.split(" ") ?? [];
 }
 
 /** What may be refused for not fitting the other arguments, of which one is then named. */
@@ -98,28 +118,22 @@ async function complaints(name: string, { of, values, takes = {}, fails }: Publi
   const found: string[] = [];
   const works = (error: Error | undefined) => error === undefined || (fails?.test(error.message) ?? false);
   const good = values();
-  const all = Object.entries(good).flatMap(([argument, given]) => namesIn(name, argument, undefined, given));
+  const all = Object.entries(good).flatMap(([argument, given]) => namesIn(name, [argument], given));
   const first = await failure(name, good, of?.());
   if (!works(first)) found.push(`as it should be called: ${first}`);
-  for (const [argument, given] of Object.entries(good)) {
-    for (const field of [undefined, ...Object.keys(isPlain(given) ? given : {})]) {
-      const path = field === undefined ? argument : `${argument}.${field}`;
-      const taken = takes[path]?.split(" ") ?? [];
-      for (const [label, wrong] of Object.entries(field ? { ...wrongValues, missing: MISSING } : wrongValues)) {
-        const where = `${path} = ${label}`;
-        const error = await failure(name, spoilt(values(), argument, field, wrong), of?.());
-        const { message = "" } = error ?? {};
-        if (ENGINE.test(message) || isOfNode(error)) found.push(`${where}: not our words: ${message}`);
-        else if (taken.includes("*")) continue;
-        else if (works(error) && !taken.includes(label)) found.push(`${where}: was taken`);
-        else if (!works(error) && taken.includes(label)) found.push(`${where}: ${error}`);
-        else if (
-          error &&
-          !works(error) &&
-          !isNamed(message, [...namesIn(name, argument, field, given), ...(ofRightKind.includes(label) ? all : [])])
-        )
-          found.push(`${where}: not named: ${message}`);
-      }
+  for (const path of pathsIn(good).slice(1)) {
+    const taken = takenAt(takes, path);
+    const isField = path.length > 1 && isPlain(at(good, path.slice(0, -1)));
+    for (const [label, wrong] of Object.entries(isField ? { ...wrongValues, missing: MISSING } : wrongValues)) {
+      const where = `${path.join(".")} = ${label}`;
+      const error = await failure(name, spoilt(values(), path, wrong) as Named, of?.());
+      const { message = "" } = error ?? {};
+      const names = [...namesIn(name, path, at(good, path)), ...(ofRightKind.includes(label) ? all : [])];
+      if (ENGINE.test(message) || isOfNode(error)) found.push(`${where}: not our words: ${message}`);
+      else if (taken.includes("*")) continue;
+      else if (works(error) && !taken.includes(label)) found.push(`${where}: was taken`);
+      else if (!works(error) && taken.includes(label)) found.push(`${where}: ${error}`);
+      else if (error && !works(error) && !isNamed(message, names)) found.push(`${where}: not named: ${message}`);
     }
   }
   return found;

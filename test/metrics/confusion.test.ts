@@ -63,7 +63,7 @@ describe("ConfusionMatrix", () => {
     [
       "a prediction that is no class",
       () => new ConfusionMatrix(2).add([0, 2], [0, 0]),
-      "predicted: got class 2, expected a whole number from 0 to 1",
+      "predicted[1]: got class 2, expected a whole number from 0 to 1",
     ],
   ])("refuses %s", (_, call, message) => {
     expect(call).toThrow(new RangeError(message));

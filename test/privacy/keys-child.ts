@@ -12,7 +12,8 @@ const privacy = { noiseMultiplier: 1, expectedBatchSize: 4, noise };
 const session = createSession(sequential([40], [linear(100)]), { ...options, privacy, seed: 4711 });
 await session.step({ inputs: new Float32Array(0), targets: new Int32Array(0), size: 0 });
 process.send?.("open");
-process.once("message", () => {
+// It goes on listening: a process that ended could not be looked at.
+process.on("message", () => {
   session.dispose();
   process.send?.("disposed");
 });

@@ -120,7 +120,7 @@ describe("a privacy odometer", () => {
 
   it("names what is out of range", () => {
     expect(() => new PrivacyOdometer({ delta: 0 })).toThrow("delta must be a number in (0, 1), got 0");
-    expect(() => new PrivacyOdometer({ delta: 0.1, orders: [1] })).toThrow("order must be");
+    expect(() => new PrivacyOdometer({ delta: 0.1, orders: [1] })).toThrow("orders[0] must be");
     expect(() => new PrivacyOdometer({ delta: 0.1, epsilon: 1 } as never)).toThrow(/^options: got the unknown/);
     const odometer = new PrivacyOdometer({ delta: 1e-5 });
     expect(() => odometer.spend({ samplingRate: 2, noiseMultiplier: 1 })).toThrow("samplingRate must be");

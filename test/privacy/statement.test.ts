@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { makeAccountant } from "../../src/privacy/accountant.js";
 import { groupEpsilon } from "../../src/privacy/group.js";
-import { type PrivacyFacts, privacyStatement } from "../../src/privacy/statement.js";
+import { privacyStatement } from "../../src/privacy/statement.js";
+import type { PrivacyFacts } from "../../src/privacy/statement-facts.js";
 
 const mechanism = { samplingRate: 0.01, noiseMultiplier: 1 };
 
@@ -106,6 +107,11 @@ describe("the privacy statement", () => {
     accountant.step({ samplingRate: 0.01, noiseMultiplier: 0 });
     expect(privacyStatement(facts({ accountant, stepsTaken: 1 }))).toMatchObject({ private: false, epsilon: null });
     expect(privacyStatement(facts({}, "gdp"))).toMatchObject({ private: false, epsilon: null });
+  });
+
+  it("refuses facts that there are none of: a misspelt relation would count as the default", () => {
+    const misspelt = { ...facts(), relations: "replace-one" };
+    expect(() => privacyStatement(misspelt)).toThrow('facts: got the unknown key "relations"');
   });
 
   it("refuses more steps than were counted", () => {

@@ -231,7 +231,7 @@ describe("step", () => {
     expect(state.slots.length).toBe(1);
     expect(() => made.loadOptimizerState({ ...state, slots: [] })).toThrow(/an array of 0 slots, this optimizer has 1/);
     expect(() => made.loadOptimizerState({ ...state, step: -1 })).toThrow(/step/);
-    expect(() => made.loadOptimizerState({ ...state, slots: [{}] })).toThrow(/slot 0: missing 0\.weight/);
+    expect(() => made.loadOptimizerState({ ...state, slots: [{}] })).toThrow(/slots\[0\]: missing 0\.weight/);
   });
 });
 
