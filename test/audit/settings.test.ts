@@ -29,6 +29,11 @@ const settings: Record<string, Record<string, unknown>> = {
     data: { format: "idx", train: { images: "images", labels: "labels" }, augmentation: { flip: true } },
   },
   "discrete noise": { strategy: "fused", privacy: { noiseMultiplier: 2, delta: 1e-5, noise: "discrete" } },
+  "adaptive thresholds beside discrete noise": {
+    strategy: "fused",
+    clipping: { threshold: 1, adaptive: { countNoise: 5 } },
+    privacy: { noiseMultiplier: 2, delta: 1e-5, noise: "discrete" },
+  },
   "replacing a record": { privacy: { noiseMultiplier: 2, delta: 1e-5, relation: "replace-one" } },
   "a target ε": { privacy: { epsilon: 3, delta: 1e-5 } },
 };
