@@ -55,13 +55,10 @@ function bestColumn(bands: number, { steps, workload, participation }: Correlati
 function squaredReach(column: Float64Array, steps: number, separation: number): Valued {
   if (separation >= column.length) return { value: sumOfSquares(column), gradient: column.map((c) => 2 * c) };
   const rows = new Float64Array(steps);
-  for (let from = 0; from < steps; from += separation)
-    for (let i = 0; i < column.length && from + i < steps; i++)
-      rows[from + i] = (rows[from + i] as number) + (column[i] as number);
-  const gradient = column.map((_, i) => {
-    let sum = 0;
-    for (let row = i; row < steps; row += separation) sum += rows[row] as number;
-    return 2 * sum;
-  });
+  for (let row = 0; row < steps; row++) rows[row] = (column[row] ?? 0) + (rows[row - separation] ?? 0);
+  const below = rows.slice(); // of each row, and those that lie whole separations after it, the sum
+  for (let row = steps - 1 - separation; row >= 0; row--)
+    below[row] = (below[row] as number) + (below[row + separation] as number);
+  const gradient = column.map((_, i) => 2 * (below[i] ?? 0));
   return { value: sumOfSquares(rows), gradient };
 }

@@ -3,7 +3,7 @@
  * sensitivity, both of noise of variance 1. With β the first column of A·C⁻¹, A the workload, the mean is Σⱼ (n − j)·βⱼ² / n
  * (Choquette-Choo et al. 2023, arXiv:2306.08153; McKenna 2024, arXiv:2405.15913).
  */
-import { quotient } from "./series.js";
+import { product, quotient } from "./series.js";
 
 /**
  * Mean variance over `steps` steps, and its derivatives by the first column's coefficients: β = a/c as series, so that
@@ -19,11 +19,10 @@ export function meanVariance(
   const beta = quotient(workload, column, length);
   const gamma = quotient(beta, column, length);
   const weights = stepWeights(length, steps);
-  const gradient = column.map((_, i) => {
-    let sum = 0;
-    for (let j = i; j < length; j++) sum += (weights[j] as number) * (beta[j] as number) * (gamma[j - i] as number);
-    return (-2 * sum) / steps;
-  });
+  // Σ_{j ≥ i} w_j·β_j·γ_{j−i}: of the product with w·β backwards, the coefficient of i places before the end.
+  const backwards = beta.map((value, j) => value * (weights[j] as number)).reverse();
+  const sums = product(backwards, gamma, length);
+  const gradient = column.map((_, i) => (-2 * (sums[length - 1 - i] ?? 0)) / steps);
   const value = beta.reduce((sum, value, j) => sum + (weights[j] as number) * value * value, 0) / steps;
   return { value, gradient };
 }

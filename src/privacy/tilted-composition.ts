@@ -6,7 +6,7 @@
  * beside δ, however small δ is: untilted, a transform in float64 knows nothing below 1e-16. Removal and addition of an
  * example have different distributions; they go through one complex transform as its real and imaginary parts.
  */
-import FFT from "fft.js";
+import { transformOf } from "../transforms.js";
 import type { LossLattice } from "./loss-lattice.js";
 import { UNIT } from "./rounding.js";
 import { type Factor, type Spectrum, SpectrumPower } from "./spectrum-power.js";
@@ -196,19 +196,6 @@ function placeTilted(lattice: LossLattice, order: number, data: Float64Array, pa
   }
   if (!isApart) return { logMoment, atom: 0, rest: 1 };
   return { logMoment, atom: Math.exp(logAtom - logMoment), rest: Math.exp(logRest - logMoment) };
-}
-
-const transforms = new Map<number, FFT>();
-const MOST_TRANSFORMS = 4;
-
-/** Transforms hold tables of their length: a query uses the same few again and again. */
-function transformOf(length: number): FFT {
-  const known = transforms.get(length);
-  if (known) return known;
-  if (transforms.size >= MOST_TRANSFORMS) transforms.clear();
-  const made = new FFT(length);
-  transforms.set(length, made);
-  return made;
 }
 
 /** `value` mod `count`, from 0 on. */

@@ -89,6 +89,57 @@ test("the mean variance's gradient is that of its differences", () => {
   });
 });
 
+test.each([65, 200, 1000])(
+  "the gradient of %d coefficients over a horizon of transforms is that of its differences",
+  (length) => {
+    const column = binomialSeries(-0.5, 1, length);
+    const workload = workloadPower({ retention: 0.999, momentum: 0.9 }, 1, 1500);
+    const { gradient } = meanVariance(column, workload, 3000);
+    for (const i of [0, 1, length >> 1, length - 1]) {
+      const at = (c: number) => meanVariance(column.with(i, c), workload, 3000).value;
+      const slope = (at((column[i] as number) + 1e-5) - at((column[i] as number) - 1e-5)) / 2e-5;
+      expect(Math.abs((gradient[i] as number) / slope - 1)).toBeLessThan(1e-6);
+    }
+  },
+);
+
+test.each([
+  [64, 64, 300],
+  [65, 300, 300],
+  [1000, 700, 1234],
+])("series of %d and %d coefficients multiply and divide as schoolbooks do", (numerators, denominators, length) => {
+  const a = Float64Array.from({ length: numerators }, (_, i) => Math.cos(i * i));
+  const b = binomialSeries(-0.5, 0.999, denominators);
+  const whole = new Float64Array(length);
+  for (let i = 0; i < numerators; i++)
+    for (let j = 0; j < denominators && i + j < length; j++)
+      whole[i + j] = (whole[i + j] as number) + (a[i] as number) * (b[j] as number);
+  const back = new Float64Array(length);
+  for (let t = 0; t < length; t++) {
+    back[t] = a[t] ?? 0;
+    for (let i = 1; i <= Math.min(t, denominators - 1); i++)
+      back[t] = (back[t] as number) - (b[i] as number) * (back[t - i] as number);
+  }
+  const differs = (one: Float64Array, other: Float64Array) =>
+    Math.max(...one.map((x, i) => Math.abs(x - (other[i] ?? 9))));
+  expect(differs(product(a, b, length), whole)).toBeLessThan(1e-12);
+  expect(differs(quotient(a, b, length), back)).toBeLessThan(1e-12);
+});
+
+/** Sensitivity² × mean variance, as found with schoolbook products of series: the search may end elsewhere, not much worse. */
+test.each([
+  [3750, 128, "cyclic", 16, 1, 0, 3009902.7],
+  [3750, 512, "cyclic", 16, 1, 0, 517499.77],
+  [3750, 200, "separated", 100, 0.999, 0.9, 911774.19],
+  [600, 300, "separated", 1, 1, 0, 2.3569792e8],
+] as const)("bandMF over %d steps with %d bands, more than a cycle has, is as good as before", (...row) => {
+  const [steps, bands, pattern, apart, retention, momentum, before] = row;
+  const setting = { steps, participation: { pattern, steps: apart }, workload: { retention, momentum } };
+  const { column } = makeCorrelation({ type: "bandMF", bands }, setting);
+  const variance = meanVariance(column, workloadPower(setting.workload, 1, steps), steps).value;
+  expect((sensitivityOf(column, steps, setting.participation) ** 2 * variance) / before).toBeLessThan(1.005);
+});
+
 describe("what one example can move", () => {
   const isSimple = (column: readonly number[]) =>
     column.every((value, i) => value >= 0 && value <= (column[i - 1] ?? 9));
