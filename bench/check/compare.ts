@@ -26,6 +26,16 @@ function verdictOf(change: number, margin: number): Verdict {
   return change <= 1 + margin ? "ok" : "slower";
 }
 
+/** What is wrong with one that is `slower`, and how to measure its group again. */
+export function regressionLine({ name, ratio, entry }: Comparison, group: string): string {
+  const { ratio: before, margin } = entry as BaselineEntry;
+  const limit = before * (1 + margin);
+  return (
+    `${name} takes ${ratio.toFixed(3)}, the limit is ${limit.toFixed(3)} (baseline ${before.toFixed(3)} + ` +
+    `${(100 * margin).toFixed(0)} %). To measure again, on a machine without other work: npm run bench:check -- --groups ${group}`
+  );
+}
+
 /** The cells of a table's row. */
 export function comparisonCells({ name, ratio, entry, verdict }: Comparison): string[] {
   if (entry === undefined) return [name, ratio.toFixed(3), "–", "–", "–", "not compared: no baseline for this machine"];

@@ -14,7 +14,7 @@ import { numberFlag } from "../../src/cli/number-flag.js";
 import { loadBinding } from "../../src/native/load.js";
 import { runCommand } from "../lib/run-command.js";
 import { type Baseline, baselineSchema, emptyBaseline, instructionSet, learn, lookUp, unsteady } from "./baseline.js";
-import { type Comparison, compare, comparisonCells } from "./compare.js";
+import { type Comparison, compare, comparisonCells, regressionLine } from "./compare.js";
 import { type Group, groups, type Pair, ratioName, withContenders } from "./ratios.js";
 
 const FILE = new URL("../baseline.json", import.meta.url);
@@ -50,19 +50,24 @@ function comparison(group: Group, pair: Pair, measured: Measurements, baseline: 
 async function check(wanted: readonly Group[]): Promise<boolean> {
   const baseline = readBaseline();
   const all: Comparison[] = [];
+  const regressions: string[] = [];
   for (const group of wanted) {
     process.stderr.write(`${group.name} …\n`);
-    all.push(...(await checkGroup(group, baseline)));
+    const found = await checkGroup(group, baseline);
+    all.push(...found);
+    const slower = found.filter(({ verdict }) => verdict === "slower");
+    regressions.push(...slower.map((one) => regressionLine(one, group.name)));
   }
   const titles = ["ratio of times", "now", "baseline", "change", "allowed", ""];
   const columns = titles.map((title, i) => ({ title, right: i > 0 && i < 5 }));
   process.stdout.write(`${table(columns, all.map(comparisonCells))}\n`);
-  const slower = all.filter(({ verdict }) => verdict === "slower").length;
   const known = all.filter(({ verdict }) => verdict !== "unknown").length;
+  const count = regressions.length;
+  const verdict = `${count === 0 ? "no" : count} regression${count === 1 ? "" : "s"} in ${known} ratios`;
   process.stdout.write(
-    `${slower === 0 ? "no" : slower} regression${slower === 1 ? "" : "s"} in ${known} ratios (${thisInstructionSet() ?? "unknown instruction set"})\n`,
+    `${[...regressions, verdict].join("\n")} (${thisInstructionSet() ?? "unknown instruction set"})\n`,
   );
-  return slower === 0;
+  return count === 0;
 }
 
 async function update(wanted: readonly Group[], runs: number): Promise<void> {

@@ -9,7 +9,7 @@ import {
   lookUp,
   unsteady,
 } from "../../bench/check/baseline.js";
-import { compare, comparisonCells } from "../../bench/check/compare.js";
+import { compare, comparisonCells, regressionLine } from "../../bench/check/compare.js";
 import { groups, ratioName } from "../../bench/check/ratios.js";
 
 const baseline: Baseline = {
@@ -39,6 +39,13 @@ describe("comparing", () => {
 
   test("a regression is told with its size", () => {
     expect(comparisonCells(compare("r", 2.2, entry))).toEqual(["r", "2.200", "1.100", "+100 %", "+20 %", "SLOWER"]);
+  });
+
+  test("a regression is told with its limit, and with what measures it again", () => {
+    expect(regressionLine(compare("mlp: auto/none", 2.2, entry), "mlp")).toBe(
+      "mlp: auto/none takes 2.200, the limit is 1.320 (baseline 1.100 + 20 %). To measure again, on a machine without " +
+        "other work: npm run bench:check -- --groups mlp",
+    );
   });
 });
 
