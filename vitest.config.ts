@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from "vitest/config";
 
-// Slow tests (*.slow.test.ts: packaging, long runs) run with HUSHGRAD_SLOW=1, alone and one file after the other, for
-// they compile or measure. `npm test` runs both kinds, `npm run test:unit` the quick ones.
+// Slow tests (*.slow.test.ts: packaging, long runs) run with HUSHGRAD_SLOW=1, one file after the other, for they compile
+// or measure memory. `npm test` runs both kinds, `npm run test:unit` the quick ones.
 const slow = process.env.HUSHGRAD_SLOW === "1";
 const slowFiles = "test/**/*.slow.test.ts";
 
@@ -13,7 +13,7 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     fileParallelism: !slow,
-    testTimeout: slow ? 600_000 : 180_000,
-    hookTimeout: slow ? 600_000 : 180_000,
+    testTimeout: slow ? 1_200_000 : 180_000,
+    hookTimeout: slow ? 1_200_000 : 180_000,
   },
 });

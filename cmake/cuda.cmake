@@ -42,7 +42,7 @@ set_target_properties(hushgrad_cuda PROPERTIES CUDA_STANDARD 17 CUDA_STANDARD_RE
   CUDA_VISIBILITY_PRESET hidden)
 # Nothing is fused but what is written as fma: both sides round alike (native/backend/portable.h).
 target_compile_options(hushgrad_cuda PRIVATE --fmad=false -Xcompiler=-Wall,-Wextra
-  $<$<BOOL:${HUSHGRAD_TESTS}>:-Werror=all-warnings -Xcompiler=-Werror>)
+  $<$<BOOL:${HUSHGRAD_WERROR}>:-Werror=all-warnings -Xcompiler=-Werror>)
 target_link_options(hushgrad_cuda PRIVATE -Wl,-z,defs -Wl,--exclude-libs,ALL)
 if(HUSHGRAD_OUTPUT_DIRECTORY)
   set_target_properties(hushgrad_cuda PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${HUSHGRAD_OUTPUT_DIRECTORY})

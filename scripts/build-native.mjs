@@ -2,6 +2,8 @@
 // and `hushgrad build`. cmake-js knows the Node-API headers (an npm package: nothing is downloaded).
 //
 //   node scripts/build-native.mjs [--config Release|Debug] [--jobs N]
+//
+// HUSHGRAD_WERROR=1: warnings are errors.
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import os from "node:os"; // whole: an old Node has no availableParallelism, and is to be told so
@@ -16,19 +18,26 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /**
  * Configures and builds the addon; what is up to date is not built again.
  *
- * @param {{ config?: string, jobs?: number, log?: string | undefined }} [options] log: a file for the output; without
- *   it the output is on the terminal
+ * @param {{ config?: string, jobs?: number, log?: string | undefined, tests?: string }} [options] log: a file for the
+ *   output; without it the output is on the terminal. tests: a folder for the native tests, made of the same objects
  * @returns {Promise<string>} the path of the built addon
  * @throws {SetupError} when the build fails
  */
-export async function buildNative({ config = "Release", jobs = os.availableParallelism(), log } = {}) {
+export async function buildNative({ config = "Release", jobs = os.availableParallelism(), log, tests } = {}) {
   const work = join(root, "build", `cmake-${config.toLowerCase()}`);
   const output = join(root, "build", config);
   const generator = findExecutable("ninja") ? "Ninja" : "Unix Makefiles";
   removeForeignBuild(work, generator);
   const common = [cmakeJs(), "--directory", root, "--out", work, "--config", config, "--generator", generator];
   // Configured every time: it takes a second, and a run that was killed half way leaves nothing that a build trusts.
-  const configure = ["configure", "--log-level", "warn", `--CDHUSHGRAD_OUTPUT_DIRECTORY=${output}`];
+  const definitions = {
+    HUSHGRAD_OUTPUT_DIRECTORY: output,
+    HUSHGRAD_TESTS: tests ? "ON" : "OFF",
+    HUSHGRAD_TESTS_DIRECTORY: tests ?? "",
+    HUSHGRAD_WERROR: process.env.HUSHGRAD_WERROR ? "ON" : "OFF",
+  };
+  const flags = Object.entries(definitions).map(([name, value]) => `--CD${name}=${value}`);
+  const configure = ["configure", "--log-level", "warn", ...flags];
   for (const step of [configure, ["build", "--log-level", "warn", "--parallel", String(jobs)]]) {
     await execute([...common, ...step], log);
   }

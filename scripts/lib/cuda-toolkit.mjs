@@ -48,13 +48,22 @@ export async function cudaToolkit(log) {
  *
  * @param {string} root
  * @param {string} nvcc
+ * @param {typeof run} runCommand how commands are run
  * @returns {Promise<number>} the exit status
  */
-export async function buildCudaLibrary(root, nvcc) {
+export async function buildCudaLibrary(root, nvcc, runCommand) {
   const work = join(root, "build", "cuda");
   const generator = findExecutable("ninja") ? ["-G", "Ninja"] : [];
-  const options = ["-DHUSHGRAD_ADDON=OFF", "-DHUSHGRAD_TESTS=ON", `-DCMAKE_CUDA_COMPILER=${nvcc}`];
-  const configured = await run("cmake", ["-S", root, "-B", work, ...generator, ...options, "--log-level=WARNING"]);
+  const options = ["-DHUSHGRAD_ADDON=OFF", "-DHUSHGRAD_WERROR=ON", `-DCMAKE_CUDA_COMPILER=${nvcc}`];
+  const configured = await runCommand("cmake", [
+    "-S",
+    root,
+    "-B",
+    work,
+    ...generator,
+    ...options,
+    "--log-level=WARNING",
+  ]);
   if (configured !== 0) return configured;
-  return run("cmake", ["--build", work, "--target", "hushgrad_cuda"]);
+  return runCommand("cmake", ["--build", work, "--target", "hushgrad_cuda"]);
 }

@@ -1,17 +1,6 @@
-// Counts of test reports: JUnit XML as ctest writes it, JSON as Vitest writes it.
+// Counts of test reports: JSON as Vitest writes it.
 
-/**
- * @typedef {{ passed: number, failed: number, skipped: number }} Counts
- * @param {string} xml
- * @returns {Counts}
- */
-export function countJUnit(xml) {
-  const suite = /<testsuite\b[^>]*>/.exec(xml)?.[0] ?? "";
-  const number = (/** @type {string} */ name) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(suite)?.[1] ?? 0);
-  const failed = number("failures") + number("errors");
-  const skipped = number("skipped") + number("disabled");
-  return { passed: number("tests") - failed - skipped, failed, skipped };
-}
+/** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
 /**
  * @param {{ numPassedTests: number, numFailedTests: number, numPendingTests: number, testResults: { status: string, assertionResults: unknown[] }[] }} report

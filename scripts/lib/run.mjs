@@ -9,11 +9,11 @@ const SHOWN_LINES = 40;
 export class SetupError extends Error {}
 
 /**
- * Runs a command to its end with its output on this terminal.
+ * Runs a command to its end with its output on this terminal, unless the options say otherwise.
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, stdio?: import("node:child_process").StdioOptions }} [options]
  * @returns {Promise<number>} the exit status; 128 + n when signal n ended it, 127 when it could not be started
  */
 export function run(command, args, options = {}) {
@@ -43,8 +43,8 @@ export async function runLogged(what, log, command, args, options = {}) {
   );
 }
 
-/** @param {import("node:child_process").ChildProcess} child */
-function wait(child) {
+/** @param {import("node:child_process").ChildProcess} child @returns {Promise<number>} its exit status, as run() gives it */
+export function wait(child) {
   return new Promise((resolve) => {
     const forward = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
     const signals = /** @type {const} */ (["SIGTERM", "SIGHUP"]);

@@ -13,9 +13,11 @@ export interface Outcome {
   readonly output: string;
 }
 
-/** Runs a command to its end, without this process's npm and Vitest variables. */
+/** Runs a command to its end, without this process's npm and Vitest variables, with the same flags for compilers. */
 export function runCommand(cwd: string, command: string, args: readonly string[], path?: string): Outcome {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_|VITEST|NODE_ENV$|HUSHGRAD_)/.test(name));
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(npm_|VITEST|NODE_ENV$|HUSHGRAD_(?!WERROR$))/.test(name),
+  );
   const env: NodeJS.ProcessEnv = Object.fromEntries(inherited);
   if (path !== undefined) env.PATH = `${path}:${process.env.PATH}`;
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8", maxBuffer: 1 << 28 });

@@ -6,8 +6,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { withLock } from "../../scripts/lib/lock.mjs";
+import { TestReader } from "../../scripts/lib/native-tests.mjs";
 import { packagesAreInstalled } from "../../scripts/lib/packages.mjs";
-import { countJUnit, countVitest } from "../../scripts/lib/reports.mjs";
+import { countVitest } from "../../scripts/lib/reports.mjs";
 import { runLogged } from "../../scripts/lib/run.mjs";
 import { isCurrent, stampOf, writeStamp } from "../../scripts/lib/stamps.mjs";
 
@@ -132,16 +133,59 @@ describe("npm packages", () => {
 });
 
 describe("reports", () => {
-  it("counts ctest's JUnit file", () => {
-    const xml =
-      '<?xml version="1.0"?>\n<testsuite name="Linux" tests="12" failures="2" disabled="1" skipped="3" time="1">';
-    expect(countJUnit(xml)).toEqual({ passed: 6, failed: 2, skipped: 4 });
-  });
-
   it("counts a test file that does not load as a failure", () => {
     const testResults = [{ status: "failed", assertionResults: [] }];
     const report = { numPassedTests: 5, numFailedTests: 1, numPendingTests: 2, testResults };
     expect(countVitest(report)).toEqual({ passed: 5, failed: 2, skipped: 2 });
+  });
+});
+
+describe("native tests", () => {
+  const passing = ["[ RUN      ] A.One", "[       OK ] A.One (3 ms)"];
+  const failing = ["[ RUN      ] A.Two/0", "not equal", "[  FAILED  ] A.Two/0, where GetParam() = 7 (2 ms)"];
+
+  function read(status: number, lines: readonly string[]) {
+    const printed: string[] = [];
+    const reader = new TestReader((text) => printed.push(text));
+    for (const line of lines) reader.read(line);
+    return { counts: reader.finish(status), printed: printed.join("\n") };
+  }
+
+  it("are counted one by one; of those that pass nothing is shown, of those that fail everything", () => {
+    const skipped = ["[ RUN      ] A.Three", "no GPU", "[  SKIPPED ] A.Three (0 ms)"];
+    const end = [
+      "[  PASSED  ] 1 test.",
+      "[  SKIPPED ] 1 test, listed below:",
+      "[  FAILED  ] A.Two/0, where GetParam() = 7",
+    ];
+    const { counts, printed } = read(1, [
+      "[==========] Running 3 tests from 1 test suite.",
+      ...[...passing, ...failing, ...skipped, ...end],
+    ]);
+    expect(counts).toEqual({ passed: 1, failed: 1, skipped: 1 });
+    expect(printed).toBe(failing.join("\n"));
+  });
+
+  it("that end the process have failed, with what it said, and so have those that were to follow", () => {
+    const { counts, printed } = read(134, [
+      "[==========] Running 4 tests from 1 test suite.",
+      ...[...passing, "[ RUN      ] A.Two/0", "AddressSanitizer: heap-use-after-free"],
+    ]);
+    expect(counts).toEqual({ passed: 1, failed: 3, skipped: 0 });
+    expect(printed).toMatch(
+      /heap-use-after-free\n.*A\.Two\/0: the process ended \(exit status 134\)\n.*2 tests did not run/,
+    );
+  });
+
+  it("are no success where the process fails without one, or does not start", () => {
+    const leaking = [
+      "[==========] Running 1 test from 1 test suite.",
+      ...passing,
+      "LeakSanitizer: detected memory leaks",
+    ];
+    expect(read(1, leaking).counts).toEqual({ passed: 1, failed: 1, skipped: 0 });
+    expect(read(1, leaking).printed).toContain("LeakSanitizer");
+    expect(read(127, []).counts).toEqual({ passed: 0, failed: 1, skipped: 0 });
   });
 });
 
