@@ -46,8 +46,10 @@ export async function buildNative({ config = "Release", jobs = os.availableParal
 
 /** @param {string[]} args @param {string | undefined} log */
 async function execute(args, log) {
-  if (log) return runLogged("Building the addon", log, process.execPath, args, { cwd: root });
-  const status = await run(process.execPath, args, { cwd: root });
+  // To ccache, where it is the launcher, sources are the same in whatever folder they lie, at whatever depth.
+  const options = { cwd: root, env: { ...process.env, CCACHE_BASEDIR: root } };
+  if (log) return runLogged("Building the addon", log, process.execPath, args, options);
+  const status = await run(process.execPath, args, options);
   if (status !== 0) throw new SetupError(`Building the addon failed (exit status ${status}).`);
 }
 

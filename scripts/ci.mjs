@@ -92,8 +92,12 @@ async function installIfPossible(...purposes) {
 async function cacheCompilations() {
   if (!(await installIfPossible("cache"))) return;
   for (const language of ["C", "CXX"]) process.env[`CMAKE_${language}_COMPILER_LAUNCHER`] = "ccache";
-  // Paths are told apart by what they end in: each route builds in a folder of its own.
-  Object.assign(process.env, { CCACHE_DIR: join(root, "build", "ccache"), CCACHE_BASEDIR: "/", CCACHE_NOHASHDIR: "1" });
+  // Each route builds in a folder of its own: build-native.mjs sees to it that this makes no difference.
+  Object.assign(process.env, {
+    CCACHE_DIR: join(root, "build", "ccache"),
+    CCACHE_BASEDIR: root,
+    CCACHE_NOHASHDIR: "1",
+  });
 }
 
 /** The README's test command, with its own set-up. */
