@@ -1,6 +1,7 @@
 // Child processes of the set-up: their output goes to a log file, and is shown only when they fail.
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import os from "node:os"; // whole, as in build-native.mjs
 import { dirname, relative } from "node:path";
 
 const SHOWN_LINES = 40;
@@ -60,6 +61,6 @@ export function wait(child) {
       console.error(error.message);
       settle(127);
     });
-    child.on("exit", (code, signal) => settle(code ?? 128 + (signal === "SIGINT" ? 2 : signal === "SIGKILL" ? 9 : 15)));
+    child.on("exit", (code, signal) => settle(code ?? 128 + (signal ? os.constants.signals[signal] : 15)));
   });
 }
