@@ -30,6 +30,8 @@ const row = configObject({
     .max(ranges.noiseMultiplier.max, allowed("a number, at most 1e15")),
   steps: whole(0).default(1),
   sample: choice(["fixed-size"]).optional(),
+  /** Of random allocation, whose cycles the steps then are. */
+  bins: whole(1).optional(),
 });
 const file = configObject({
   mechanisms: z.array(row, allowed("a list of mechanisms")).min(1, allowed("at least one mechanism")),

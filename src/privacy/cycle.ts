@@ -23,9 +23,12 @@ export function charged(given: CyclicSteps): MechanismSteps[] {
   checkSteps(row);
   checkNumber("cycle", cycle, { ...ranges.steps, min: 1 });
   checkNumber("phase", phase, ranges.steps);
+  if (cycle > 1 && row.bins !== undefined && row.bins !== cycle) {
+    throw new RangeError(`bins: got ${row.bins} in a cycle of ${cycle} steps; allowed: as many as it has steps`);
+  }
   if (cycle === 1) return [row];
   const paid = Math.ceil((phase + row.steps) / cycle) - Math.ceil(phase / cycle);
-  const { relation, sample, failure, ...rest } = row;
+  const { relation, sample, bins, failure, ...rest } = row;
   const free = { ...rest, samplingRate: 0, steps: row.steps - paid };
   return [{ ...row, steps: paid }, free].filter(({ steps }) => steps > 0);
 }

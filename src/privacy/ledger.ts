@@ -37,12 +37,21 @@ const row = z
     /** Absent where it is the run's own, which costs nothing more: src/privacy/mechanism.ts. */
     relation: z.literal("replace-one").optional(),
     sample: z.literal("fixed-size").optional(),
+    bins: z.int().min(1).optional(),
     failure: z.number().min(0).max(1).optional(),
     discreteCoordinates: z.int().min(1).optional(),
     /** Of samplers with cycles, of which one step is charged: src/privacy/cycle.ts. */
     cycle: z.int().min(1).optional(),
     phase: count.optional(),
     steps: count,
+  })
+  .refine(({ bins, samplingRate, sample }) => bins === undefined || (samplingRate === 1 && sample === undefined), {
+    path: ["bins"],
+    error: "is of rows that take all the data",
+  })
+  .refine(({ bins, cycle = 1 }) => bins === undefined || cycle === 1 || bins === cycle, {
+    path: ["bins"],
+    error: "is not the cycle's number of steps",
   })
   .refine(({ cycle = 1, phase = 0 }) => phase < cycle, { path: ["phase"], error: "is not within the cycle" });
 /** Steps in JSON, here and wherever else they are kept. */

@@ -2,8 +2,10 @@
  * log E_Q[(P/Q)^a] of one step, for choosing where and how finely the distribution of its privacy loss is computed. By the
  * trapezoidal rule: close, but no bound, and nothing that is reported rests on it.
  */
+import { coarseLaw } from "./cycle-lattice.js";
+import type { GeometricLaw } from "./lattice-sum.js";
 import { type LossCurve, lossCurve } from "./loss-curve.js";
-import type { MechanismSteps, SampledGaussian } from "./mechanism.js";
+import { isAllocated, type MechanismSteps, type SampledGaussian } from "./mechanism.js";
 
 const MOST_NODES = 20_000;
 /** More rows than these stand for each other: a schedule may give every step its own noise. */
@@ -35,8 +37,8 @@ export class LogMoments {
 /** The costliest of each of as many stretches of alike rows for all of its steps. */
 function representatives(rows: readonly MechanismSteps[]): MechanismSteps[] {
   if (rows.length <= MOST_ROWS) return [...rows];
-  const kindOf = ({ relation, sample, samplingRate }: MechanismSteps) =>
-    `${relation ?? ""} ${sample ?? ""} ${samplingRate === 1}`;
+  const kindOf = ({ relation, sample, samplingRate, bins }: MechanismSteps) =>
+    `${relation ?? ""} ${sample ?? ""} ${samplingRate === 1} ${bins ?? ""}`;
   return [...new Set(rows.map(kindOf))].flatMap((kind) => {
     const alike = rows.filter((row) => kindOf(row) === kind);
     const size = Math.ceil(alike.length / MOST_ROWS);
@@ -53,6 +55,7 @@ function representatives(rows: readonly MechanismSteps[]): MechanismSteps[] {
 }
 
 function nodesOf(mechanism: SampledGaussian, missing: number): Nodes {
+  if (isAllocated(mechanism)) return nodesOfLaw(coarseLaw(mechanism, missing));
   const curve = lossCurve(mechanism);
   const { low, high } = curve.ends(missing);
   if (!mechanism.sample) return nodesBetween(curve, low, high);
@@ -68,6 +71,10 @@ function nodesOf(mechanism: SampledGaussian, missing: number): Nodes {
       Math.log(curve.mirror?.atom ?? 0),
     ]),
   };
+}
+
+function nodesOfLaw({ offset, spacing, mass }: GeometricLaw): Nodes {
+  return { losses: mass.map((_, k) => offset + k * spacing), logMass: mass.map(Math.log) };
 }
 
 /** The trapezoidal rule's where the integrand does not vanish (Gregory): of the fourth order. */

@@ -28,7 +28,12 @@ export interface LossLattice {
   readonly missing: number;
   /** More than one point can be off, by rounding. */
   readonly lossRounding: number;
+  /** More than one mass can be off, relatively. */
+  readonly massRounding: number;
 }
+
+/** Of a step's quadrature and exponentials; docs/accounting.md. */
+const MASS_ROUNDING = 2 ** -39;
 
 /** How many points a lattice of that spacing has, about. */
 export function latticeLength(mechanism: SampledGaussian, spacing: number, missing: number): number {
@@ -42,7 +47,7 @@ export function latticeLength(mechanism: SampledGaussian, spacing: number, missi
 export function lossAbove(mechanism: SampledGaussian, spacing: number, missing: number): LossLattice {
   const curve = lossCurve(mechanism);
   const { low, high } = curve.ends(missing);
-  const told = { spacing, missing, lossRounding: rounding(curve, high) };
+  const told = { spacing, missing, lossRounding: rounding(curve, high), massRounding: MASS_ROUNDING };
   if (curve.mirror) return { ...told, ...mirroredAbove(curve, curve.mirror, high, spacing) };
   const lowest = curve.distance(low);
   const fromFloor = curve.bounded && lowest <= 16 * spacing;
@@ -104,7 +109,8 @@ function floorShare({ sigma }: LossCurve, right: number, panels: GaussPanels): n
 export function lossBelow(mechanism: SampledGaussian, spacing: number, missing: number): LossLattice {
   const curve = lossCurve(mechanism);
   const { low, high } = curve.ends(missing);
-  const told = { spacing, missing: 0, lossRounding: rounding(curve, high) + BALANCE * spacing };
+  const lossRounding = rounding(curve, high) + BALANCE * spacing;
+  const told = { spacing, missing: 0, lossRounding, massRounding: MASS_ROUNDING };
   if (curve.mirror) return { ...told, ...mirroredBelow(curve, curve.mirror, high, spacing) };
   const fromFloor = curve.bounded && curve.distance(low) <= spacing;
   // The first interval ends half a spacing above its point, so that the next ones lie about their points evenly.

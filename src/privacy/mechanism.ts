@@ -4,7 +4,7 @@
  * is added to the clipped sum.
  */
 import { checkChoice } from "../arguments.js";
-import { checkNumber, ranges } from "./check.js";
+import { checkNumber, inRange, ranges } from "./check.js";
 
 export interface SampledGaussian {
   /** q in [0, 1]. */
@@ -18,6 +18,11 @@ export interface SampledGaussian {
    * one example is then replaced by any other, one that contributes nothing included.
    */
   readonly sample?: "fixed-size" | undefined;
+  /**
+   * t ≥ 1, with `samplingRate` 1: the row's step is a cycle of t steps, in one of which, at random, each example is. Under
+   * `replace-one` that is a step on all the data, and costs no less. Absent: a step of its own.
+   */
+  readonly bins?: number | undefined;
   /** Probability that the step was not this mechanism but some other; in [0, 1], 0 by default. δ pays for it. */
   readonly failure?: number | undefined;
   /**
@@ -35,10 +40,10 @@ export interface MechanismSteps extends SampledGaussian {
   readonly steps: number;
 }
 
-const coordinates = { min: 1, max: Number.MAX_SAFE_INTEGER, integer: true } as const;
+const counts = { min: 1, max: Number.MAX_SAFE_INTEGER, integer: true } as const;
 
 /** For checks of keys: a misspelt one would be ignored, and cost nothing. */
-export const kindKeys = ["relation", "sample", "failure", "discreteCoordinates"] as const;
+export const kindKeys = ["relation", "sample", "bins", "failure", "discreteCoordinates"] as const;
 export const mechanismKeys = ["samplingRate", "noiseMultiplier", ...kindKeys] as const;
 
 /** Throws a RangeError naming the field, what came and what is allowed. */
@@ -48,8 +53,25 @@ export function checkMechanism(mechanism: SampledGaussian): void {
   if (mechanism.relation !== undefined) checkChoice("relation", mechanism.relation, ["replace-one"]);
   if (mechanism.sample !== undefined) checkChoice("sample", mechanism.sample, ["fixed-size"]);
   if (mechanism.failure !== undefined) checkNumber("failure", mechanism.failure, { min: 0, max: 1 });
-  const { discreteCoordinates } = mechanism;
-  if (discreteCoordinates !== undefined) checkNumber("discreteCoordinates", discreteCoordinates, coordinates);
+  const { discreteCoordinates, bins } = mechanism;
+  if (discreteCoordinates !== undefined) checkNumber("discreteCoordinates", discreteCoordinates, counts);
+  if (bins === undefined) return;
+  checkNumber("bins", bins, counts);
+  if (mechanism.samplingRate === 1 && mechanism.sample === undefined) return;
+  throw new RangeError(
+    `bins: got ${bins} of a sample; allowed: with samplingRate 1, every example being in one of them`,
+  );
+}
+
+/** A cycle of random allocation that costs less than one step on all the data. */
+export type AllocatedGaussian = SampledGaussian & { readonly bins: number };
+
+/** Noise for which that is computed: below, float64 does not hold the likelihood ratios; above, hardly anything is spent. */
+const allocatedNoise = { min: 0.2, max: 1000 } as const;
+
+export function isAllocated(mechanism: SampledGaussian): mechanism is AllocatedGaussian {
+  const { bins = 1, relation, noiseMultiplier } = mechanism;
+  return bins > 1 && relation === undefined && inRange(noiseMultiplier, allocatedNoise);
 }
 
 /** Throws a RangeError naming the field, what came and what is allowed. */
@@ -64,6 +86,7 @@ export function sameMechanism(a: SampledGaussian, b: SampledGaussian): boolean {
     a.noiseMultiplier === b.noiseMultiplier &&
     a.relation === b.relation &&
     a.sample === b.sample &&
+    a.bins === b.bins &&
     (a.failure ?? 0) === (b.failure ?? 0) &&
     a.discreteCoordinates === b.discreteCoordinates
   );
@@ -76,10 +99,11 @@ export function mechanismOf(row: SampledGaussian): SampledGaussian {
 }
 
 /** The kind alone of what may hold other keys, without those that say what holds anyway. */
-export function kindOf({ relation, sample, failure, discreteCoordinates }: MechanismKind): MechanismKind {
+export function kindOf({ relation, sample, bins, failure, discreteCoordinates }: MechanismKind): MechanismKind {
   return {
     ...(relation === undefined ? {} : { relation }),
     ...(sample === undefined ? {} : { sample }),
+    ...(bins === undefined ? {} : { bins }),
     ...(failure ? { failure } : {}),
     ...(discreteCoordinates === undefined ? {} : { discreteCoordinates }),
   };

@@ -4,9 +4,10 @@
  * the bounds agree. What is added to the upper bound and taken from the lower one: docs/accounting.md.
  */
 import { LogMoments } from "./log-moments.js";
-import { type LossLattice, latticeLength, lossAbove, lossBelow } from "./loss-lattice.js";
+import type { LossLattice } from "./loss-lattice.js";
 import { type DirectionPlan, planDirection } from "./loss-plan.js";
 import { type MechanismSteps, noiseOverDistance } from "./mechanism.js";
+import { rowAbove, rowBelow, rowLength } from "./row-lattice.js";
 import {
   composeTilted,
   type DirectionName,
@@ -36,8 +37,6 @@ const MOST_POINTS = 2 ** 21;
 const MOST_LATTICE_POINTS = 2 ** 19;
 /** Of δ: infinite losses and those beyond the lattices. */
 const MISSING = 1e-7;
-/** A mass is off by less than this, relatively; docs/accounting.md. */
-const MASS_ROUNDING = 2 ** -39;
 /** Noise below this shifts z beyond what float64 densities hold. */
 const SMALLEST_NOISE = 0.05;
 /** Indices of the composed lattice stay exact. */
@@ -106,7 +105,7 @@ function longest(rows: readonly MechanismSteps[], plans: Plans, delta: number): 
 }
 
 function latticePoints(rows: readonly MechanismSteps[], spacing: number, delta: number): number {
-  return rows.reduce((sum, row) => sum + latticeLength(row, spacing, missingOf(rows, delta)), 0);
+  return rows.reduce((sum, row) => sum + rowLength(row, spacing, missingOf(rows, delta)), 0);
 }
 
 function spacingOf(plans: Plans, length: number): number {
@@ -121,13 +120,13 @@ function missingOf(rows: readonly MechanismSteps[], delta: number): number {
 function intervalAt(rows: readonly MechanismSteps[], delta: number, plans: Plans, length: number): EpsilonInterval {
   const spacing = spacingOf(plans, length);
   const missing = missingOf(rows, delta);
-  const latticed = (make: typeof lossAbove): LatticeSteps[] =>
+  const latticed = (make: typeof rowAbove): LatticeSteps[] =>
     rows.map((row) => ({ lattice: make(row, spacing, missing), steps: row.steps }));
   const tilts = { remove: plans.remove.tilt, add: plans.add.tilt };
-  const above = latticed(lossAbove);
+  const above = latticed(rowAbove);
   const composedAbove = composeTilted(above, length, tilts);
   const upper = directions.map((name) => upperBound(above, composedAbove[name], plans[name], delta));
-  const below = latticed(lossBelow);
+  const below = latticed(rowBelow);
   const composedBelow = composeTilted(below, length, tilts);
   const lower = directions.map((name) => lowerBound(below, composedBelow[name], plans[name], delta));
   return { lower: Math.max(0, ...lower), upper: Math.max(...upper) };
@@ -158,7 +157,7 @@ function lowerBound(rows: readonly LatticeSteps[], loss: TiltedLoss, plan: Direc
 
 /** What rounding of masses can have made of δ. */
 function growth(rows: readonly LatticeSteps[]): number {
-  return Math.exp(MASS_ROUNDING * sum(rows, () => 1));
+  return Math.exp(sum(rows, (lattice) => lattice.massRounding));
 }
 
 function totalMoment(rows: readonly LatticeSteps[], direction: DirectionName, tilt: number): number {

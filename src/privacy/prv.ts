@@ -1,7 +1,7 @@
 /**
  * The accountant of privacy random variables: the tightest of what is proved. Sampled steps: their privacy loss distribution, by
  * its characteristic function where that decays soon, else on lattices; or Rényi divergences where these prove a smaller ε.
- * Steps of the whole data (q = 1): the analytic Gaussian.
+ * Steps of the whole data (q = 1): the analytic Gaussian. Cycles of random allocation: the loss of a cycle (cycle-lattice.ts).
  */
 import type { EpsilonReport } from "./accountant.js";
 import { fewOrders } from "./adaptive-orders.js";
@@ -9,7 +9,7 @@ import { characteristicInterval, type Proved } from "./characteristic-interval.j
 import { checkNumber, ranges } from "./check.js";
 import { CountingAccountant } from "./counting-accountant.js";
 import { gaussianInterval } from "./gaussian.js";
-import { type MechanismSteps, noiseOverDistance, type SampledGaussian, StepCounts } from "./mechanism.js";
+import { isAllocated, type MechanismSteps, noiseOverDistance, type SampledGaussian, StepCounts } from "./mechanism.js";
 import { defaultGap, type EpsilonInterval, epsilonInterval, isWithin, nothingProved } from "./privacy-loss.js";
 import { RdpAccountant } from "./rdp.js";
 
@@ -18,6 +18,9 @@ export const coarseGap = 0.03;
 
 /** From so many mechanisms on, Rényi divergences at all orders would take longer than the distribution does. */
 const MANY = 64;
+
+/** Below, what a cycle's law may leave out comes near the end of float64's range. */
+const LEAST_DELTA = 1e-100;
 
 /** A run asks for the same ε again and again. */
 const answers = new Map<string, EpsilonReport>();
@@ -34,7 +37,7 @@ export class PrvAccountant extends CountingAccountant {
 
   protected answer(rows: readonly MechanismSteps[], delta: number): EpsilonReport {
     checkNumber("delta", delta, ranges.delta);
-    const merged = merge(rows);
+    const merged = merge(delta < LEAST_DELTA ? rows.map(withoutBins) : rows);
     const key = JSON.stringify([merged, delta, this.gap]);
     const known = answers.get(key);
     if (known) return known;
@@ -50,21 +53,36 @@ function merge(rows: readonly MechanismSteps[]): MechanismSteps[] {
   const counts = new StepCounts();
   // Of δ, not of the distribution: they are paid for already.
   for (const { steps, failure, discreteCoordinates, ...mechanism } of rows) {
-    if (mechanism.samplingRate > 0) counts.add(mechanism, steps);
+    if (mechanism.samplingRate > 0) counts.add(isAllocated(mechanism) ? mechanism : withoutBins(mechanism), steps);
   }
-  const kind = ({ relation, sample }: SampledGaussian) => `${relation ?? ""} ${sample ?? ""}`;
+  const kind = ({ relation, sample, bins }: SampledGaussian) => `${relation ?? ""} ${sample ?? ""} ${bins ?? ""}`;
   return [...counts.list()].sort(
     (a, b) =>
       a.samplingRate - b.samplingRate || a.noiseMultiplier - b.noiseMultiplier || kind(a).localeCompare(kind(b)),
   );
 }
 
+/** A step on all the data, instead of a cycle in which an example is once. */
+function withoutBins<Row extends SampledGaussian>({ bins, ...row }: Row): Omit<Row, "bins"> {
+  return row;
+}
+
+/** Cycles as what they are; where that proves less, each as one step on all the data, which costs no less than they do. */
 function tightest(rows: readonly MechanismSteps[], delta: number, gap: number): EpsilonReport {
+  const found = proved(rows, delta, gap);
+  if (found.epsilon === 0 || !rows.some(isAllocated)) return found;
+  const whole = merge(rows.map(withoutBins));
+  if (Number.isFinite(found.epsilon) && whole.some(isSampled)) return found;
+  const { lower, ...plain } = proved(whole, delta, gap);
+  return plain.epsilon < found.epsilon ? { ...plain, lower: Math.min(found.lower ?? 0, plain.epsilon) } : found;
+}
+
+function proved(rows: readonly MechanismSteps[], delta: number, gap: number): EpsilonReport {
   const { epsilon, order } = rdpReport(rows, delta);
   // Nothing spent; or nothing guaranteed by moments, and then by nothing else either.
   if (epsilon === 0) return { epsilon, lower: 0, proof: "rdp" };
   if (rows.some((row) => row.noiseMultiplier === 0)) return { epsilon: Number.POSITIVE_INFINITY };
-  const whole = rows.filter((row) => row.samplingRate === 1);
+  const whole = rows.filter((row) => !isSampled(row));
   const mu = Math.sqrt(whole.reduce((sum, row) => sum + row.steps / noiseOverDistance(row) ** 2, 0));
   const onlyWhole = whole.length === rows.length;
   const interval = onlyWhole
@@ -76,6 +94,10 @@ function tightest(rows: readonly MechanismSteps[], delta: number, gap: number): 
   return { epsilon, ...told, proof: "rdp", ...(order === undefined ? {} : { order }) };
 }
 
+function isSampled(row: SampledGaussian): boolean {
+  return row.samplingRate < 1 || isAllocated(row);
+}
+
 function rdpReport(rows: readonly MechanismSteps[], delta: number): EpsilonReport {
   const accountant = rows.length > MANY ? new RdpAccountant(fewOrders) : new RdpAccountant();
   for (const row of rows) accountant.step(row, row.steps);
@@ -84,7 +106,7 @@ function rdpReport(rows: readonly MechanismSteps[], delta: number): EpsilonRepor
 
 /** Steps of the whole data are one Gaussian beside the sampled ones; less noise than there was, never more. */
 function withOneWhole(rows: readonly MechanismSteps[], mu: number): MechanismSteps[] {
-  const sampled = rows.filter((row) => row.samplingRate < 1);
+  const sampled = rows.filter(isSampled);
   return mu === 0
     ? sampled
     : [...sampled, { samplingRate: 1, noiseMultiplier: (1 / mu) * (1 - (rows.length + 4) * 2 ** -52), steps: 1 }];
@@ -98,7 +120,9 @@ function sampledInterval(
   proved: Proved | undefined,
 ): EpsilonInterval {
   if (rows.some((row) => row.noiseMultiplier === 0)) return nothingProved;
-  const quick = proved ? characteristicInterval(rows, delta, proved) : nothingProved;
+  // Of cycles nothing but a lattice is known.
+  const isKnown = !rows.some(isAllocated);
+  const quick = proved && isKnown ? characteristicInterval(rows, delta, proved) : nothingProved;
   if (isWithin(quick, gap)) return quick;
   const { lower, upper } = epsilonInterval(rows, delta, gap);
   return { lower: Math.max(lower, quick.lower), upper: Math.min(upper, quick.upper) };
