@@ -1,7 +1,7 @@
 /**
  * In each cycle of k = round(1/q) steps every example is in the batch of one of them, uniform and independent of the others
- * (random allocation; Chua et al. 2024). Given the allocation, a cycle is one step on all the data, and that is what it is
- * accounted as: sharper bounds (Feldman & Shenfeld 2025) are not built in.
+ * (random allocation, balls-in-bins; Chua et al. 2024), and is accounted for as that (src/privacy/random-allocation.ts). Under
+ * replace-one no proof is built in: given the allocation, a cycle is one step on all the data.
  */
 import { z } from "zod";
 import type { RandomWords } from "../data/poisson.js";
@@ -18,9 +18,9 @@ export const ballsInBinsSampling = defineSampling({
     const bins = Math.max(1, Math.round(1 / samplingRate));
     return {
       type: "ballsInBins",
-      mechanism: { samplingRate: 1, cycle: bins },
+      mechanism: { samplingRate: 1, cycle: bins, bins },
       participation: { pattern: "once-a-cycle", steps: bins },
-      accountedAs: `each cycle of ${bins} steps as one step on all the data: no amplification by sampling`,
+      accountedAs: `each cycle of ${bins} steps as random allocation to one of them; under replace-one as one step on all the data`,
       draw: (random) => allocated(examples, bins, random),
     };
   },

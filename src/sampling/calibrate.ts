@@ -6,7 +6,7 @@
  *   relation: "zero-out" }); // 0.0031…: batches of 190
  */
 import { checkChoice, checkKeys } from "../arguments.js";
-import { defaultAccountant } from "../privacy/accountant.js";
+import { type Accountant, defaultAccountant, makeAccountant, makeQuickAccountant } from "../privacy/accountant.js";
 import { type BudgetTarget, calibrateSamplingRate, calibrateSteps, largestRate } from "../privacy/calibrate.js";
 import { checkNumber, ranges } from "../privacy/check.js";
 import { kindOf, type MechanismKind } from "../privacy/mechanism.js";
@@ -68,11 +68,13 @@ export function calibrateSampling(
     case "shuffle":
       return wholeBatch(Math.floor(examples / shortestCycle(goal, kind(1 / examples), steps, accountant)), examples);
     case "ballsInBins":
-      return 1 / shortestCycle(goal, kind(1), steps, accountant);
+      return 1 / fewestBins(goal, kind(1), steps, accountant);
   }
 }
 
 const targetKeys = ["examples", "noiseMultiplier", "steps", "epsilon", "delta", "relation", "discreteCoordinates"];
+/** Beyond, more bins are not cheaper by what is computed: src/privacy/cycle-lattice.ts. */
+const MOST_BINS = 2 ** 20;
 const LEAST = 1e-15;
 const DIGITS = 6;
 
@@ -89,6 +91,40 @@ function shortestCycle(
     `epsilon: ${goal.epsilon} at delta ${goal.delta} does not allow one cycle with noise multiplier ` +
       `${goal.noiseMultiplier}, however long; raise epsilon, delta or the noise`,
   );
+}
+
+/** Of random allocation: ε falls with the bins, for there are fewer cycles of them and each costs less. */
+function fewestBins(
+  goal: Pick<BudgetTarget, "noiseMultiplier" | "epsilon" | "delta">,
+  kind: MechanismKind,
+  steps: number,
+  accountant: string,
+): number {
+  const { noiseMultiplier, epsilon, delta } = goal;
+  const isWithin = (by: Accountant) => (bins: number) => {
+    const row = { ...kind, samplingRate: 1, noiseMultiplier, bins, steps: Math.ceil(steps / bins) };
+    return by.epsilonWith([row], delta) <= epsilon;
+  };
+  const most = Math.max(steps, MOST_BINS);
+  const exact = isWithin(makeAccountant(accountant));
+  if (!exact(most)) return shortestCycle(goal, kind, steps, accountant);
+  const guess = smallestWithin(isWithin(makeQuickAccountant(accountant)), 1, most, 1);
+  return smallestWithin(exact, guess, most, Math.ceil(guess / 64));
+}
+
+/** The smallest of 1 … most, of which the last is within, looked for from `guess` on in growing strides. */
+function smallestWithin(isWithin: (bins: number) => boolean, guess: number, most: number, stride: number): number {
+  let [outside, inside] = [0, most];
+  const look = (bins: number): boolean => {
+    const found = isWithin(bins);
+    if (found) inside = bins;
+    else outside = bins;
+    return found;
+  };
+  if (look(guess)) for (let by = stride; inside - by > 0 && look(inside - by); ) by *= 2;
+  else for (let by = stride; outside + by < most && !look(outside + by); ) by *= 2;
+  while (inside - outside > 1) look(Math.floor((inside + outside) / 2));
+  return inside;
 }
 
 function wholeBatch(size: number, examples: number): number {

@@ -15,7 +15,9 @@ export function fingerprint(config: TrainingConfig, plan: TrainingPlan): string 
 }
 
 /** Relation, sampling and correlation follow from the configuration, and runs from before there was a choice have none in their print. */
-function withoutChoices({ sampling, correlation, ...plan }: TrainingPlan): object {
+function withoutChoices({ sampling, correlation, ...given }: TrainingPlan): object {
+  // As are bins of random allocation, which earlier versions did not know.
+  const plan = { ...given, mechanisms: given.mechanisms.map(({ bins, ...row }) => row) };
   if (!plan.privacy) return plan;
   const { relation, ...privacy } = plan.privacy;
   return { ...plan, privacy };

@@ -259,7 +259,7 @@ describe("samplers on the command line", () => {
     ["bMinSep --separation 6", { samplingRate: 0.2, noiseMultiplier: 4, steps: 95 }],
     ["fixedSize --examples 1000", { samplingRate: 0.1, noiseMultiplier: 4, steps: 95, sample: "fixed-size" }],
     ["shuffle --examples 1000", { samplingRate: 1, noiseMultiplier: 4, steps: 10 }],
-    ["ballsInBins", { samplingRate: 1, noiseMultiplier: 4, steps: 10 }],
+    ["ballsInBins", { samplingRate: 1, noiseMultiplier: 4, steps: 10, bins: 10 }],
     ["ballsInBins --relation replace-one", { samplingRate: 1, noiseMultiplier: 2, steps: 10 }],
     ["poisson --discrete 1000", { samplingRate: 0.1, noiseMultiplier: 4, steps: 95 }],
   ])("are accounted as the steps that they are: %s", (sampler, row) => {

@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { makeAccountant } from "../../src/privacy/accountant.js";
-import { charged, cycleFrom } from "../../src/privacy/cycle.js";
+import { type CyclicSteps, charged, cycleFrom } from "../../src/privacy/cycle.js";
+import { stepRows } from "../../src/privacy/ledger.js";
 import { costOf, stepsBetween } from "../../src/privacy/ledger-rows.js";
 import { RandomKeys } from "../../src/privacy/random.js";
 import { selectionEpsilon } from "../../src/privacy/selection.js";
@@ -159,6 +160,28 @@ describe("cycles", () => {
         expect(costOf([whole]).reduce((sum, { steps }) => sum + steps, 0)).toBe(whole.steps);
       }),
     );
+  });
+
+  it("of random allocation say of how many bins they are; ledgers of before, which do not, still count", () => {
+    const bins = { ...row, cycle: 5, bins: 5 };
+    expect(costOf(stepsBetween([bins], 0, 12))).toEqual([
+      { samplingRate: 1, noiseMultiplier: 2, bins: 5, steps: 3 },
+      { samplingRate: 0, noiseMultiplier: 2, steps: 9 },
+    ]);
+    expect(stepRows.parse([bins, row])).toEqual([bins, row]);
+    expect(stepRows.safeParse([{ ...bins, samplingRate: 0.5 }]).success).toBe(false);
+    expect(stepRows.safeParse([{ ...bins, sample: "fixed-size" }]).success).toBe(false);
+    expect(stepRows.safeParse([{ ...bins, bins: 50 }]).success).toBe(false);
+    expect(() => charged({ ...bins, bins: 50 })).toThrow("bins: got 50 in a cycle of 5 steps; allowed: as many as");
+    const epsilonOf = (rows: CyclicSteps[]) => makeAccountant().epsilonWith(rows, 1e-5);
+    expect(epsilonOf([bins])).toBeLessThan(0.8 * epsilonOf([row]));
+    // A run that went on in a newer version: both kinds of rows.
+    const mixed = epsilonOf([
+      { ...row, steps: 10 },
+      { ...bins, steps: 13 },
+    ]);
+    expect(mixed).toBeGreaterThan(epsilonOf([bins]));
+    expect(mixed).toBeLessThan(epsilonOf([row]));
   });
 
   it("begin anew with a process that goes on", () => {

@@ -1,5 +1,6 @@
 /** Sampling as a configuration asks for it: plans, relations, refusals. */
 import { describe, expect, it } from "vitest";
+import { fingerprint } from "../../src/training/fingerprint.js";
 import { planTraining } from "../../src/training/training-plan.js";
 import { tinyConfig } from "./tiny.js";
 
@@ -15,10 +16,22 @@ describe("a plan's sampling", () => {
     expect(plan({ type: "shuffle" }).mechanisms).toEqual([
       { samplingRate: 1, noiseMultiplier: 2, cycle: 10, steps: 30 },
     ]);
+    expect(plan({ type: "ballsInBins" }).mechanisms).toEqual([
+      { samplingRate: 1, noiseMultiplier: 2, cycle: 10, bins: 10, steps: 30 },
+    ]);
     expect(plan({ type: "bMinSep", separation: 5 }).mechanisms[0]?.samplingRate).toBeCloseTo(0.1 / 0.6, 12);
     expect(plan({ type: "poisson" }, {}, { relation: "replace-one" }).mechanisms[0]).toMatchObject({
       relation: "replace-one",
     });
+  });
+
+  it("lets a run go on that an earlier version began, which knew no bins", () => {
+    const config = { sampling: { type: "ballsInBins" } } as never;
+    const now = plan({ type: "ballsInBins" });
+    const before = { ...now, mechanisms: now.mechanisms.map(({ bins, ...row }) => row) };
+    expect(fingerprint(config, now)).toBe(fingerprint(config, before));
+    const others = now.mechanisms.map((row) => ({ ...row, noiseMultiplier: 3 }));
+    expect(fingerprint(config, now)).not.toBe(fingerprint(config, { ...now, mechanisms: others }));
   });
 
   it("claims the strongest relation that it is proved for, and refuses others", () => {
