@@ -9,16 +9,23 @@ import type { AllocatedGaussian } from "./mechanism.js";
 import { coarsening, cycleLaw, doublingsOf, type Side, settles } from "./random-allocation.js";
 
 const laws = new Map<string, GeometricLaw>();
-const MOST_LAWS = 64;
+const MOST_LAWS = 256;
 
-/** Of a law: products of two masses, about. They take a tenth of a second. */
+/** Of all laws on one side: products of two masses, about. They take a tenth of a second. */
 const MOST_PRODUCTS = 5e7;
 
 /** Losses of a law that only shows where it lies are this far apart, at most. */
 const COARSE = 2 ** -5;
 
-export function cycleLattice(row: AllocatedGaussian, side: Side, spacing: number, missing: number): LossLattice {
-  const wanted = Math.max(lawSpacing(spacing), finest(row, missing));
+/** `laws`: of how many rows there are such lattices, which share the time. */
+export function cycleLattice(
+  row: AllocatedGaussian,
+  side: Side,
+  spacing: number,
+  missing: number,
+  laws: number,
+): LossLattice {
+  const wanted = Math.max(lawSpacing(spacing), finest(row, missing, laws));
   const { offset, mass, massError, pointError } = regridded(lawOf(row, side, wanted, missing), spacing, side);
   return {
     offset,
@@ -32,8 +39,8 @@ export function cycleLattice(row: AllocatedGaussian, side: Side, spacing: number
 }
 
 /** How many points it has, about; Infinity where the law is not made that fine. */
-export function cycleLength(row: AllocatedGaussian, spacing: number, missing: number): number {
-  if (lawSpacing(spacing) < finest(row, missing)) return Number.POSITIVE_INFINITY;
+export function cycleLength(row: AllocatedGaussian, spacing: number, missing: number, laws: number): number {
+  if (lawSpacing(spacing) < finest(row, missing, laws)) return Number.POSITIVE_INFINITY;
   return rangeOf(coarseLaw(row, missing)) / spacing + 2;
 }
 
@@ -58,7 +65,7 @@ function rangeOf({ mass, spacing }: GeometricLaw): number {
 }
 
 /** The finest lattice of a law that does not take too long: of each sum, range/spacing points times as many groups of pairs. */
-function finest(row: AllocatedGaussian, missing: number): number {
+function finest(row: AllocatedGaussian, missing: number, laws: number): number {
   const bins = Math.min(row.bins, MOST_BINS);
   const doublings = doublingsOf(bins);
   const range = rangeOf(coarseLaw(row, missing));
@@ -70,7 +77,7 @@ function finest(row: AllocatedGaussian, missing: number): number {
     const sums = Math.floor(bins / 2 ** (doublings - left)) % 2 === 1 && bins % 2 ** (doublings - left) > 0 ? 2.5 : 1;
     products += (sums * range * Math.max(1, single / range) ** (left / doublings)) / coarsening(left) ** 2;
   }
-  return rounded(Math.sqrt(products / MOST_PRODUCTS));
+  return rounded(Math.sqrt((products * laws) / MOST_PRODUCTS));
 }
 
 /** More bins cost less, by Jensen: the mean of t ratios is, given itself and order apart, that of any fewer of them. */

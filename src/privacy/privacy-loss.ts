@@ -7,7 +7,7 @@ import { LogMoments } from "./log-moments.js";
 import type { LossLattice } from "./loss-lattice.js";
 import { type DirectionPlan, planDirection } from "./loss-plan.js";
 import { type MechanismSteps, noiseOverDistance } from "./mechanism.js";
-import { rowAbove, rowBelow, rowLength } from "./row-lattice.js";
+import { latticePoints, latticesOf } from "./row-lattice.js";
 import {
   composeTilted,
   type DirectionName,
@@ -100,12 +100,12 @@ function finer(length: number, tooWide: number): number {
 function longest(rows: readonly MechanismSteps[], plans: Plans, delta: number): number {
   let length = LONGEST;
   while (length > SHORTEST && rows.length * length > MOST_POINTS) length /= 2;
-  while (length > SHORTEST && latticePoints(rows, spacingOf(plans, length), delta) > MOST_LATTICE_POINTS) length /= 2;
+  while (
+    length > SHORTEST &&
+    latticePoints(rows, spacingOf(plans, length), missingOf(rows, delta)) > MOST_LATTICE_POINTS
+  )
+    length /= 2;
   return length;
-}
-
-function latticePoints(rows: readonly MechanismSteps[], spacing: number, delta: number): number {
-  return rows.reduce((sum, row) => sum + rowLength(row, spacing, missingOf(rows, delta)), 0);
 }
 
 function spacingOf(plans: Plans, length: number): number {
@@ -120,13 +120,11 @@ function missingOf(rows: readonly MechanismSteps[], delta: number): number {
 function intervalAt(rows: readonly MechanismSteps[], delta: number, plans: Plans, length: number): EpsilonInterval {
   const spacing = spacingOf(plans, length);
   const missing = missingOf(rows, delta);
-  const latticed = (make: typeof rowAbove): LatticeSteps[] =>
-    rows.map((row) => ({ lattice: make(row, spacing, missing), steps: row.steps }));
   const tilts = { remove: plans.remove.tilt, add: plans.add.tilt };
-  const above = latticed(rowAbove);
+  const above = latticesOf(rows, "above", spacing, missing);
   const composedAbove = composeTilted(above, length, tilts);
   const upper = directions.map((name) => upperBound(above, composedAbove[name], plans[name], delta));
-  const below = latticed(rowBelow);
+  const below = latticesOf(rows, "below", spacing, missing);
   const composedBelow = composeTilted(below, length, tilts);
   const lower = directions.map((name) => lowerBound(below, composedBelow[name], plans[name], delta));
   return { lower: Math.max(0, ...lower), upper: Math.max(...upper) };

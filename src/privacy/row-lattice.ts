@@ -1,19 +1,31 @@
-/** The lattice of one step of a row, whichever kind of step that is. */
+/** The lattices of steps, whichever kind each is of. */
 import { cycleLattice, cycleLength } from "./cycle-lattice.js";
-import { type LossLattice, latticeLength, lossAbove, lossBelow } from "./loss-lattice.js";
-import { isAllocated, type SampledGaussian } from "./mechanism.js";
+import { latticeLength, lossAbove, lossBelow } from "./loss-lattice.js";
+import { isAllocated, type MechanismSteps } from "./mechanism.js";
+import type { Side } from "./random-allocation.js";
+import type { LatticeSteps } from "./tilted-composition.js";
 
-/** How many points it has, about; Infinity where it is not made that fine. */
-export function rowLength(row: SampledGaussian, spacing: number, missing: number): number {
-  return isAllocated(row) ? cycleLength(row, spacing, missing) : latticeLength(row, spacing, missing);
+/** How many points they have together, about; Infinity where one is not made that fine. */
+export function latticePoints(rows: readonly MechanismSteps[], spacing: number, missing: number): number {
+  const laws = rows.filter(isAllocated).length;
+  return rows.reduce(
+    (sum, row) =>
+      sum + (isAllocated(row) ? cycleLength(row, spacing, missing, laws) : latticeLength(row, spacing, missing)),
+    0,
+  );
 }
 
-/** From above; at most `missing` mass is left out and told. */
-export function rowAbove(row: SampledGaussian, spacing: number, missing: number): LossLattice {
-  return isAllocated(row) ? cycleLattice(row, "above", spacing, missing) : lossAbove(row, spacing, missing);
-}
-
-/** From below; what is left out counts for nothing. */
-export function rowBelow(row: SampledGaussian, spacing: number, missing: number): LossLattice {
-  return isAllocated(row) ? cycleLattice(row, "below", spacing, missing) : lossBelow(row, spacing, missing);
+/** From above at most `missing` mass of each step is left out and told; from below it counts for nothing. */
+export function latticesOf(
+  rows: readonly MechanismSteps[],
+  side: Side,
+  spacing: number,
+  missing: number,
+): LatticeSteps[] {
+  const make = side === "above" ? lossAbove : lossBelow;
+  const laws = rows.filter(isAllocated).length;
+  return rows.map((row) => ({
+    lattice: isAllocated(row) ? cycleLattice(row, side, spacing, missing, laws) : make(row, spacing, missing),
+    steps: row.steps,
+  }));
 }
