@@ -19,6 +19,8 @@ export interface Proved {
 /** Of ε: what its search leaves open, and what the bounds may be apart without another plan. */
 const ACCURACY = 1e-8;
 const ENOUGH = 1e-5;
+/** Below, what is small beside δ comes near the end of float64's range. */
+const LEAST_DELTA = 1e-250;
 
 /**
  * Bounds on ε at `delta` of `rows`, each with steps > 0, sampling rate > 0 and noise > 0. Infinity where there is no
@@ -29,6 +31,7 @@ export function characteristicInterval(
   delta: number,
   proved: Proved,
 ): EpsilonInterval {
+  if (delta < LEAST_DELTA) return nothingProved;
   const bounds = directionsOf(rows).map((direction) => directionInterval(rows, direction, delta, proved));
   return {
     lower: Math.max(...bounds.map(({ lower }) => lower)),

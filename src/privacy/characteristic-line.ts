@@ -104,7 +104,8 @@ export class CharacteristicLine {
     const { value, off, factor } = this.at(epsilon);
     const { tilt, tiltFar, spacing } = this.plan;
     const period = (2 * Math.PI) / spacing;
-    const far = Math.exp(this.farMoment - tiltFar * epsilon) * geometric((tiltFar - tilt) * period);
+    const exponent = 4 * UNIT * (8 + Math.abs(this.farMoment) + tiltFar * Math.abs(epsilon));
+    const far = Math.exp(this.farMoment - tiltFar * epsilon + exponent) * geometric((tiltFar - tilt) * period);
     return (value - off) / factor - (geometric(tilt * period) + far) * (1 + 2 ** -30);
   }
 
@@ -160,14 +161,23 @@ function powers(rows: readonly TiltedSteps[], spacing: number, count: number): P
       const square = x * x + y * y;
       const isSmall = square < 0.25;
       const off = step.error(j * spacing) + 4 * UNIT * (isSmall ? Math.abs(x) + square : 1);
+      const bound = size + off;
       const log = steps * (isSmall ? Math.log1p(2 * x + square) / 2 : Math.log(size));
       const turn = steps * Math.atan2(y, 1 + x);
-      logSize[j] = (logSize[j] as number) + log;
-      angle[j] = (angle[j] as number) + turn;
-      logBound[j] = (logBound[j] as number) + log + steps * Math.log1p(off / size);
-      error[j] =
-        (error[j] as number) + steps * (off / size) + PER_ROW * (1 + Math.abs(log) + Math.abs(turn) + rows.length);
+      const wholeLog = (logSize[j] as number) + log;
+      const wholeTurn = (angle[j] as number) + turn;
+      logSize[j] = wholeLog;
+      angle[j] = wholeTurn;
+      logBound[j] =
+        (logBound[j] as number) + (isSmall ? log + steps * Math.log1p(off / size) : steps * Math.log(bound));
+      const added = PER_ROW * (1 + Math.abs(turn) + Math.abs(wholeTurn) + finite(Math.abs(log) + Math.abs(wholeLog)));
+      error[j] = (error[j] as number) + steps * (off / bound) + added;
     }
   }
   return { logSize, angle, logBound, error };
+}
+
+/** Of a characteristic function that is 0 to float64, the error is all that there is. */
+function finite(size: number): number {
+  return Number.isFinite(size) ? size : 0;
 }

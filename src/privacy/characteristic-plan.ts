@@ -4,7 +4,7 @@
  */
 import { type LinePlan, type TiltedSteps, totalDecay, totalMoment } from "./characteristic-line.js";
 import { epsilonOfGaussian } from "./gaussian.js";
-import { type MechanismSteps, noiseOverDistance } from "./mechanism.js";
+import type { MechanismSteps } from "./mechanism.js";
 import type { DirectionName } from "./tilted-composition.js";
 import { type TiltedStep, tiltedStep } from "./tilted-step.js";
 
@@ -20,10 +20,11 @@ const LEFT = 1e-7;
 /** Of δ, of the terms: errors that do not count, and those with which a sum is not worth having. */
 const SMALL_ERROR = 1e-6;
 const LARGEST_ERROR = 1e-2;
-/** Of all rows: a tenth of a second. */
+/** A tenth of a second; each row may take some more, for lattices would take far more of them. */
 const MOST_WORK = 2 ** 24;
+const WORK_A_ROW = 2 ** 17;
 /** Rows that a plan is made from; where there are more, it is a little longer. */
-const FEW = 16;
+const FEW = 24;
 const SLACK = 1.15;
 
 /** Of the best bound's tilt: less of it is safer from losses that never happen and yet rule high moments. */
@@ -61,7 +62,7 @@ export class LinePlanner {
     private readonly delta: number,
     tilt: number,
   ) {
-    this.few = sampled(rows);
+    this.few = sampled(rows, direction, tilt);
     this.tilt = descend((c) => this.chernoff(c, this.at(c)), tilt);
   }
 
@@ -107,7 +108,7 @@ export class LinePlanner {
   private planAt(tilt: number, epsilon: number): CostedPlan | undefined {
     const near = this.at(tilt);
     if (!near) return undefined;
-    const most = (MOST_WORK * this.few.length) / this.rows.length;
+    const most = (MOST_WORK / this.rows.length + WORK_A_ROW) * this.few.length;
     // How much larger the sum's scale is than δ, and its errors with it.
     const apart = totalMoment(near) - tilt * epsilon - Math.log(this.delta);
     const left = -Math.log(LEFT * this.delta);
@@ -143,22 +144,28 @@ export class LinePlanner {
 }
 
 /**
- * Where there are many rows, a few that stand for all: of a step's variance, q²·(e^(1/σ²) − 1) about, each has an equal part, which
- * gives it its number of steps.
+ * Where there are many rows, a few that stand for all, each for an equal part of them, which gives it its number of steps: of the
+ * variance of the loss as it is, and of that tilted, where what is rare counts more.
  */
-function sampled(rows: readonly MechanismSteps[]): readonly MechanismSteps[] {
+function sampled(rows: readonly MechanismSteps[], direction: DirectionName, tilt: number): readonly MechanismSteps[] {
   if (rows.length <= FEW) return rows;
-  const perStep = rows.map((row) => row.samplingRate ** 2 * Math.expm1(Math.min(50, noiseOverDistance(row) ** -2)));
-  const all = rows.reduce((sum, { steps }, i) => sum + steps * (perStep[i] as number), 0);
+  const [plain, far] = [LITTLE, tilt].map((at) => varianceShares(rows, direction, at)) as [number[], number[]];
   const few: MechanismSteps[] = [];
   let passed = 0;
   for (const [i, row] of rows.entries()) {
-    passed += row.steps * (perStep[i] as number);
-    for (; few.length < FEW && passed > ((few.length + 0.5) / FEW) * all; ) {
-      few.push({ ...row, steps: all / FEW / (perStep[i] as number) });
-    }
+    const share = ((plain[i] as number) + (far[i] as number)) / 2;
+    passed += share;
+    while (few.length < FEW && passed > (few.length + 0.5) / FEW)
+      few.push({ ...row, steps: row.steps / (FEW * share) });
   }
   return few;
+}
+
+/** Each row's of all. */
+function varianceShares(rows: readonly MechanismSteps[], direction: DirectionName, tilt: number): number[] {
+  const variances = rows.map((row) => row.steps * (tiltedStep(row, { direction, tilt, cut: 0 })?.variance ?? 0));
+  const all = variances.reduce((sum, value) => sum + value, 0);
+  return variances.map((value) => value / all);
 }
 
 function isBetter(plan: CostedPlan, other: CostedPlan): boolean {

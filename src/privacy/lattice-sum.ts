@@ -10,6 +10,7 @@
  */
 
 import { type Cells, SETTLE_ROUNDING, type Settle } from "./lattice-settle.js";
+import { UNIT } from "./rounding.js";
 
 /** Masses at e^(offset + k·spacing). */
 export interface GeometricLaw {
@@ -25,8 +26,6 @@ export interface GeometricLaw {
 interface Sums extends Cells {
   readonly offset: number;
 }
-
-const UNIT = 2 ** -53;
 
 /** The law of a + b, on a lattice of the spacing that both share. */
 export function sumOf(a: GeometricLaw, b: GeometricLaw, settle: Settle): GeometricLaw {

@@ -13,14 +13,14 @@ export interface DensityStretch {
 
 interface Layer {
   readonly length: number;
-  readonly mass: number;
+  mass: number;
 }
 
 /** Of sin x/x from its first minimum on, in absolute value. */
 const SIDE_LOBE = 0.21724;
 
-/** Layers are this far apart in density, at least. */
-const STEP = 1.25;
+/** Layers whose lengths are within this factor count as one of the shortest length, which spreads less. */
+const ALIKE = 1.1;
 
 export class LossSpread {
   private readonly layers: readonly Layer[];
@@ -33,39 +33,42 @@ export class LossSpread {
   /** |E[e^(i·v·loss)]| ≤ e^(−decay) for all v ≥ `frequency`. */
   decay(frequency: number): number {
     let sum = 0;
-    for (const { length, mass } of this.layers) sum += mass * (1 - largestSinc((frequency * length) / 2));
+    for (const { length, mass } of this.layers) sum += mass * belowOne((frequency * length) / 2);
     return sum * (1 - 2 ** -30);
   }
 }
 
-/** The most of |sin y/y| over y ≥ x. */
-function largestSinc(x: number): number {
-  if (x >= Math.PI) return Math.min(SIDE_LOBE, 1 / x);
-  // The series where sin x/x is lost in 1.
-  const own = x < 1e-4 ? 1 - (x * x) / 6 + x ** 4 / 120 : Math.sin(x) / x;
-  return Math.max(SIDE_LOBE, own);
+/** 1 less the most of |sin y/y| over y ≥ x; no more than that. */
+function belowOne(x: number): number {
+  if (x >= Math.PI) return 1 - Math.min(SIDE_LOBE, 1 / x);
+  // The series alternates, and 1 − sin x/x would be rounded in absolute terms.
+  const own = x < 0.5 ? (x * x) / 6 - x ** 4 / 120 : 1 - Math.sin(x) / x;
+  return Math.min(1 - SIDE_LOBE, own);
 }
 
 /** From the densest stretch on, the denser neighbour first: what is left of it is one stack of intervals. */
 function layersUnder(stretches: readonly DensityStretch[]): Layer[] {
   const densityAt = (index: number) => stretches[index]?.density ?? 0;
+  const lengthAt = (index: number) => stretches[index]?.length ?? 0;
   let first = stretches.reduce((best, { density }, index) => (density > densityAt(best) ? index : best), 0);
   let last = first;
   let density = densityAt(first);
-  let length = stretches[first]?.length ?? 0;
+  let length = lengthAt(first);
   const layers: Layer[] = [];
   while (density > 0) {
     const [before, after] = [densityAt(first - 1), densityAt(last + 1)];
     const next = Math.min(density, Math.max(before, after));
-    // All of what is as dense as this is one interval; a little less is counted with the next layer.
-    if (next * STEP < density || next === 0) {
-      layers.push({ length, mass: (density - next) * length });
-      density = next;
-    }
-    if (next === 0) break;
-    if (before >= after) first -= 1;
-    else last += 1;
-    length += (before >= after ? stretches[first] : stretches[last])?.length ?? 0;
+    // All that is as dense as `density` is one interval, of `length`.
+    addLayer(layers, length, (density - next) * length);
+    density = next;
+    length += before >= after ? lengthAt(--first) : lengthAt(++last);
   }
   return layers;
+}
+
+/** Lengths do not fall. */
+function addLayer(layers: Layer[], length: number, mass: number): void {
+  const before = layers.at(-1);
+  if (before && length <= before.length * ALIKE) before.mass += mass;
+  else layers.push({ length, mass });
 }

@@ -35,6 +35,8 @@ const LONG = 2 ** 18;
 /** Points of all rows together, in one pass: of lattices, and of transforms. */
 const MOST_POINTS = 2 ** 21;
 const MOST_LATTICE_POINTS = 2 ** 19;
+/** So many take seconds, on the coarsest lattice. */
+const TOO_MANY_POINTS = 2 ** 22;
 /** Of δ: infinite losses and those beyond the lattices. */
 const MISSING = 1e-7;
 /** Noise below this shifts z beyond what float64 densities hold. */
@@ -63,6 +65,7 @@ export function epsilonInterval(rows: readonly MechanismSteps[], delta: number, 
   if (!remove || !add) return nothingProved;
   const plans = { remove, add };
   const most = longest(rows, plans, delta);
+  if (latticePoints(rows, spacingOf(plans, most), missingOf(rows, delta)) > TOO_MANY_POINTS) return nothingProved;
   let best = nothingProved;
   let apart = Number.POSITIVE_INFINITY;
   for (let length = SHORTEST; ; ) {

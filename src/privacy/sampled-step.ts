@@ -133,8 +133,8 @@ class SampledStep implements TiltedStep {
     this.work = seen;
     this.missed = 2 * MISSED + ((nodes.length - seen) * Math.exp(UNSEEN) + outside(nodes, peak)) / total;
     this.momentError = this.missed + UNIT * (4 * (size + Math.abs(this.logMoment)) + seen);
-    // A node's e^(iux) − 1 is off in proportion to |ux|: by its weight and its loss, by rotations and sums.
-    this.rounding = UNIT * (offBy + apart * meansRounding(seen));
+    // A node's e^(iux) − 1 is off in proportion to |ux|: by its weight, of which the weights' sum is part, and its loss, by rotations and sums.
+    this.rounding = UNIT * (offBy + apart * (seen + meansRounding(seen)));
   }
 
   decay(frequency: number): number {
@@ -182,6 +182,7 @@ function stretchesOf(cells: TiltedIntegrand | undefined, logMoment: number): Den
   return Array.from({ length: cells.length - 1 }, (_, cell) => {
     const steepest = cells.steepest(cell);
     const apart = (cells.loss[cell + 1] as number) - (cells.loss[cell] as number);
+    if (steepest === 0) return { length: 0, density: 0 };
     const density = Math.exp(cells.least(cell) - logMoment) / steepest;
     return { length: Math.min(apart, cells.spacing * steepest), density: density * (1 - 2 ** -20) };
   });

@@ -5,7 +5,7 @@
 import type { SampledGaussian } from "./mechanism.js";
 import { UNIT } from "./rounding.js";
 import { sampledStep } from "./sampled-step.js";
-import { type DirectionName, momentOrder } from "./tilted-composition.js";
+import type { DirectionName } from "./tilted-composition.js";
 
 /** A step's loss at tilt c. */
 export interface TiltedStep {
@@ -51,10 +51,10 @@ class WholeStep implements TiltedStep {
   readonly work = 1;
   readonly variance: number;
 
-  constructor(noiseMultiplier: number, { direction, tilt }: Tilt) {
+  constructor(noiseMultiplier: number, { tilt }: Tilt) {
     this.variance = 1 / noiseMultiplier ** 2;
-    const order = momentOrder(direction, tilt);
-    this.logMoment = (order * (order - 1) * this.variance) / 2;
+    // Of either direction: of order c + 1 and of −c.
+    this.logMoment = (tilt * (tilt + 1) * this.variance) / 2;
     this.mean = (tilt + 0.5) * this.variance;
     this.momentError = 8 * UNIT * this.logMoment;
   }

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { characteristicInterval } from "../../src/privacy/characteristic-interval.js";
 import { LinePlanner } from "../../src/privacy/characteristic-plan.js";
 import { gaussianInterval } from "../../src/privacy/gaussian.js";
+import { LossSpread } from "../../src/privacy/loss-spread.js";
 import type { MechanismSteps } from "../../src/privacy/mechanism.js";
 import { epsilonInterval } from "../../src/privacy/privacy-loss.js";
 import { RdpAccountant } from "../../src/privacy/rdp.js";
@@ -192,5 +193,44 @@ describe("a step's characteristic function", () => {
       { numRuns: 200, seed: 3, endOnFailure: true },
     );
     expect(compared).toBeGreaterThanOrEqual(150);
+  });
+});
+
+describe("a step of the whole data", () => {
+  it.each([1e-9, 8.9e-6, 0.1, 3])("has the moment of both directions at tilt %d, however small", (tilt) => {
+    const [remove, add] = (["remove", "add"] as const).map((direction) =>
+      tiltedStep({ samplingRate: 1, noiseMultiplier: 1e-3 }, { direction, tilt, cut: 0 }),
+    );
+    expect(remove?.logMoment).toBe(add?.logMoment);
+    expect(remove?.logMoment).toBeCloseTo(tilt * (1 + tilt) * 5e5, 6 - Math.max(0, Math.log10(tilt * 5e5)));
+  });
+});
+
+describe("the spread of a density", () => {
+  it("counts no more mass than there is, and falls as fast as its characteristic function at most", () => {
+    const stretch = fc.record({
+      length: fc.double({ min: 0.01, max: 2, noNaN: true }),
+      density: fc.double({ min: 0, max: 1, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(fc.array(stretch, { minLength: 1, maxLength: 30 }), (stretches) => {
+        const mass = stretches.reduce((sum, { length, density }) => sum + length * density, 0);
+        const scaled = stretches.map(({ length, density }) => ({ length, density: density / Math.max(mass, 1e-9) }));
+        const spread = new LossSpread(scaled);
+        expect(spread.decay(1e12)).toBeLessThanOrEqual(1);
+        for (const frequency of [0.01, 0.3, 1, 4]) {
+          // A piecewise constant density's, in closed form.
+          let [re, im, from] = [0, 0, 0];
+          for (const { length, density } of scaled) {
+            const to = from + length;
+            re += (density * (Math.sin(frequency * to) - Math.sin(frequency * from))) / frequency;
+            im -= (density * (Math.cos(frequency * to) - Math.cos(frequency * from))) / frequency;
+            from = to;
+          }
+          expect(1 - spread.decay(frequency)).toBeGreaterThanOrEqual(Math.hypot(re, im) - 1e-12);
+        }
+      }),
+      { numRuns: 300, seed: 5 },
+    );
   });
 });

@@ -198,6 +198,11 @@ describe("any valid input", () => {
     );
   });
 
+  it("is answered at a δ that no lattice is made for", () => {
+    const row = { samplingRate: 0.0074, noiseMultiplier: 0.0607, steps: 1 };
+    expect(report([row], 1e-150).epsilon).toBeGreaterThan(report([row], 1e-100).lower);
+  });
+
   it("is nothing without sampling and everything without noise", () => {
     expect(report([{ samplingRate: 0, noiseMultiplier: 0, steps: 10 }], 1e-5).epsilon).toBe(0);
     expect(report([{ samplingRate: 0.1, noiseMultiplier: 0, steps: 1 }], 1e-5).epsilon).toBe(Number.POSITIVE_INFINITY);
