@@ -4,6 +4,7 @@ import { accountantNames, defaultAccountant, makeAccountant } from "../privacy/a
 import { calibrateNoise, calibrateSteps } from "../privacy/calibrate.js";
 import { ranges } from "../privacy/check.js";
 import type { CyclicSteps } from "../privacy/cycle.js";
+import { wholeCycle } from "../privacy/cycle.js";
 import { countSteps } from "../privacy/ledger-rows.js";
 import { type MechanismSteps, mechanismOf } from "../privacy/mechanism.js";
 import { roundUp } from "../privacy/rounding.js";
@@ -81,14 +82,18 @@ function complete(options: CalibrateOptions, sampled: SampledSteps, command: Com
     return { noiseMultiplier: correlatedNoise(options, sampled), samplingRate, steps };
   }
   if (samplingRate !== undefined && steps !== undefined && noiseMultiplier === undefined) {
-    const { cycle = 1, ...mechanism } = sampled.mechanism(samplingRate);
-    const target = { ...mechanism, steps: Math.ceil(steps / cycle), epsilon, delta };
+    const mechanism = sampled.mechanism(samplingRate);
+    const target = { ...wholeCycle(mechanism), steps: Math.ceil(steps / (mechanism.cycle ?? 1)), epsilon, delta };
     return { noiseMultiplier: calibrateNoise(target, accountant), samplingRate, steps };
   }
   if (samplingRate !== undefined && noiseMultiplier !== undefined && steps === undefined) {
-    const { cycle = 1, ...mechanism } = sampled.mechanism(samplingRate);
-    const paid = calibrateSteps({ ...mechanism, noiseMultiplier, epsilon, delta }, accountant);
-    return { steps: Math.min(paid * cycle, Number.MAX_SAFE_INTEGER), samplingRate, noiseMultiplier };
+    const mechanism = sampled.mechanism(samplingRate);
+    const paid = calibrateSteps({ ...wholeCycle(mechanism), noiseMultiplier, epsilon, delta }, accountant);
+    return {
+      steps: Math.min(paid * (mechanism.cycle ?? 1), Number.MAX_SAFE_INTEGER),
+      samplingRate,
+      noiseMultiplier,
+    };
   }
   if (noiseMultiplier !== undefined && steps !== undefined && samplingRate === undefined) {
     const { examples = 1, discrete: discreteCoordinates } = options;

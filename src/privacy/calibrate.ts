@@ -132,7 +132,7 @@ const positiveSteps: NumberRange = { ...ranges.steps, min: 1 };
 
 function checkTarget(target: CalibrationTarget): void {
   checkKeys("target", target, [...kindKeys, "samplingRate", "steps", "pieces", "epsilon", "delta"]);
-  const { samplingRate, steps, epsilon, delta, pieces = [] } = target;
+  const { samplingRate, steps, epsilon, delta, pieces = [{ factor: 1, steps: target.steps }] } = target;
   checkNumber("samplingRate", samplingRate, positiveRate);
   checkNumber("steps", steps, positiveSteps);
   checkNumber("epsilon", epsilon, ranges.epsilon);
@@ -144,7 +144,7 @@ function checkTarget(target: CalibrationTarget): void {
     checkNumber("pieces: steps", piece.steps, ranges.steps);
   }
   const planned = pieces.reduce((sum, piece) => sum + piece.steps, 0);
-  if (pieces.length > 0 && planned !== steps) throw new RangeError(`pieces: got ${planned} steps, expected ${steps}`);
+  if (planned !== steps) throw new RangeError(`pieces: got ${planned} steps, expected ${steps}`);
 }
 
 function unreachable({ samplingRate, steps, epsilon, delta }: CalibrationTarget, smallest: number): RangeError {

@@ -56,7 +56,7 @@ function rounded(spacing: number): number {
 
 /** Fine enough to tell where the loss of a cycle lies, and how its moments grow; no bound. */
 export function coarseLaw(row: AllocatedGaussian, missing: number): GeometricLaw {
-  const deviation = Math.sqrt(Math.log1p(Math.expm1(1 / row.noiseMultiplier ** 2) / Math.min(row.bins, MOST_BINS)));
+  const deviation = Math.sqrt(Math.log1p(Math.expm1(1 / noiseOf(row) ** 2) / Math.min(row.bins, MOST_BINS)));
   return lawOf(row, "above", Math.min(COARSE, 2 ** Math.floor(Math.log2(deviation / 2))), missing);
 }
 
@@ -70,7 +70,7 @@ function finest(row: AllocatedGaussian, missing: number, laws: number): number {
   const doublings = doublingsOf(bins);
   const range = rangeOf(coarseLaw(row, missing));
   // Ranges shrink with the sums, from about this.
-  const single = 24 / row.noiseMultiplier;
+  const single = 24 / noiseOf(row);
   let products = 0;
   for (let left = 0; left < doublings; left++) {
     // A digit of `bins` takes a sum of its own, of two laws.
@@ -81,15 +81,17 @@ function finest(row: AllocatedGaussian, missing: number, laws: number): number {
 }
 
 /** More bins cost less, by Jensen: the mean of t ratios is, given itself and order apart, that of any fewer of them. */
-const MOST_BINS = 2 ** 20;
+export const MOST_BINS = 2 ** 20;
+/** More noise counts as this: a cycle then spends next to nothing. */
+export const MOST_NOISE = 1000;
 
-function lawOf(
-  { bins: given, noiseMultiplier }: AllocatedGaussian,
-  side: Side,
-  spacing: number,
-  missing: number,
-): GeometricLaw {
-  const bins = Math.min(given, MOST_BINS);
+function noiseOf({ noiseMultiplier }: AllocatedGaussian): number {
+  return Math.min(noiseMultiplier, MOST_NOISE);
+}
+
+function lawOf(row: AllocatedGaussian, side: Side, spacing: number, missing: number): GeometricLaw {
+  const bins = Math.min(row.bins, MOST_BINS);
+  const noiseMultiplier = noiseOf(row);
   // Less is left out than may be.
   const left = 10 ** Math.floor(Math.log10(missing));
   const key = `${bins} ${noiseMultiplier} ${side} ${spacing} ${left}`;

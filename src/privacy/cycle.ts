@@ -28,9 +28,18 @@ export function charged(given: CyclicSteps): MechanismSteps[] {
   }
   if (cycle === 1) return [row];
   const paid = Math.ceil((phase + row.steps) / cycle) - Math.ceil(phase / cycle);
-  const { relation, sample, bins, failure, ...rest } = row;
-  const free = { ...rest, samplingRate: 0, steps: row.steps - paid };
+  const { relation, sample, bins, failure, discreteCoordinates, ...rest } = row;
+  // With bins the charged step's coordinates are those of the whole cycle (discrete-gaussian.ts).
+  const own = bins === undefined && discreteCoordinates !== undefined ? { discreteCoordinates } : {};
+  const free = { ...rest, ...own, samplingRate: 0, steps: row.steps - paid };
   return [{ ...row, steps: paid }, free].filter(({ steps }) => steps > 0);
+}
+
+/** A whole cycle as one step: discrete noise is on the coordinates of all its steps. */
+export function wholeCycle<Kind extends Omit<CyclicMechanism, "noiseMultiplier">>({ cycle = 1, ...kind }: Kind) {
+  const { bins, discreteCoordinates } = kind;
+  if (bins !== undefined || discreteCoordinates === undefined) return kind;
+  return { ...kind, discreteCoordinates: Math.min(Number.MAX_SAFE_INTEGER, discreteCoordinates * cycle) };
 }
 
 /** The row from its `skipped`-th step on, `steps` of them. */

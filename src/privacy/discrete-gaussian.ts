@@ -27,10 +27,11 @@ const SLACK = 1 + 2 ** -20;
 /** τ: 0 where all noise is continuous, Infinity where nothing is proved. */
 export function totalVariation(rows: readonly MechanismSteps[]): number {
   let sum = 0;
-  for (const { discreteCoordinates, noiseMultiplier, steps } of rows) {
+  for (const { discreteCoordinates, noiseMultiplier, steps, bins = 1 } of rows) {
     if (discreteCoordinates === undefined) continue;
     if (noiseMultiplier < discreteNoiseRange.min) return Number.POSITIVE_INFINITY;
-    sum += (steps * discreteCoordinates) / (noiseMultiplier * SENSITIVITY_UNITS) ** 4;
+    // Of random allocation each step is a cycle, which has noise in every bin.
+    sum += (steps * bins * discreteCoordinates) / (noiseMultiplier * SENSITIVITY_UNITS) ** 4;
   }
   return (Math.sqrt(sum) / 8) * SLACK;
 }

@@ -3,13 +3,14 @@
  * trapezoidal rule: close, but no bound, and nothing that is reported rests on it.
  */
 import { coarseLaw } from "./cycle-lattice.js";
+import { costliest } from "./grouped-rows.js";
 import type { GeometricLaw } from "./lattice-sum.js";
 import { type LossCurve, lossCurve } from "./loss-curve.js";
 import { isAllocated, type MechanismSteps, type SampledGaussian } from "./mechanism.js";
 
 const MOST_NODES = 20_000;
 /** More rows than these stand for each other: a schedule may give every step its own noise. */
-const MOST_ROWS = 32;
+const MOST_ROWS = 36;
 
 /** Losses and the logarithms of their masses, up to a common factor. */
 interface Nodes {
@@ -23,7 +24,7 @@ export class LogMoments {
 
   /** `missing`: mass that a step's lattice leaves out, and that is left out here: far out, it would rule high moments. */
   constructor(rows: readonly MechanismSteps[], missing: number) {
-    this.rows = representatives(rows).map((row) => ({ steps: row.steps, ...nodesOf(row, missing) }));
+    this.rows = costliest(rows, MOST_ROWS).map((row) => ({ steps: row.steps, ...nodesOf(row, missing) }));
   }
 
   /** Σ T·log E_Q[e^(a·loss)]; any real `order` a. */
@@ -32,26 +33,6 @@ export class LogMoments {
     for (const row of this.rows) sum += row.steps * logMoment(row, order);
     return sum;
   }
-}
-
-/** The costliest of each of as many stretches of alike rows for all of its steps. */
-function representatives(rows: readonly MechanismSteps[]): MechanismSteps[] {
-  if (rows.length <= MOST_ROWS) return [...rows];
-  const kindOf = ({ relation, sample, samplingRate, bins }: MechanismSteps) =>
-    `${relation ?? ""} ${sample ?? ""} ${samplingRate === 1} ${bins ?? ""}`;
-  return [...new Set(rows.map(kindOf))].flatMap((kind) => {
-    const alike = rows.filter((row) => kindOf(row) === kind);
-    const size = Math.ceil(alike.length / MOST_ROWS);
-    const stretches = Array.from({ length: Math.ceil(alike.length / size) }, (_, i) =>
-      alike.slice(i * size, (i + 1) * size),
-    );
-    return stretches.map((stretch) => ({
-      ...(stretch[0] as MechanismSteps),
-      samplingRate: Math.max(...stretch.map((row) => row.samplingRate)),
-      noiseMultiplier: Math.min(...stretch.map((row) => row.noiseMultiplier)),
-      steps: stretch.reduce((sum, row) => sum + row.steps, 0),
-    }));
-  });
 }
 
 function nodesOf(mechanism: SampledGaussian, missing: number): Nodes {

@@ -4,7 +4,7 @@
  * is added to the clipped sum.
  */
 import { checkChoice } from "../arguments.js";
-import { checkNumber, inRange, ranges } from "./check.js";
+import { checkNumber, ranges } from "./check.js";
 
 export interface SampledGaussian {
   /** q in [0, 1]. */
@@ -66,12 +66,12 @@ export function checkMechanism(mechanism: SampledGaussian): void {
 /** A cycle of random allocation that costs less than one step on all the data. */
 export type AllocatedGaussian = SampledGaussian & { readonly bins: number };
 
-/** Noise for which that is computed: below, float64 does not hold the likelihood ratios; above, hardly anything is spent. */
-const allocatedNoise = { min: 0.2, max: 1000 } as const;
+/** Less noise, and float64 does not hold the likelihood ratios. */
+const LEAST_ALLOCATED_NOISE = 0.2;
 
 export function isAllocated(mechanism: SampledGaussian): mechanism is AllocatedGaussian {
   const { bins = 1, relation, noiseMultiplier } = mechanism;
-  return bins > 1 && relation === undefined && inRange(noiseMultiplier, allocatedNoise);
+  return bins > 1 && relation === undefined && noiseMultiplier >= LEAST_ALLOCATED_NOISE;
 }
 
 /** Throws a RangeError naming the field, what came and what is allowed. */
@@ -119,18 +119,20 @@ export function noiseOverDistance({ noiseMultiplier, relation, sample }: Sampled
 
 /** The steps taken, merged by mechanism: a million equal steps are one row. */
 export class StepCounts {
-  private readonly rows: { mechanism: SampledGaussian; steps: number }[] = [];
+  private readonly rows = new Map<string, { mechanism: SampledGaussian; steps: number }>();
 
   /** Adds `count` steps; a RangeError where the mechanism, the count or the total cannot be. */
   add(mechanism: SampledGaussian, count: number): void {
     checkSteps({ ...mechanism, steps: count });
-    const row = this.rows.find((candidate) => sameMechanism(candidate.mechanism, mechanism));
+    const given = mechanismOf(mechanism);
+    const key = JSON.stringify(given);
+    const row = this.rows.get(key);
     checkNumber("total steps", (row?.steps ?? 0) + count, ranges.steps);
     if (row) row.steps += count;
-    else if (count > 0) this.rows.push({ mechanism: mechanismOf(mechanism), steps: count });
+    else if (count > 0) this.rows.set(key, { mechanism: given, steps: count });
   }
 
   list(): readonly MechanismSteps[] {
-    return this.rows.map(({ mechanism, steps }) => ({ ...mechanism, steps }));
+    return [...this.rows.values()].map(({ mechanism, steps }) => ({ ...mechanism, steps }));
   }
 }

@@ -15,7 +15,7 @@ export const ballsInBinsSampling = defineSampling({
   schema: configObject({ type: z.literal("ballsInBins") }),
   relations,
   create: (_, { examples, samplingRate }) => {
-    const bins = Math.max(1, Math.round(1 / samplingRate));
+    const bins = Math.min(Number.MAX_SAFE_INTEGER, Math.max(1, Math.round(1 / samplingRate)));
     return {
       type: "ballsInBins",
       mechanism: { samplingRate: 1, cycle: bins, bins },

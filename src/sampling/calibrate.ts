@@ -9,6 +9,8 @@ import { checkChoice, checkKeys } from "../arguments.js";
 import { type Accountant, defaultAccountant, makeAccountant, makeQuickAccountant } from "../privacy/accountant.js";
 import { type BudgetTarget, calibrateSamplingRate, calibrateSteps, largestRate } from "../privacy/calibrate.js";
 import { checkNumber, ranges } from "../privacy/check.js";
+import { wholeCycle } from "../privacy/cycle.js";
+import { MOST_BINS } from "../privacy/cycle-lattice.js";
 import { kindOf, type MechanismKind } from "../privacy/mechanism.js";
 import { type Relation, underRelation } from "../privacy/relation.js";
 import { roundDown } from "../privacy/rounding.js";
@@ -44,7 +46,7 @@ export function calibrateSampling(
   const mechanismAt = (samplingRate: number) =>
     underRelation({ ...makeSampling(config, { examples, samplingRate }).mechanism, discreteCoordinates }, relation);
   const goal = { noiseMultiplier, epsilon, delta };
-  const kind = (rate: number) => kindOf(mechanismAt(rate));
+  const kind = (rate: number) => kindOf(wholeCycle(mechanismAt(rate)));
   switch (config.type) {
     case "poisson":
       return calibrateSamplingRate({ ...goal, ...kind(LEAST), steps }, accountant);
@@ -66,15 +68,13 @@ export function calibrateSampling(
       // The chance that a batch is cut down, which δ pays for, grows with q as well.
       return largestRate({ ...goal, steps, mechanismAt }, accountant);
     case "shuffle":
-      return wholeBatch(Math.floor(examples / shortestCycle(goal, kind(1 / examples), steps, accountant)), examples);
+      return wholeBatch(Math.floor(examples / shortestCycle(goal, kind(1), steps, accountant)), examples);
     case "ballsInBins":
       return 1 / fewestBins(goal, kind(1), steps, accountant);
   }
 }
 
 const targetKeys = ["examples", "noiseMultiplier", "steps", "epsilon", "delta", "relation", "discreteCoordinates"];
-/** Beyond, more bins are not cheaper by what is computed: src/privacy/cycle-lattice.ts. */
-const MOST_BINS = 2 ** 20;
 const LEAST = 1e-15;
 const DIGITS = 6;
 
@@ -85,8 +85,14 @@ function shortestCycle(
   steps: number,
   accountant: string,
 ): number {
+  const { noiseMultiplier, epsilon, delta } = goal;
   const cycles = calibrateSteps({ ...goal, ...kind, samplingRate: 1 }, accountant);
-  if (cycles > 0) return Math.ceil(steps / cycles);
+  const by = makeAccountant(accountant);
+  // Discrete noise is on the coordinates of all steps, whichever are charged: longer cycles where that is too much.
+  for (let cycle = Math.ceil(steps / cycles); cycle <= steps; cycle = Math.ceil(cycle * 1.01)) {
+    const row = { ...kind, samplingRate: 1, noiseMultiplier, cycle, steps };
+    if (by.epsilonWith([row], delta) <= epsilon) return cycle;
+  }
   throw new RangeError(
     `epsilon: ${goal.epsilon} at delta ${goal.delta} does not allow one cycle with noise multiplier ` +
       `${goal.noiseMultiplier}, however long; raise epsilon, delta or the noise`,

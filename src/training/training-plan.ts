@@ -5,7 +5,7 @@ import { defaultAccountant, makeAccountant, type ProvenAccountant } from "../pri
 import { adaptiveRule, gradientNoiseMultiplier } from "../privacy/adaptive-threshold.js";
 import { calibrateNoise, type NoisePiece, noiseFactorRange } from "../privacy/calibrate.js";
 import { checkNumber, ranges } from "../privacy/check.js";
-import type { CyclicMechanism, CyclicSteps } from "../privacy/cycle.js";
+import { type CyclicMechanism, type CyclicSteps, wholeCycle } from "../privacy/cycle.js";
 import { defaultRelation, type Relation, underRelation } from "../privacy/relation.js";
 import { makeSampling, type Sampling, samplingType } from "../sampling/index.js";
 import { clippingGroups } from "./clipping-groups.js";
@@ -149,13 +149,14 @@ function plannedRelation(config: TrainingConfig, { type }: Sampling): Relation {
 /** Of a sampler with cycles, by the steps that are charged; their noise is all the same (`plannedNoise`). */
 function calibrated(
   { epsilon, delta }: NonNullable<TrainingConfig["privacy"]>,
-  { cycle = 1, ...kind }: Omit<CyclicMechanism, "noiseMultiplier">,
+  kind: Omit<CyclicMechanism, "noiseMultiplier">,
   pieces: readonly NoisePiece[],
   accountant: ProvenAccountant,
 ): number {
+  const { cycle = 1 } = kind;
   const paid = pieces.map((piece) => ({ ...piece, steps: Math.ceil(piece.steps / cycle) }));
   const steps = paid.reduce((sum, piece) => sum + piece.steps, 0);
-  return calibrateNoise({ ...kind, steps, epsilon: epsilon as number, delta, pieces: paid }, accountant);
+  return calibrateNoise({ ...wholeCycle(kind), steps, epsilon: epsilon as number, delta, pieces: paid }, accountant);
 }
 
 function plannedCorrelation(config: TrainingConfig, { sampling, steps }: Steps): CorrelationPlan | undefined {

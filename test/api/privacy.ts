@@ -116,7 +116,7 @@ export const ofPrivacy: Record<string, PublicCall> = {
     takes: {
       "target.samplingRate": "1",
       "target.epsilon": "1",
-      "target.pieces": "undefined missing []",
+      "target.pieces": "undefined missing",
       "target.pieces.0.factor": "1",
       accountant: "undefined",
     },

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PrivacyBudget } from "../../src/privacy/budget.js";
 import { epsilonOfGaussian } from "../../src/privacy/gaussian.js";
+import { cheapest, costliest } from "../../src/privacy/grouped-rows.js";
 import { mechanismOf } from "../../src/privacy/mechanism.js";
 import { epsilonInterval } from "../../src/privacy/privacy-loss.js";
 import { coarseGap, PrvAccountant } from "../../src/privacy/prv.js";
@@ -143,6 +144,23 @@ describe("composition", () => {
       1e-6,
     );
     expect(Math.abs(one.epsilon - two.epsilon)).toBeLessThan(1e-3);
+  });
+
+  it("of more mechanisms than are computed is bounded by fewer, dearer and cheaper", () => {
+    const rows = Array.from({ length: 5000 }, (_, i) => ({
+      samplingRate: 0.01 * (1 + ((i * 0.618) % 1)),
+      noiseMultiplier: 1 + ((i * 0.414) % 1),
+      steps: 1,
+    }));
+    const all = report(rows, 1e-5);
+    const ends = [costliest(rows, 100), cheapest(rows, 100)].map((few) => report([...few], 1e-5));
+    expect(all.epsilon).toBeLessThanOrEqual(ends[0]?.epsilon as number);
+    expect(all.lower).toBeGreaterThanOrEqual(ends[1]?.lower as number);
+    expect(all.epsilon - all.lower).toBeLessThan(0.05 * all.epsilon);
+    for (const few of [costliest(rows, 100), cheapest(rows, 100)]) {
+      expect(few.reduce((sum, { steps }) => sum + steps, 0)).toBe(5000);
+      expect(few.length).toBeLessThanOrEqual(100);
+    }
   });
 
   it("does not depend on how steps are handed in, to the bit", () => {
