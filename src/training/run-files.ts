@@ -5,7 +5,7 @@ import { type CheckpointNotes, markMetadata, type RunState, saveCheckpoint } fro
 import type { ClippingGroups } from "./clipping-groups.js";
 import type { TrainingConfig } from "./config.js";
 import type { EvaluationResult } from "./evaluate.js";
-import type { StepEvent, TrainingResult } from "./events.js";
+import type { StepEvent, StopReason, TrainingResult } from "./events.js";
 import { writeAtomically, writeAtomicallyLater } from "./files.js";
 import { MetricsFile, readMetrics } from "./metrics.js";
 import { keepsNoise, removeNoise, saveNoise } from "./noise-file.js";
@@ -28,6 +28,9 @@ export interface RunFilesOptions {
   readonly start: RunState;
   readonly average?: ParameterAverage | undefined;
 }
+
+/** How far a process came: steps of the model, and of the run in all, lost ones included. */
+export type Standing = Pick<TrainingResult, "step" | "accountedSteps">;
 
 export class RunFiles {
   private readonly metrics: MetricsFile;
@@ -97,24 +100,36 @@ export class RunFiles {
     const { directory } = this.options;
     await this.reservations.settled();
     this.checkpoint(session, result);
-    directory.settle(result.stopped, result.step, result.accountedSteps);
-    if (result.stopped !== "interrupted") removeNoise(directory.files); // nothing goes on from here
-    const statement = this.statement(result.stopped);
-    writeAtomically(directory.files.privacy, jsonFile(statement));
+    const statement = this.settle(result.stopped, result);
     writeAtomically(directory.files.report, await this.report(result, statement));
     directory.release();
   }
 
-  /** After a failure: what was counted stays counted. */
-  async abandon(): Promise<void> {
+  /**
+   * After a failure: what was counted stays counted. `standing`: of a failure after which disk and ledger are trusted, so
+   * that only what was taken counts.
+   */
+  async abandon(standing: Standing | undefined): Promise<void> {
     try {
       await this.reservations.settled(); // the folder is another's afterwards
       this.metrics.flush();
+      if (standing) this.settle("interrupted", standing);
     } catch {
       // The failure that led here is the one to be told.
     } finally {
       this.options.directory.release();
     }
+  }
+
+  /** Ends this process's part in the ledger, then in privacy.json, whose content is returned. */
+  private settle(status: StopReason, { step, accountedSteps }: Standing): object {
+    const { directory } = this.options;
+    directory.settle(status, step, accountedSteps);
+    if (status !== "interrupted") removeNoise(directory.files); // nothing goes on from here
+    this.stepsTaken = step;
+    const statement = this.statement(status);
+    writeAtomically(directory.files.privacy, jsonFile(statement));
+    return statement;
   }
 
   private async reserve(step: number, count: number): Promise<void> {

@@ -251,7 +251,7 @@ export class Session {
 
   /**
    * One training step on one logical batch, empty or not: clipped sum, noise, optimizer.
-   * @throws Error after the first step if a trainable parameter did not move, naming it.
+   * @throws UnmovedParametersError after step 1 if a trainable parameter did not move, naming it.
    */
   step(batch: BatchSource, options: StepOptions = {}): Promise<StepStatistics> {
     return this.exclusive(

@@ -22,10 +22,11 @@ import { type EvaluationResult, evaluateDataset } from "./evaluate.js";
 import type { StepEvent, StopReason, TrainerEvents, TrainingResult } from "./events.js";
 import { type PreparedRun, prepareRun } from "./prepare.js";
 import type { PrivacyMeter } from "./privacy-meter.js";
-import type { RunFiles } from "./run-files.js";
+import type { RunFiles, Standing } from "./run-files.js";
 import type { Session } from "./session.js";
 import type { SparsificationRefresh } from "./sparsification.js";
 import type { TrainingPlan } from "./training-plan.js";
+import { UnmovedParametersError } from "./unmoved.js";
 
 export interface TrainerOptions {
   readonly config: TrainingConfig;
@@ -82,7 +83,7 @@ export class Trainer extends EventEmitter<TrainerEvents> {
       this.emit("done", result);
       return result;
     } catch (error) {
-      await prepared.files?.abandon();
+      await prepared.files?.abandon(error instanceof UnmovedParametersError ? loop.standing : undefined);
       throw error;
     } finally {
       prepared.session.dispose();
@@ -160,6 +161,11 @@ class TrainingLoop {
     await this.files?.finish(this.session, result);
     if (this.files) this.events.emit("checkpoint", { step: this.step, path: this.files.checkpointPath });
     return result;
+  }
+
+  /** Where the model stands and what was counted, the step that failed included. */
+  get standing(): Standing {
+    return { step: this.session.steps, accountedSteps: this.meter.steps };
   }
 
   private async trainUntilStopped(signal: AbortSignal | undefined): Promise<StopReason> {

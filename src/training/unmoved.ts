@@ -14,13 +14,17 @@ export class UnmovedParametersError extends Error {
   }
 }
 
-/** `moved`: by parameter, frozen ones count as moved. @throws UnmovedParametersError naming those that did not. */
+/**
+ * `moved`: by parameter; frozen ones, and those that a mask drops whole, count as moved. Of a run's first step alone: later
+ * ones, such as the first after resuming, may be too small to show. @throws UnmovedParametersError naming those that did not.
+ */
 export function checkMoved(
   moved: readonly boolean[],
   parameters: readonly ParameterSpec[],
   update: UpdateSpec,
   batch: BatchStatistics,
 ): void {
+  if (update.step !== 1) return;
   const still = parameters.filter((_, index) => moved[index] === false).map((spec) => spec.name);
   if (still.length === 0) return;
   if (update.learningRate === 0)

@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { readSafetensors } from "../../src/data/safetensors.js";
 import { makeAccountant } from "../../src/privacy/accountant.js";
-import { composeLedgers, spentOf } from "../../src/privacy/ledger-compose.js";
+import { composeLedgers, spentOf, statusOf } from "../../src/privacy/ledger-compose.js";
+import { countSteps } from "../../src/privacy/ledger-rows.js";
 import type { PrivacyStatement } from "../../src/privacy/statement.js";
 import { readCheckpoint } from "../../src/training/checkpoint-seal.js";
 import type { TrainingConfig } from "../../src/training/config.js";
 import { readRunLedger } from "../../src/training/run-directory.js";
 import { Trainer } from "../../src/training/trainer.js";
+import { UnmovedParametersError } from "../../src/training/unmoved.js";
 import { spyOnKeys, weightsIn } from "./derived-keys.js";
 import { temporaryFolder, tinyConfig, tinyData } from "./tiny.js";
 
@@ -119,6 +121,39 @@ describe("two copies of a run, resumed", () => {
       expect({ isPrivate, epsilon }).toEqual({ isPrivate: false, epsilon: null });
     }
     expect(composeLedgers([a, b].map(readRunLedger)).notPrivateBecause).toHaveLength(2);
+  });
+});
+
+describe("a first step that moves nothing", () => {
+  const still = { steps: 400, optimizer: { type: "sgd", learningRate: 1e-30 }, privacy };
+
+  it("costs a step, not all that were reserved, and leaves a run that is over for now", async () => {
+    const out = join(temporaryFolder(), "run");
+    const config = tinyConfig(still);
+    for (const taken of [1, 2]) {
+      const trainer = new Trainer({ config, train, out, resume: taken > 1 });
+      await expect(trainer.run()).rejects.toThrow(UnmovedParametersError);
+      const ledger = readRunLedger(out);
+      expect(ledger.entries.some((entry) => entry.kind === "reserve" && countSteps(entry.mechanisms) > 1)).toBe(true);
+      expect(countSteps(spentOf(ledger))).toBe(taken);
+      expect(statusOf(ledger)).toBe("interrupted");
+      const statement = JSON.parse(readFileSync(join(out, "privacy.json"), "utf8")) as PrivacyStatement;
+      expect(statement).toMatchObject({ status: "interrupted", steps: { taken: 1, reserved: taken } });
+    }
+  });
+
+  it("is no failure of a process that goes on", async () => {
+    // Of this schedule only the first steps move anything.
+    const out = join(temporaryFolder(), "run");
+    const config = tinyConfig({
+      steps: 24,
+      checkpointEvery: 4,
+      privacy,
+      schedule: { type: "step", every: 1, factor: 1e-30 },
+    });
+    await run(config, out, false, 14);
+    expect((await run(config, out, true)).sizes).toHaveLength(12);
+    expect(statusOf(readRunLedger(out))).toBe("finished");
   });
 });
 

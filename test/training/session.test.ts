@@ -251,6 +251,30 @@ describe("parameters that do not move in the first step", () => {
     expect((await session().step([])).examples).toBe(0);
   });
 
+  test("a first step is a run's, not a process's", async () => {
+    const made = session();
+    made.loadOptimizerState({ ...made.optimizerState(), step: 5 });
+    const before = made.parameters();
+    expect((await made.step(batch, { learningRate: 0 })).step).toBe(6);
+    expect(made.parameters()).toEqual(before);
+  });
+
+  test("those that a mask drops whole need not", async () => {
+    const made = session({ sparsification: { rate: 0 } });
+    const before = made.parameters();
+    const kept = Object.fromEntries(
+      Object.entries(before).map(([name, { data }]) => [
+        name,
+        new Uint8Array(data.length).fill(name === "2.bias" ? 1 : 0),
+      ]),
+    );
+    made.setMask({ kept, from: "public" });
+    await made.step(batch);
+    const after = made.parameters();
+    const moved = Object.keys(after).filter((name) => String(after[name]?.data) !== String(before[name]?.data));
+    expect(moved).toEqual(["2.bias"]);
+  });
+
   test("noise moves everything", async () => {
     const made = session({ privacy: { noiseMultiplier: 1, expectedBatchSize: 8 } });
     await made.step({ ...batch, inputs: new Float32Array(48) });
