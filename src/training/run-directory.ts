@@ -6,7 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { z } from "zod";
 import { checkText } from "../arguments.js";
 import { packageVersion } from "../native/load.js";
@@ -113,7 +113,7 @@ export class RunDirectory {
     return this.ledger.mark;
   }
 
-  /** Starts a run in `path`, made if need be. Throws a RunDirectoryError if a run is there already. */
+  /** Starts a run in `path`, made if need be. Throws a RunDirectoryError if a run is there already, or what one left. */
   static create(path: string, facts: RunFacts): RunDirectory {
     makeFolder(path);
     return locked(path, (lock) => {
@@ -123,6 +123,7 @@ export class RunDirectory {
           `${path} holds a run already: --resume continues it, another --out starts a new one`,
         );
       }
+      refuseWithoutLedger(path);
       removeLeftovers(path);
       const writer = LedgerWriter.create(ledger, {
         kind: "start",
@@ -143,6 +144,7 @@ export class RunDirectory {
   static resume(path: string, fingerprint: string, resumePoint: () => ResumePoint): RunDirectory {
     const files = runPaths(path);
     if (!existsSync(files.ledger)) {
+      refuseWithoutLedger(path);
       throw new RunDirectoryError(`${path} holds no run to resume: leave --resume out to start one there`);
     }
     return locked(path, (lock) => {
@@ -221,6 +223,22 @@ function parseOrNothing(file: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * A ledger is on disk before anything else of a run is, so that files of a run without one have lost it; which were private
+ * nobody can tell any more.
+ */
+function refuseWithoutLedger(path: string): void {
+  const { privacy, state, previousState, checkpoint, average, noise, previousNoise, ledger } = runPaths(path);
+  const left = [privacy, state, previousState, checkpoint, average, noise, previousNoise].filter((file) =>
+    existsSync(file),
+  );
+  if (left.length === 0) return;
+  throw new RunDirectoryError(
+    `${path} holds ${left.map((file) => basename(file)).join(", ")} but no ${basename(ledger)}, without which what that run ` +
+      `spent of ε would be forgotten: put its ${basename(ledger)} back, or another --out starts a new run`,
+  );
 }
 
 function refuseEnded(path: string, ledger: Ledger): void {

@@ -64,6 +64,37 @@ describe("RunDirectory", () => {
     expect(() => resume(3)).toThrow(/finished run/);
   });
 
+  it.each(["privacy.json", "state.safetensors", "state.previous.safetensors", "checkpoint.safetensors"])(
+    "neither starts nor resumes over %s of a run whose ledger is gone: what it spent would be forgotten",
+    async (name) => {
+      await ended("interrupted");
+      const left = join(path, name);
+      writeFileSync(left, "{}");
+      const ledger = readFileSync(file());
+      rmSync(file());
+      const refusal = `${path} holds ${name} but no ledger.jsonl, without which what that run spent of ε would be forgotten: put its ledger.jsonl back, or another --out starts a new run`;
+      for (const open of [() => RunDirectory.create(path, facts), () => resume(3)]) {
+        expect(open).toThrow(new RunDirectoryError(refusal));
+        expect(readdirSync(path)).toEqual([name]);
+      }
+      writeFileSync(file(), ledger);
+      const run = resume(3);
+      expect(run.accountedSteps).toBe(3);
+      run.release();
+    },
+  );
+
+  it("starts where a process died before its ledger was there, and where no run's files are", () => {
+    mkdirSync(path);
+    for (const name of ["ledger.jsonl.123.tmp", "config.json", "metrics.csv", "notes.txt"]) {
+      writeFileSync(join(path, name), "half");
+    }
+    writeFileSync(lock(), JSON.stringify(dead()));
+    expect(() => resume()).toThrow(/no run to resume: leave --resume out/);
+    RunDirectory.create(path, facts).release();
+    expect(onDisk()).toEqual({ status: "running", steps: 0 });
+  });
+
   it("resumes only a run of the same settings", async () => {
     await ended("interrupted");
     expect(() => resume(3, "b".repeat(64))).toThrow(/another configuration/);

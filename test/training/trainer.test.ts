@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { readSafetensors } from "../../src/data/safetensors.js";
@@ -403,6 +403,27 @@ describe("Trainer, stopped and resumed", () => {
     expect(steps[0]?.step).toBe(1);
     expect(result).toMatchObject({ stopped: "budget", step: 28, accountedSteps: 30 });
   });
+
+  it.each([{}, { strategy: "none", privacy: undefined }])(
+    "does not forget what a run spent whose ledger is gone: %j",
+    async (changes) => {
+      const out = join(temporaryFolder(), "run");
+      const config = tinyConfig({ steps: 6, ...changes });
+      await run(make(config, { out }), 3);
+      const ledger = join(out, "ledger.jsonl");
+      renameSync(ledger, `${ledger}.away`);
+      const before = readdirSync(out).map((name) => [name, readFileSync(join(out, name), "utf8")]);
+      for (const resume of [false, true]) {
+        await expect(run(make(config, { out, resume }))).rejects.toThrow(
+          /holds privacy\.json, state\.safetensors, checkpoint\.safetensors but no ledger\.jsonl/,
+        );
+      }
+      expect(readdirSync(out).map((name) => [name, readFileSync(join(out, name), "utf8")])).toEqual(before);
+      renameSync(`${ledger}.away`, ledger);
+      const { result } = await run(make(config, { out, resume: true }));
+      expect(result).toMatchObject({ step: 6, accountedSteps: 6 });
+    },
+  );
 
   it("does not overwrite a run, nor resume one that is finished, different or damaged", async () => {
     const out = join(temporaryFolder(), "run");
