@@ -74,7 +74,7 @@ export function writeSafetensors(
   try {
     writeAtomically(path, bytes);
   } catch (error) {
-    throw new DataError(`${path}: cannot be written: ${(error as Error).message}`);
+    throw new DataError((error as Error).message);
   }
 }
 

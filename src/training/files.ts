@@ -1,5 +1,6 @@
 /** Files that are either the old ones or the new ones, whole, whatever moment the process or the machine dies. */
 import {
+  appendFileSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -20,7 +21,7 @@ const foldersAreFlushed = process.platform !== "win32";
 /**
  * Replaces `path` by `content`: a temporary file beside it, flushed to disk, then renamed over it. What was there is kept
  * as `previous`, if given; `mode`: of the new file, less the process's mask. Where that fails, as on a full disk, nothing is
- * left but what was there.
+ * left but what was there. @throws Error naming the file, why and what to do.
  */
 export function writeAtomically(path: string, content: string | Uint8Array, previous?: string, mode = 0o666): void {
   const bytes = typeof content === "string" ? Buffer.from(content, "utf8") : content;
@@ -29,11 +30,11 @@ export function writeAtomically(path: string, content: string | Uint8Array, prev
     writeFlushed(temporary, bytes, mode);
     if (previous !== undefined && existsSync(path)) renameSync(path, previous);
     renameSync(temporary, path);
+    flushFolder(dirname(path));
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw error;
+    throw unwritten(path, error);
   }
-  flushFolder(dirname(path));
 }
 
 /** The same without blocking the event loop. */
@@ -42,17 +43,36 @@ export async function writeAtomicallyLater(path: string, content: string): Promi
   try {
     await writeFile(temporary, content, { flush: true });
     await rename(temporary, path);
+    await flushFolderLater(dirname(path));
   } catch (error) {
     rmSync(temporary, { force: true });
-    throw error;
+    throw unwritten(path, error);
   }
-  if (!foldersAreFlushed) return;
-  const folder = await open(dirname(path), "r");
+}
+
+/** Appends to a file, which is not flushed. @throws Error naming the file, why and what to do. */
+export function appendTo(path: string, content: string): void {
   try {
-    await folder.sync();
-  } finally {
-    await folder.close();
+    appendFileSync(path, content);
+  } catch (error) {
+    throw unwritten(path, error);
   }
+}
+
+function unwritten(path: string, error: unknown): Error {
+  return new Error(`${path}: ${whyUnwritten(error)}`, { cause: error });
+}
+
+/** Why a file or folder could not be written, in words that go after its name, and what to do. */
+export function whyUnwritten(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return `cannot be written (${message})${isFull(code) ? `: ${makeRoom}` : ""}`;
+}
+
+const makeRoom = "there is no room left; make some and try again, a run with --resume";
+
+function isFull(code: string | undefined): boolean {
+  return code === "ENOSPC" || code === "EDQUOT";
 }
 
 function temporaryFor(path: string): string {
@@ -89,7 +109,7 @@ export function makeFolder(folder: string): void {
     mkdirSync(path);
   } catch (error) {
     if (isFolder(path)) return; // another process was quicker
-    throw new Error(`${path}: cannot be made: ${whyNoFolder(error)}; give a folder that can be written to`);
+    throw new Error(`${path}: cannot be made: ${whyNoFolder(error)}`);
   }
   flushFolder(parent);
 }
@@ -103,6 +123,12 @@ function isFolder(path: string): boolean {
 }
 
 function whyNoFolder(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (isFull(code)) return `${message}: ${makeRoom}`;
+  return `${whyNoPlace(error)}; give a folder that can be written to`;
+}
+
+function whyNoPlace(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "EEXIST" || code === "ENOTDIR") return "there is a file of that name";
   if (code === "ENOENT") return `no folders can be made in ${dirname((error as NodeJS.ErrnoException).path ?? "it")}`;
@@ -144,5 +170,15 @@ function flushFolder(folder: string): void {
     fsyncSync(handle);
   } finally {
     closeSync(handle);
+  }
+}
+
+async function flushFolderLater(folder: string): Promise<void> {
+  if (!foldersAreFlushed) return;
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }

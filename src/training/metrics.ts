@@ -2,8 +2,8 @@
  * metrics.csv: one row a step, evaluation at the ends of epochs. What lies outside the guarantee says so in its
  * column's name, and so does every column of ε in a seeded run.
  */
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
-import { writeAtomically } from "./files.js";
+import { existsSync, readFileSync } from "node:fs";
+import { appendTo, writeAtomically } from "./files.js";
 
 /** Undefined: not known at this step. */
 export interface MetricsRow {
@@ -94,7 +94,7 @@ export class MetricsFile {
 
   flush(): void {
     if (this.held === 0) return;
-    appendFileSync(this.path, this.pending);
+    appendTo(this.path, this.pending);
     this.pending = "";
     this.held = 0;
   }

@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { promisify } from "node:util";
 import { type Ledger, type LedgerBody, type LedgerMark, lastMark, parseLedger, sealEntry } from "../privacy/ledger.js";
-import { whyUnreadable, writeAtomically } from "./files.js";
+import { whyUnreadable, whyUnwritten, writeAtomically } from "./files.js";
 import { RunDirectoryError } from "./run-errors.js";
 
 /** Reads and checks a ledger. Throws a LedgerError, or an Error naming a file that cannot be read. */
@@ -97,7 +97,7 @@ export class LedgerWriter {
       for (let from = 0; from < bytes.length; ) from += writeSync(this.file, bytes, from);
       fdatasyncSync(this.file);
     } catch (error) {
-      this.giveUp(error as Error);
+      this.giveUp(error);
     }
     this.accept(sealed);
   }
@@ -109,7 +109,7 @@ export class LedgerWriter {
       await promisify(appendFile)(this.file, sealed.bytes);
       await promisify(fdatasync)(this.file);
     } catch (error) {
-      this.giveUp(error as Error);
+      this.giveUp(error);
     }
     this.accept(sealed);
   }
@@ -141,9 +141,9 @@ export class LedgerWriter {
   }
 
   /** After a flush that failed nobody knows what is on the disk; trying again could seem to succeed. */
-  private giveUp({ message }: Error): never {
+  private giveUp(error: unknown): never {
     this.takeBack();
-    this.fail(`cannot be written (${message}); no step was taken that it does not count, and what it holds is counted`);
+    this.fail(`${whyUnwritten(error)}; no step was taken that it does not count, and what it holds is counted`);
   }
 
   /** Half a line would be counted as a whole reservation. */

@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { whyUnwritten } from "./files.js";
 import { RunDirectoryError } from "./run-errors.js";
 
 /** Who holds a folder. */
@@ -70,7 +71,7 @@ function create(path: string, file: string, content: string): boolean {
     write(draft, content);
     return putInPlace(draft, file);
   } catch (error) {
-    throw new RunDirectoryError(`${path}: cannot be written to (${(error as Error).message})`);
+    throw new RunDirectoryError(`${path}: ${whyUnwritten(error)}`);
   } finally {
     rmSync(draft, { force: true });
   }

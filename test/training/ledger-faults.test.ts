@@ -153,7 +153,11 @@ describe("a disk that is full", () => {
       clearFaults();
       if (calls < k) break; // the run has no k-th write
       failed++;
-      expect(first.error).toMatchObject({ message: expect.stringContaining("ENOSPC") });
+      const { message } = first.error as Error;
+      expect(message.startsWith(out)).toBe(true); // the file
+      expect(message).toContain(
+        "cannot be written (ENOSPC: injected): there is no room left; make some and try again, a run with --resume",
+      );
       expect(existsSync(join(out, "run.lock"))).toBe(false);
       const ledger = existsSync(join(out, "ledger.jsonl"));
       expect(ledger ? counted(out) : 0).toBeGreaterThanOrEqual(first.updates);
@@ -257,7 +261,7 @@ describe("a disk that fails", () => {
     faults.openSync = readOnly;
     const never = await attempt(join(parent, "never"), false);
     expect(never).toMatchObject({ updates: 0, error: { name: "RunDirectoryError" } });
-    expect(String(never.error)).toMatch(/never: cannot be written to \(EROFS/);
+    expect(String(never.error)).toMatch(/never: cannot be written \(EROFS/);
     delete faults.openSync;
 
     const out = join(parent, "middle");

@@ -252,7 +252,7 @@ describe.skipIf(!canMount)("a file system of its own", () => {
         execFileSync("mount", ["-o", "remount,ro", disk]);
         const refused = start(place);
         expect(await refused.ended).toBe(3);
-        expect(refused.stderr()).toMatch(/run: cannot be written to \(EROFS/);
+        expect(refused.stderr()).toMatch(/run: cannot be written \(EROFS/);
         expect(updates(place.counter)).toBe(before);
         check(place);
       }),
