@@ -37,6 +37,15 @@ export function inRange(value: number, range: NumberRange): boolean {
   return range.openMax ? value < range.max : value <= range.max;
 }
 
+/** Publishing one example at random, whole, is (0, 1/N)-differentially private: throws a RangeError unless δ is less. */
+export function checkDeltaOf(name: string, delta: number, datasetSize: number): void {
+  if (delta < 1 / datasetSize) return;
+  throw new RangeError(
+    `${name}: got ${delta}; allowed: below 1/${datasetSize}, one over the number of training examples: a ` +
+      "mechanism that publishes one of them at random would be private by such a delta; take a tenth of that or less",
+  );
+}
+
 /** Throws a RangeError naming `name` unless `value` is a number in `range`. */
 export function checkNumber(name: string, value: number, range: NumberRange): void {
   if (typeof value === "number" && inRange(value, range)) return;

@@ -1,10 +1,13 @@
 /** What a statement is made from. A caller without types may get each fact wrong: all are checked before any is copied. */
 import { checkChoice, checkFlag, checkKeys, checkList, checkObject, checkText, checkTexts } from "../arguments.js";
+import { samplerNames } from "../sampling/index.js";
+import { strategyNames } from "../training/session-options.js";
 import { type Accountant, checkAccountant } from "./accountant.js";
 import { checkNumber, type NumberRange, ranges } from "./check.js";
 import { groupSizeRange } from "./group.js";
 import { type Relation, relations } from "./relation.js";
 import { type ClippingConfig, checkClipping } from "./sensitivity.js";
+import { OWN_BATCHES } from "./statement-conflicts.js";
 
 export interface PrivacyFacts {
   readonly status: keyof typeof statusMeanings;
@@ -21,7 +24,7 @@ export interface PrivacyFacts {
   readonly groups?: readonly { readonly name: string; readonly threshold: number }[] | undefined;
   /** What thresholds and noise multipliers are multiplied by from step to step; null: nothing. */
   readonly schedules?: { readonly threshold: unknown; readonly noise: unknown } | undefined;
-  /** σ of the planned steps, each once: what adaptive clipping divides between counts and gradients. */
+  /** σ of the planned steps, each once, at least one: what adaptive clipping divides between counts and gradients. */
   readonly noiseMultipliers?: readonly number[] | undefined;
   /** Sparsification, where there is any, and by what data coordinates were chosen if not at random. */
   readonly maskFrom?: "public" | "private" | undefined;
@@ -34,12 +37,12 @@ export interface PrivacyFacts {
   /** A seeded run is reproducible by everyone who knows the seed. */
   readonly seeded: boolean;
   readonly unit: "example" | "user";
-  /** That the accountant's steps are of; by default what the data set's size allows. */
+  /** That the accountant's steps are of; by default the strongest that they, the sampler and the data set's size allow. */
   readonly relation?: Relation | undefined;
   /** Somebody to whom up to `size` examples belong, as the owner declares. */
   readonly group?: { readonly name: string; readonly size: number } | undefined;
   readonly sampling: {
-    /** As the configuration names it; `own`: the caller's batches, of which the accountant knows nothing. */
+    /** One of `samplerNames`, as which the accountant has the steps; `own`: the caller's batches, of which it knows nothing. */
     readonly sampler: string;
     /** What its steps are to the accountant, in words. */
     readonly accountedAs?: string | undefined;
@@ -106,12 +109,13 @@ const checks: { readonly [Fact in keyof PrivacyFacts]-?: Check<NonNullable<Priva
   },
   noiseMultipliers: (name, value) => {
     checkList(name, value, "numbers");
+    if (value.length === 0) throw new RangeError(`${name}: got none; allowed: at least one number, or no list`);
     for (const [i, one] of value.entries()) checkNumber(`${name}[${i}]`, one, ranges.noiseMultiplier);
   },
   maskFrom: (name, value) => checkChoice(name, value, ["public", "private"]),
   sparsification: (name, value) => checkObject(name, value, "the configuration's"),
   compression: (name, value) => checkObject(name, value, "the configuration's"),
-  strategy: checkText,
+  strategy: (name, value) => checkChoice(name, value, strategyNames),
   correlation: checkCorrelation,
   seeded: checkFlag,
   unit: (name, value) => checkChoice(name, value, Object.keys(unitMeanings)),
@@ -160,9 +164,9 @@ function checkGroups(name: string, groups: NonNullable<PrivacyFacts["groups"]>):
 function checkSampling(name: string, sampling: PrivacyFacts["sampling"]): void {
   const keys = ["sampler", "accountedAs", "datasetSize", "datasetSizeIsPublic", "expectedBatchSize"];
   checkKeys(name, sampling, keys);
-  checkText(`${name}.sampler`, sampling.sampler);
+  checkChoice(`${name}.sampler`, sampling.sampler, [...samplerNames, OWN_BATCHES]);
   if (sampling.accountedAs !== undefined) checkText(`${name}.accountedAs`, sampling.accountedAs);
-  checkNumber(`${name}.datasetSize`, sampling.datasetSize, ranges.steps);
+  checkNumber(`${name}.datasetSize`, sampling.datasetSize, atLeastOne);
   checkFlag(`${name}.datasetSizeIsPublic`, sampling.datasetSizeIsPublic);
   checkNumber(`${name}.expectedBatchSize`, sampling.expectedBatchSize, positive);
 }

@@ -16,8 +16,9 @@ import {
 import { clipAttributes } from "./clip-functions.js";
 import { groupEpsilon } from "./group.js";
 import type { MechanismSteps } from "./mechanism.js";
-import { defaultRelation, type Relation, relationMeanings } from "./relation.js";
+import { type Relation, relationMeanings } from "./relation.js";
 import { type ClippingConfig, sensitivity } from "./sensitivity.js";
+import { checkTogether, OWN_BATCHES, relationOf } from "./statement-conflicts.js";
 import {
   type CorrelationFacts,
   checkFacts,
@@ -143,6 +144,7 @@ const outside = [
  */
 export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
   checkFacts(facts);
+  checkTogether(facts);
   const mechanisms = facts.accountant.steps();
   const reserved = mechanisms.reduce((sum, row) => sum + row.steps, 0);
   if (facts.stepsTaken > reserved) {
@@ -154,6 +156,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
   const { epsilon } = report;
   const reasons = reasonsAgainst(facts, epsilon);
   const isPrivate = reasons.length === 0;
+  if (isPrivate) checkTarget(facts, report);
   const relation = relationOf(facts);
   const { sampler } = facts.sampling;
   return {
@@ -178,7 +181,7 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
     mechanisms,
     ...(mechanisms.some((row) => row.discreteCoordinates !== undefined) ? { noise: discreteNoise } : {}),
     ...(facts.correlation ? { correlation: { ...facts.correlation, meaning: correlatedNoise } } : {}),
-    sampling: { ...facts.sampling, assumedByAccountant: sampler === "own" ? "poisson" : sampler, randomBits: 64 },
+    sampling: { ...facts.sampling, assumedByAccountant: sampler === OWN_BATCHES ? "poisson" : sampler, randomBits: 64 },
     clipping: describeClipping(facts),
     schedules: facts.schedules ?? { threshold: null, noise: null },
     ...(facts.sparsification ? { sparsification: { ...facts.sparsification, mask: maskText(facts) } } : {}),
@@ -191,10 +194,12 @@ export function privacyStatement(facts: PrivacyFacts): PrivacyStatement {
   };
 }
 
-function relationOf({ relation, sampling }: PrivacyFacts): Relation {
-  const { datasetSizeIsPublic } = sampling;
-  if (relation !== "add/remove" || datasetSizeIsPublic) return relation ?? defaultRelation(datasetSizeIsPublic);
-  throw new RangeError("relation: got add/remove, allowed only where the data set's size is declared public");
+/** Bounds of fewer steps may be larger by what the accountant cannot tell: none but a proved excess is refused. */
+function checkTarget({ targetEpsilon, status }: PrivacyFacts, { epsilon, lower = epsilon }: EpsilonReport): void {
+  if (targetEpsilon === undefined || lower <= targetEpsilon * (1 + 1e-9)) return;
+  throw new RangeError(
+    `targetEpsilon: got ${targetEpsilon}; allowed: at least ${epsilon}, which the accountant's steps cost, with status ${status}`,
+  );
 }
 
 function maskText({ maskFrom }: PrivacyFacts): string {
@@ -207,7 +212,7 @@ function reasonsAgainst(facts: PrivacyFacts, epsilon: number): string[] {
   if (facts.maskFrom === "private") reasons.push("coordinates chosen by gradients of the training data: not private");
   if (facts.seeded) reasons.push("seeded: not private");
   if (facts.strategy === "none") reasons.push("strategy none: not private");
-  if (facts.sampling.sampler === "own") reasons.push("batches not drawn by the Poisson sampler: not private");
+  if (facts.sampling.sampler === OWN_BATCHES) reasons.push("batches not drawn by the Poisson sampler: not private");
   if (!facts.accountant.upperBound)
     reasons.push(`accountant ${facts.accountant.name} may under-report: not proven private`);
   if (!Number.isFinite(epsilon)) reasons.push("no noise: not private");

@@ -4,7 +4,7 @@ import { scheduleFromJSON } from "../optimizers/schedules/index.js";
 import { defaultAccountant, makeAccountant, type ProvenAccountant } from "../privacy/accountant.js";
 import { adaptiveRule, gradientNoiseMultiplier } from "../privacy/adaptive-threshold.js";
 import { calibrateNoise, type NoisePiece, noiseFactorRange } from "../privacy/calibrate.js";
-import { checkNumber, ranges } from "../privacy/check.js";
+import { checkDeltaOf, checkNumber, ranges } from "../privacy/check.js";
 import { type CyclicMechanism, type CyclicSteps, wholeCycle } from "../privacy/cycle.js";
 import { defaultRelation, type Relation, underRelation } from "../privacy/relation.js";
 import { makeSampling, type Sampling, samplingType } from "../sampling/index.js";
@@ -79,8 +79,8 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   };
   checkThresholdSchedule(config, base);
   if (!config.privacy) return { ...base, noiseMultiplier: 0, mechanisms: [] };
-  checkDelta(config.privacy.delta, datasetSize);
   const { epsilon, delta, accountant = defaultAccountant } = config.privacy;
+  aboutKey("", () => checkDeltaOf("privacy.delta", delta, datasetSize));
   const correlation = plannedCorrelation(config, base);
   const pieces = correlation?.pieces ?? plannedNoise(config, base);
   const relation = plannedRelation(config, base.sampling);
@@ -113,15 +113,6 @@ export function planTraining(config: TrainingConfig, examples: number): Training
   };
   checkCountNoise(config, plan);
   return plan;
-}
-
-/** Publishing one example at random, whole, is (0, 1/N)-differentially private. */
-function checkDelta(delta: number, datasetSize: number): void {
-  if (delta < 1 / datasetSize) return;
-  throw new ConfigError(
-    `privacy.delta: got ${delta}; allowed: below 1/${datasetSize}, one over the number of training examples: a ` +
-      "mechanism that publishes one of them at random would be private by such a delta; take a tenth of that or less",
-  );
 }
 
 type Steps = Pick<TrainingPlan, "steps" | "stepsPerEpoch" | "sampling">;

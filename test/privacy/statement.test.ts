@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { makeAccountant } from "../../src/privacy/accountant.js";
 import { groupEpsilon } from "../../src/privacy/group.js";
+import type { MechanismSteps } from "../../src/privacy/mechanism.js";
 import { privacyStatement } from "../../src/privacy/statement.js";
 import type { PrivacyFacts } from "../../src/privacy/statement-facts.js";
 
@@ -112,6 +113,76 @@ describe("the privacy statement", () => {
   it("refuses facts that there are none of: a misspelt relation would count as the default", () => {
     const misspelt = { ...facts(), relations: "replace-one" };
     expect(() => privacyStatement(misspelt)).toThrow('facts: got the unknown key "relations"');
+  });
+
+  const sampling = facts().sampling;
+  const of = (row: Partial<MechanismSteps>) => {
+    const accountant = makeAccountant("rdp");
+    accountant.step({ ...mechanism, ...row }, 100);
+    return { accountant };
+  };
+
+  it("is of the relation that its steps were counted under", () => {
+    const replaced = of({ relation: "replace-one" });
+    const hidden = { ...sampling, datasetSizeIsPublic: false };
+    expect(privacyStatement(facts(replaced)).relation).toBe("replace-one");
+    expect(privacyStatement(facts({ relation: "zero-out" })).relation).toBe("zero-out");
+    expect(privacyStatement(facts({ relation: "zero-out", sampling: hidden })).relation).toBe("zero-out");
+    const fixed = { ...of({ sample: "fixed-size" }), sampling: { ...sampling, sampler: "fixedSize" } };
+    expect(privacyStatement(facts(fixed)).relation).toBe("zero-out");
+    const refused = (change: Partial<PrivacyFacts>) => expect(() => privacyStatement(facts(change)));
+    refused({ relation: "replace-one" }).toThrow(
+      "relation: got replace-one; allowed: add/remove, zero-out, under which",
+    );
+    refused({ ...replaced, relation: "zero-out" }).toThrow("relation: got zero-out; allowed: replace-one, under which");
+    refused({ ...fixed, relation: "add/remove" }).toThrow("relation: got add/remove; allowed: zero-out, under which");
+    replaced.accountant.step(mechanism);
+    refused(replaced).toThrow("accountant: got steps of replace-one beside others; allowed: steps of one relation");
+  });
+
+  const whole = { sampler: "shuffle", datasetSize: 1000, datasetSizeIsPublic: false, expectedBatchSize: 100 };
+
+  it.each([
+    [{ sampling: { ...whole, sampler: "truncatedPoisson", expectedBatchSize: 10 } }],
+    [{ sampling: { ...whole, sampler: "cyclicPoisson", expectedBatchSize: 2 } }],
+    [{ sampling: { ...whole, sampler: "bMinSep", expectedBatchSize: 2 } }],
+    [{ ...of({ sample: "fixed-size" }), sampling: { ...whole, sampler: "fixedSize", expectedBatchSize: 10 } }],
+    [{ ...of({ samplingRate: 1 }), sampling: whole }],
+    [{ ...of({ samplingRate: 1 }), sampling: { ...whole, sampler: "ballsInBins" } }],
+    [{ ...of({ samplingRate: 1, bins: 10 }), sampling: { ...whole, sampler: "ballsInBins" } }],
+  ])("takes a sampler whose steps the accountant has: %j", (change) => {
+    expect(privacyStatement(facts(change)).relation).toBe("zero-out");
+  });
+
+  it.each<[Partial<PrivacyFacts>, string]>([
+    [{ sampling: { ...sampling, sampler: "foo" } }, 'sampling.sampler: got "foo", expected one of poisson'],
+    [
+      { sampling: { ...sampling, sampler: "shuffle" } },
+      "sampling.sampler: got shuffle; allowed: poisson, truncatedPoisson, cyclicPoisson, bMinSep beside steps of",
+    ],
+    [{ sampling: { ...sampling, sampler: "fixedSize" } }, "sampling.sampler: got fixedSize; allowed: poisson"],
+    [of({ sample: "fixed-size" }), "sampling.sampler: got poisson; allowed: fixedSize beside steps of"],
+    [
+      { ...of({ samplingRate: 1, bins: 20 }), sampling: { ...whole, sampler: "ballsInBins" } },
+      "sampling.sampler: got ballsInBins; allowed: none beside steps of",
+    ],
+    [{ sampling: { ...sampling, expectedBatchSize: 11 } }, "sampling.expectedBatchSize: got 11; allowed: 10, the"],
+    [{ sampling: { ...sampling, datasetSize: 0 } }, "sampling.datasetSize must be an integer ≥ 1, got 0"],
+    [
+      { sampling: { ...sampling, datasetSize: 5 } },
+      "sampling.expectedBatchSize: got 10; allowed: at most datasetSize, 5",
+    ],
+    [{ delta: 0.001 }, "delta: got 0.001; allowed: below 1/1000, one over the number of training examples"],
+    [{ strategy: "fast" }, 'strategy: got "fast", expected one of auto'],
+    [{ targetEpsilon: 0.1, status: "budget" }, "targetEpsilon: got 0.1; allowed: at least "],
+    [{ groups: [{ name: "all", threshold: 5 }] }, "groups: got 1; allowed: 2, as clipping has them"],
+    [
+      { clipping: { function: "abadi", style: "flat", threshold: 1 }, groups: [{ name: "all", threshold: 2 }] },
+      "groups: got thresholds of norm 2; allowed: thresholds of norm 1",
+    ],
+    [{ noiseMultipliers: [] }, "noiseMultipliers: got none; allowed: at least one number"],
+  ])("refuses facts that contradict each other: %j", (change, message) => {
+    expect(() => privacyStatement(facts(change))).toThrow(message);
   });
 
   it("refuses more steps than were counted", () => {
