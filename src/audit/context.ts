@@ -11,13 +11,14 @@ import type { Session } from "../training/session.js";
 import { Trainer, type TrainerOptions } from "../training/trainer.js";
 import { makeCanaries } from "./canaries.js";
 import type { Canaries } from "./dataset.js";
+import type { AuditMode } from "./report.js";
 
 export interface AuditOptions {
   readonly config: TrainingConfig;
   readonly train: Dataset;
-  /** Trainings of the white-box audit, half of them with the canary: an even number ≥ 8. Default 1000. */
+  /** Of the white-box audit alone: trainings, half of them with the canary: an even number ≥ 8. Default 1000. */
   readonly runs?: number | undefined;
-  /** Records of the other modes that are in the data or not: a whole number ≥ 8. Default 1000. */
+  /** Of the other modes: records that are in the data or not: a whole number ≥ 8. Default 1000. */
   readonly canaries?: number | undefined;
   /** In (0.5, 1): with this probability a right claim passes. Default 0.95. */
   readonly confidence?: number | undefined;
@@ -39,15 +40,30 @@ export interface CheckedAudit {
 }
 
 /** @throws RangeError naming the option, what came and what is allowed. */
-export function checkAudit(options: AuditOptions): CheckedAudit {
+export function checkAudit(mode: AuditMode, options: AuditOptions): CheckedAudit {
   const { runs = 1000, canaries = 1000, confidence = 0.95, steps, seed } = options;
   checkNumber("runs", runs, { min: 8, max: 1e7, integer: true });
   if (runs % 2 !== 0) throw new RangeError(`runs must be even, half with the canary and half without, got ${runs}`);
   checkNumber("canaries", canaries, { min: 8, max: 1e6, integer: true });
+  refuseStray(mode, options);
   checkNumber("confidence", confidence, { min: 0.5, max: 1, openMin: true, openMax: true });
   if (steps !== undefined) checkNumber("steps", steps, { min: 1, max: Number.MAX_SAFE_INTEGER, integer: true });
   if (options.train.size === 0) throw new RangeError("train: got no examples, at least one is allowed");
   return { options, runs, canaries, confidence, random: new RandomKeys(seed).stream("audit") };
+}
+
+/** What another mode is sized by would be ignored. */
+function refuseStray(mode: AuditMode, { runs, canaries }: AuditOptions): void {
+  if (mode === "white-box" && canaries !== undefined) {
+    throw new RangeError(
+      `canaries: got ${canaries}; allowed: only with mode one-run or membership; white-box takes runs`,
+    );
+  }
+  if (mode !== "white-box" && runs !== undefined) {
+    throw new RangeError(
+      `runs: got ${runs}; allowed: only with mode white-box; ${mode} trains once, and takes canaries`,
+    );
+  }
 }
 
 /** A whole number that seeds one run. */

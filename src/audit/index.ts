@@ -27,7 +27,7 @@ export { type AuditClaim, type AuditMode, type AuditReport, auditModes, type Sho
  */
 export async function audit(mode: AuditMode, options: AuditOptions): Promise<AuditReport> {
   const began = performance.now();
-  const checked = checkAudit(options);
+  const checked = checkAudit(mode, options);
   const planned = planTraining(options.config, options.train.size);
   const steps = options.steps ?? (mode === "white-box" ? whiteBoxSteps(planned.steps) : planned.steps);
   const { claim, ...findings } = await run(mode, checked, planned.samplingRate, steps);

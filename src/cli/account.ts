@@ -1,16 +1,17 @@
 /** `hushgrad account`: ε of sampled Gaussian steps, of several runs together, or of the best of several, without training anything. */
 import type { Command } from "commander";
 import { Option } from "commander";
-import { accountantNames, defaultAccountant, type EpsilonReport } from "../privacy/accountant.js";
+import { accountantNames, defaultAccountant, type EpsilonReport, makeAccountant } from "../privacy/accountant.js";
 import { ranges } from "../privacy/check.js";
-import type { CyclicSteps } from "../privacy/cycle.js";
+import { charged } from "../privacy/cycle.js";
+import { discreteShortfall } from "../privacy/discrete-cost.js";
 import { countSteps } from "../privacy/ledger-rows.js";
 import { roundDown, roundUp } from "../privacy/rounding.js";
 import { runLaws } from "../privacy/selection.js";
 import { type TradeOffPoint, tradeOff } from "../privacy/trade-off.js";
 import { writeOutput } from "../training/files.js";
 import { addCorrelationOptions } from "./account-correlation.js";
-import { type RowOptions, rowsOf } from "./account-rows.js";
+import { type AccountedRows, type RowOptions, rowsOf } from "./account-rows.js";
 import { type Answerer, answererOf, type SelectOptions } from "./account-select.js";
 import { short, table } from "./format.js";
 import { numberFlag } from "./number-flag.js";
@@ -55,31 +56,40 @@ export function register(program: Command): void {
     .option("--json", "print JSON: ε is null where there is no guarantee")
     .action((options: AccountOptions, command: Command) => {
       const sampled = sampledSteps(options, command);
-      const rows = rowsOf(options, sampled) ?? command.error(INCOMPLETE);
-      const answer = answerOf(options, rows, sampled);
+      const accounted = rowsOf(options, sampled) ?? command.error(INCOMPLETE);
+      const answer = answerOf(options, accounted, sampled);
       process.stdout.write(options.json ? json(options, answer) : text(options, answer));
       if (options.curve && !options.json) process.stdout.write(`\n${curveTable(answer.curve)}\n`);
       return options.tradeOff === undefined ? undefined : draw(options.tradeOff, answer);
     });
 }
 
-function answerOf(options: AccountOptions, rows: readonly CyclicSteps[], sampled: SampledSteps): Answer {
-  const answerer = answererOf(options, rows);
+function answerOf(options: AccountOptions, accounted: AccountedRows, sampled: SampledSteps): Answer {
+  const answerer = answererOf(options, accounted.rows);
+  const report = answerer.report(options.delta);
   return {
-    rows,
+    ...accounted,
     sampled,
     answerer,
-    report: answerer.report(options.delta),
+    report,
+    why: Number.isFinite(report.epsilon) ? undefined : whyInfinite(options, accounted),
     curve: options.curve ? curveOf(answerer) : [],
     tradeOff: options.tradeOff === undefined ? [] : tradeOff(answerer.quick),
   };
 }
 
-interface Answer {
-  readonly rows: readonly CyclicSteps[];
+/** What there is to say beside too little noise. */
+function whyInfinite({ accountant, select, delta }: AccountOptions, { rows }: AccountedRows): string | undefined {
+  if (select !== undefined) return undefined;
+  return discreteShortfall(rows.flatMap(charged), delta, (some) => makeAccountant(accountant).epsilonWith(some, delta));
+}
+
+interface Answer extends AccountedRows {
   readonly sampled: SampledSteps;
   readonly answerer: Answerer;
   readonly report: EpsilonReport;
+  /** Why ε is infinite, where that can be told. */
+  readonly why: string | undefined;
   readonly curve: readonly CurvePoint[];
   readonly tradeOff: readonly TradeOffPoint[];
 }
@@ -108,7 +118,7 @@ async function draw(path: string, { tradeOff, rows }: Answer): Promise<void> {
 }
 
 function json(options: AccountOptions, answer: Answer): string {
-  const { rows, sampled, answerer, report, curve } = answer;
+  const { rows, relation, sampled, answerer, report, why, curve } = answer;
   const { samplingRate, noiseMultiplier, steps, delta } = options;
   const { epsilon, lower, proof, order } = report;
   const content = {
@@ -125,7 +135,8 @@ function json(options: AccountOptions, answer: Answer): string {
     ...((options.compose ?? options.correlation) ? { mechanisms: rows } : {}),
     ...(samplingRate === undefined ? {} : sampled.facts(samplingRate)),
     delta,
-    relation: sampled.relation,
+    relation,
+    ...(why === undefined ? {} : { noGuaranteeBecause: why }),
     ...(answerer.selection ? { selection: answerer.selection } : {}),
     ...(options.curve ? { curve: curve.map(curveJson) } : {}),
     ...(options.tradeOff === undefined ? {} : { tradeOff: answer.tradeOff }),
@@ -141,7 +152,7 @@ function curveJson({ delta, epsilon, lower }: CurvePoint): Record<string, number
   };
 }
 
-function text(options: AccountOptions, { rows, sampled, answerer, report }: Answer): string {
+function text(options: AccountOptions, { rows, relation, sampled, answerer, report, why }: Answer): string {
   const { epsilon, lower, proof, order } = report;
   const { samplingRate, noiseMultiplier, steps, delta } = options;
   const one = `q = ${short(samplingRate ?? 1)}, σ = ${short(noiseMultiplier ?? 0)}, ${steps} steps${sampled.text}`;
@@ -151,8 +162,9 @@ function text(options: AccountOptions, { rows, sampled, answerer, report }: Answ
     : "";
   const correlated =
     options.correlation === undefined ? "" : `, noise ${options.correlation}, examples ${options.participation}`;
-  const setting = `${what}${correlated}, ${sampled.relation}${best}`;
-  if (!Number.isFinite(epsilon)) return `no guarantee: ε is infinite at δ = ${short(delta)} (${setting})\n`;
+  const setting = `${what}${correlated}, ${relation}${best}`;
+  const because = why === undefined ? "" : `: ${why}`;
+  if (!Number.isFinite(epsilon)) return `no guarantee: ε is infinite at δ = ${short(delta)} (${setting})${because}\n`;
   const kind = answerer.upperBound
     ? `${answerer.name}, an upper bound${proof === undefined ? "" : ` ${proofs[proof]}`}`
     : `${answerer.name}: an approximation, may under-report`;

@@ -105,10 +105,10 @@ function complete(options: CalibrateOptions, sampled: SampledSteps, command: Com
 }
 
 /** Never fewer rows than the flags say: no rows would cost nothing. */
-function completeRows(options: RowOptions, sampled: SampledSteps): CyclicSteps[] {
-  const rows = rowsOf(options, sampled);
-  if (!rows) throw new Error("calibrate: the steps to account for are not complete");
-  return rows;
+function completeRows(options: RowOptions, sampled: SampledSteps): readonly CyclicSteps[] {
+  const accounted = rowsOf(options, sampled);
+  if (!accounted) throw new Error("calibrate: the steps to account for are not complete");
+  return accounted.rows;
 }
 
 /** σ of correlated noise: what is charged for σ = 1 says by which factors of σ the steps are accounted. */

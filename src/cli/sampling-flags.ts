@@ -33,6 +33,8 @@ export function addSampling(command: Command): Command {
 /** What the flags say of a step, whatever its noise and number. */
 export interface SampledSteps {
   readonly relation: Relation;
+  /** The relation, where it was typed. */
+  readonly asked: Relation | undefined;
   /** The flag that says how examples are drawn or noise is made, where one was typed: `--sampler poisson`. */
   readonly chosen: string | undefined;
   /** As a configuration has it. */
@@ -63,6 +65,7 @@ export function sampledSteps(flags: SamplingFlags, command: Command): SampledSte
   const sampling = (samplingRate: number) => makeSampling(config, { examples: examples ?? 1, samplingRate });
   return {
     relation,
+    asked: command.getOptionValueSource("relation") === "default" ? undefined : relation,
     chosen: chosenFlag(flags, command),
     config,
     mechanism: (samplingRate) => {

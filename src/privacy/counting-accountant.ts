@@ -4,6 +4,7 @@ import type { Accountant, EpsilonReport } from "./accountant.js";
 import { checkNumber, ranges } from "./check.js";
 import { type CyclicSteps, charged } from "./cycle.js";
 import { totalVariation } from "./discrete-gaussian.js";
+import { withFailure } from "./failure.js";
 import { type MechanismSteps, mechanismKeys, type SampledGaussian, StepCounts } from "./mechanism.js";
 
 export abstract class CountingAccountant implements Accountant {
@@ -43,26 +44,6 @@ export abstract class CountingAccountant implements Accountant {
   private reportOf(rows: readonly MechanismSteps[], delta: number): EpsilonReport {
     checkNumber("delta", delta, ranges.delta);
     const lost = rows.reduce((sum, row) => sum + row.steps * (row.failure ?? 0), totalVariation(rows));
-    return lost === 0 ? this.answer(rows, delta) : withFailure((left) => this.answer(rows, left), delta, lost);
+    return withFailure((left) => this.answer(rows, left), delta, lost);
   }
-}
-
-/** Larger ε are tried until one holds; more of them than these are not worth having. */
-const MOST_TRIES = 40;
-
-/**
- * ε where with probability `failure` at most the run was none of these mechanisms, on either of two neighbours. With P, Q the
- * outcomes of the mechanisms and P′, Q′ those of the run, P′(S) ≤ P(S) + f ≤ e^ε·Q(S) + δ′ + f ≤ e^ε·Q′(S) + δ′ + (1 + e^ε)·f:
- * ε holds at δ where the mechanisms have it at δ′ = δ − (1 + e^ε)·f.
- */
-function withFailure(answer: (delta: number) => EpsilonReport, delta: number, failure: number): EpsilonReport {
-  let tried = 0;
-  for (let i = 0; i < MOST_TRIES; i++) {
-    const left = (delta - (1 + Math.exp(tried)) * failure) * (1 - 2 ** -50);
-    if (!(left > 0)) break;
-    const { lower, ...found } = answer(left);
-    if (found.epsilon <= tried) return found;
-    tried = found.epsilon + Math.max(1e-6, i * i * 1e-3) * (1 + found.epsilon);
-  }
-  return { epsilon: Number.POSITIVE_INFINITY };
 }

@@ -14,6 +14,7 @@ import {
   gradientNoiseMultiplier,
 } from "./adaptive-threshold.js";
 import { clipAttributes } from "./clip-functions.js";
+import { discreteShortfall } from "./discrete-cost.js";
 import { groupEpsilon } from "./group.js";
 import type { MechanismSteps } from "./mechanism.js";
 import { type Relation, relationMeanings } from "./relation.js";
@@ -92,6 +93,8 @@ export interface GroupStatement {
   readonly sizeMeaning: string;
   /** null where nothing is guaranteed. */
   readonly epsilon: number | null;
+  /** Why it is null, where the run itself is private. */
+  readonly notProvenBecause?: string;
 }
 
 /** How the threshold follows a private quantile, and what that leaves for the gradients. */
@@ -238,6 +241,8 @@ function describeClipping(facts: PrivacyFacts): PrivacyStatement["clipping"] {
   };
 }
 
+const noneOfGroups = "nothing is proved of groups with so little noise, other sampling than poisson, or replace-one";
+
 function describeGroup(
   { name, size }: NonNullable<PrivacyFacts["group"]>,
   { accountant, delta, sampling }: PrivacyFacts,
@@ -245,12 +250,18 @@ function describeGroup(
 ): GroupStatement {
   // Under other sampling members of a group are not drawn independently, step by step.
   const isPoisson = sampling.sampler === "poisson";
-  const epsilon = isPoisson ? groupEpsilon(accountant.steps(), size, delta) : Number.POSITIVE_INFINITY;
+  const epsilonOf = (rows: readonly MechanismSteps[]) =>
+    isPoisson ? groupEpsilon(rows, size, delta) : Number.POSITIVE_INFINITY;
+  const epsilon = epsilonOf(accountant.steps());
+  const isProven = Number.isFinite(epsilon);
   return {
     name,
     size,
     sizeMeaning: `no ${name} has more than ${size} examples in the training data, as its owner declares`,
-    epsilon: isPrivate && Number.isFinite(epsilon) ? epsilon : null,
+    epsilon: isPrivate && isProven ? epsilon : null,
+    ...(isPrivate && !isProven
+      ? { notProvenBecause: discreteShortfall(accountant.steps(), delta, epsilonOf) ?? noneOfGroups }
+      : {}),
   };
 }
 

@@ -79,10 +79,25 @@ function temporaryFor(path: string): string {
   return `${path}.${process.pid}.tmp`;
 }
 
-/** A file that was asked for by its path: its folder is made where it is missing. @throws Error naming the folder that cannot be made. */
+/** A file that was asked for by its path, whose folder is there: one that is not may be a slip. @throws Error naming the file, and why not. */
 export function writeOutput(path: string, content: string): void {
-  makeFolder(dirname(path));
-  writeAtomically(path, content);
+  try {
+    writeAtomically(path, content);
+  } catch (error) {
+    throw new Error(
+      `${path}: cannot be written: ${whyUnwritable(error)}; give a file in a folder that can be written to`,
+    );
+  }
+}
+
+/** Not in the system's words, which name the temporary file. */
+function whyUnwritable(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT" || code === "ENOTDIR") return "there is no such folder";
+  if (code === "EISDIR") return "it is a folder, not a file";
+  if (code === "EROFS") return "the file system is read-only";
+  if (code === "ENOSPC" || code === "EDQUOT") return "the disk is full";
+  return whyDenied(code) ?? code ?? message;
 }
 
 function writeFlushed(path: string, bytes: Uint8Array, mode: number): void {

@@ -5,7 +5,8 @@ import { defaultAccountant, makeAccountant, type ProvenAccountant } from "../pri
 import { adaptiveRule, gradientNoiseMultiplier } from "../privacy/adaptive-threshold.js";
 import { calibrateNoise, type NoisePiece, noiseFactorRange } from "../privacy/calibrate.js";
 import { checkDeltaOf, checkNumber, ranges } from "../privacy/check.js";
-import { type CyclicMechanism, type CyclicSteps, wholeCycle } from "../privacy/cycle.js";
+import { type CyclicMechanism, type CyclicSteps, charged, wholeCycle } from "../privacy/cycle.js";
+import { discreteShortfall } from "../privacy/discrete-cost.js";
 import { defaultRelation, type Relation, underRelation } from "../privacy/relation.js";
 import { makeSampling, type Sampling, samplingType } from "../sampling/index.js";
 import { clippingGroups } from "./clipping-groups.js";
@@ -97,11 +98,13 @@ export function planTraining(config: TrainingConfig, examples: number): Training
     return { ...kind, noiseMultiplier: noiseMultiplier * factor, steps: count };
   });
   // Noise that proves nothing must not train under the name of privacy. rdp is asked first: it answers at once.
-  const provesNothing = (name: string) =>
-    makeAccountant(name).epsilonWith(mechanisms, delta) === Number.POSITIVE_INFINITY;
+  const epsilonBy = (name: string) => (rows: readonly CyclicSteps[]) => makeAccountant(name).epsilonWith(rows, delta);
+  const provesNothing = (name: string) => epsilonBy(name)(mechanisms) === Number.POSITIVE_INFINITY;
   if (provesNothing("rdp") && provesNothing(accountant)) {
+    const shortfall = discreteShortfall(mechanisms.flatMap(charged), delta, epsilonBy(accountant));
+    const because = shortfall === undefined ? "" : `: ${shortfall}`;
     throw new ConfigError(
-      `privacy.noiseMultiplier: got ${noiseMultiplier}; allowed: a number large enough for a finite epsilon`,
+      `privacy.noiseMultiplier: got ${noiseMultiplier}; allowed: a number large enough for a finite epsilon${because}`,
     );
   }
   const plan = {

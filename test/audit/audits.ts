@@ -9,5 +9,6 @@ export function auditTiny(
 ): Promise<AuditReport> {
   const privacy = { noiseMultiplier: 2, delta: 1e-5 };
   const config = tinyConfig({ samplingRate: 1, steps: 4, privacy, ...changes });
-  return audit(mode, { config, train: tinyData(200), seed: 1, runs: 80, canaries: 100, ...options });
+  const size = mode === "white-box" ? { runs: 80 } : { canaries: 100 };
+  return audit(mode, { config, train: tinyData(200), seed: 1, ...size, ...options });
 }

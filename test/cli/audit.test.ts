@@ -95,6 +95,15 @@ describe("hushgrad audit", () => {
     expect(stderr).toContain(message);
   });
 
+  it.each([
+    [["--mode", "one-run", "--runs", "10"], "runs: got 10; allowed: only with mode white-box"],
+    [["--canaries", "10"], "canaries: got 10; allowed: only with mode one-run or membership"],
+  ])("refuses what sizes another mode: %j", async (flags, message) => {
+    const { code, stderr } = await inProcess(["audit", config, ...flags]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(message);
+  });
+
   it("refuses a run that claims nothing, and a folder that is none", async () => {
     const none = write({ privacy: undefined, strategy: "none" });
     expect((await inProcess(["audit", none])).stderr).toContain("privacy: this run claims none");

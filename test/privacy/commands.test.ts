@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -126,6 +126,66 @@ describe("hushgrad account", () => {
     expect(run("account --steps 3 --delta 1e-5").error).toContain(
       "give --sampling-rate, --noise-multiplier and --steps",
     );
+  });
+
+  it("composes all that a row of a ledger or of privacy.json holds, under a relation that all are proved under", () => {
+    const folder = mkdtempSync(join(tmpdir(), "hushgrad-account-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, "runs.json");
+    const plain = { samplingRate: 0.1, noiseMultiplier: 8, steps: 100 };
+    const compose = (rows: readonly object[], flags = "") => {
+      writeFileSync(path, JSON.stringify({ mechanisms: rows }));
+      const { output, error } = run(`account --compose ${path} --delta 1e-5 --json${flags}`);
+      return error || (JSON.parse(output) as Record<string, unknown>);
+    };
+    const rows: MechanismSteps[] = [
+      { ...plain, sample: "fixed-size", discreteCoordinates: 1000 },
+      { ...plain, failure: 1e-12 },
+      { ...plain, samplingRate: 1, bins: 10, steps: 10 },
+    ];
+    const epsilon = new PrvAccountant().epsilonWith(rows, 1e-5);
+    expect(compose(rows)).toMatchObject({ epsilon, mechanisms: rows, relation: "zero-out" });
+    expect(compose(rows, " --relation zero-out")).toMatchObject({ epsilon });
+    expect(compose(rows.slice(2))).toMatchObject({ relation: "add/remove" });
+    expect(compose(rows, " --relation add/remove")).toContain(
+      `--relation add/remove: allowed with ${path}, by its mechanisms.0: zero-out, replace-one`,
+    );
+    const replaced = { ...plain, relation: "replace-one" as const };
+    expect(compose([plain, replaced])).toMatchObject({ mechanisms: [replaced, replaced], relation: "replace-one" });
+    expect(compose([plain, replaced], " --relation zero-out")).toContain("by its mechanisms.1: replace-one");
+    expect(compose([{ ...plain, discreteCoordinates: 0 }])).toContain(
+      "mechanisms.0.discreteCoordinates: got 0; allowed",
+    );
+    expect(compose([{ ...plain, failure: 2 }])).toContain("mechanisms.0.failure: got 2; allowed");
+    expect(compose([{ ...plain, relation: "swap" }])).toContain("mechanisms.0.relation: got");
+  });
+
+  it("says where discrete noise is why nothing is guaranteed", () => {
+    const line = "account --sampling-rate 0.1 --noise-multiplier 1.2 --steps 20000 --delta 1e-5";
+    const { epsilon } = JSON.parse(run(`${line} --json`).output) as { epsilon: number };
+    const text = run(`${line} --discrete 26010`).output;
+    expect(text).toContain("no guarantee: ε is infinite at δ = 1e-5 (");
+    expect(text).toContain(`at the epsilon of continuous noise, ${epsilon.toPrecision(4)}. More noise, fewer steps`);
+    const json = JSON.parse(run(`${line} --discrete 26010 --json`).output);
+    expect(json).toMatchObject({ epsilon: null, noGuaranteeBecause: expect.stringContaining("discrete noise is ") });
+    expect(run("account --sampling-rate 1 --noise-multiplier 0 --steps 1 --delta 1e-5 --discrete 9").output).toMatch(
+      /\)\n$/,
+    );
+  });
+
+  it("names the file that cannot be drawn, and makes no folders", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "hushgrad-account-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const draw = async (path: string) => {
+      const line = `account --sampling-rate 1 --noise-multiplier 4 --steps 4 --delta 1e-5 --trade-off ${path}`;
+      const { code, stderr } = await inProcess(line.split(" "));
+      expect(code).toBe(1);
+      return stderr;
+    };
+    const missing = join(folder, "missing", "f.svg");
+    expect(await draw(missing)).toContain(`${missing}: cannot be written: there is no such folder; give a file in`);
+    expect(await draw(folder)).toContain(`${folder}: cannot be written: it is a folder, not a file; give a file in`);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it("answers for the best of several runs", () => {
@@ -301,8 +361,8 @@ describe("samplers on the command line", () => {
       "ballsInBins",
       "truncatedPoisson --examples 1000 --max-batch 250",
     ]) {
-      const line = `account ${steps} --sampler ${sampler} --curve --trade-off ${path}`;
-      const { code, stdout } = await inProcess(`${line} --json`.split(" "));
+      const line = `account ${steps} --sampler ${sampler} --curve`;
+      const { code, stdout } = await inProcess(`${line} --trade-off ${path} --json`.split(" "));
       expect(code).toBe(0);
       const { curve, tradeOff } = JSON.parse(stdout) as { curve: unknown[]; tradeOff: unknown[] };
       expect([curve.length, tradeOff.length > 100]).toEqual([10, true]);

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { totalVariation } from "../../src/privacy/discrete-gaussian.js";
 import { groupEpsilon, groupOrders, groupRdp } from "../../src/privacy/group.js";
 import { PrvAccountant } from "../../src/privacy/prv.js";
 
@@ -50,17 +51,29 @@ describe("groupEpsilon", () => {
   });
 
   it("proves nothing without noise, with next to none, or for steps of another kind", () => {
-    for (const kind of [
-      { relation: "replace-one" },
-      { sample: "fixed-size" },
-      { failure: 1e-9 },
-      { discreteCoordinates: 9 },
-    ] as const)
+    for (const kind of [{ relation: "replace-one" }, { sample: "fixed-size" }, { failure: 1e-9 }] as const)
       expect(groupEpsilon([{ ...row, ...kind }], 11, 1e-5)).toBe(Number.POSITIVE_INFINITY);
     for (const noiseMultiplier of [0, 1e-9, 1e-4])
       expect(groupEpsilon([{ ...row, noiseMultiplier }], 11, 1e-5)).toBe(Number.POSITIVE_INFINITY);
     expect(groupEpsilon([{ ...row, samplingRate: 0, noiseMultiplier: 0 }], 11, 1e-5)).toBe(0);
     expect(groupEpsilon([], 11, 1e-5)).toBe(0);
+  });
+
+  it("pays for discrete noise with δ, twice over, until that outweighs it", () => {
+    const few = { samplingRate: 0.001, noiseMultiplier: 2, steps: 20 };
+    const plain = groupEpsilon([few], 11, 1e-5);
+    const discrete = { ...few, discreteCoordinates: 26_010 };
+    const epsilon = groupEpsilon([discrete], 11, 1e-5);
+    expect(epsilon).toBeGreaterThanOrEqual(plain);
+    expect(epsilon).toBeLessThan(plain * (1 + 1e-6));
+    // What holds for continuous noise at δ − (1 + e^ε)τ.
+    const coarse = { ...few, discreteCoordinates: 9e15 };
+    const lost = totalVariation([coarse]);
+    const found = groupEpsilon([coarse], 11, 1e-9);
+    expect(lost).toBeGreaterThan(1e-11);
+    expect(found).toBeGreaterThan(groupEpsilon([few], 11, 1e-9));
+    expect(found).toBeGreaterThanOrEqual(groupEpsilon([few], 11, 1e-9 - (1 + Math.exp(found)) * lost));
+    expect(groupEpsilon([{ ...row, discreteCoordinates: 1e15 }], 100, 1e-5)).toBe(Number.POSITIVE_INFINITY);
   });
 
   it("refuses what cannot be, by name", () => {

@@ -97,6 +97,21 @@ describe("the privacy statement", () => {
     expect(privacyStatement(facts())).not.toHaveProperty("group");
   });
 
+  it("says why nothing is proved of a group", () => {
+    const group = { name: "patient", size: 11 };
+    const accountant = makeAccountant("rdp");
+    accountant.step({ ...mechanism, discreteCoordinates: 26_010 }, 100);
+    const epsilon = groupEpsilon([{ ...mechanism, steps: 100 }], 11, 1e-5);
+    const within = privacyStatement(facts({ group, accountant })).group;
+    expect(within?.epsilon).toBeGreaterThanOrEqual(epsilon);
+    const beyond = privacyStatement(facts({ group: { ...group, size: 1000 }, accountant })).group;
+    expect(beyond).toMatchObject({ epsilon: null, notProvenBecause: expect.stringContaining("discrete noise is ") });
+    const replaced = makeAccountant("rdp");
+    replaced.step({ ...mechanism, relation: "replace-one" }, 100);
+    expect(privacyStatement(facts({ group, accountant: replaced })).group?.notProvenBecause).toContain("replace-one");
+    expect(within).not.toHaveProperty("notProvenBecause");
+  });
+
   it("says what a seeded run's ε would be", () => {
     const seeded = privacyStatement(facts({ seeded: true }));
     expect(seeded.epsilonIfNotSeeded).toBe(privacyStatement(facts()).epsilon);

@@ -13,6 +13,7 @@ import { planRun } from "../../src/training/prepare.js";
 import { readRunLedger } from "../../src/training/run-directory.js";
 import { createSession } from "../../src/training/session.js";
 import type { SessionOptions } from "../../src/training/session-options.js";
+import { planTraining } from "../../src/training/training-plan.js";
 import { type Changes, disposedSessions, flat, largestDifference, makeBatch } from "./sessions.js";
 import { runTiny, temporaryFolder, tinyConfig } from "./tiny.js";
 
@@ -257,6 +258,27 @@ describe("a run", () => {
     expect(spentOf(readRunLedger(out))).toEqual([
       { samplingRate: 0.1, noiseMultiplier, discreteCoordinates: 172, steps: 60 },
     ]);
+  });
+
+  it("says what discrete noise costs, where that is why no ε is finite", () => {
+    const noisy = { noiseMultiplier: 1.2, delta: 1e-5, datasetSize: 200, accountant: "prv" };
+    const row = { samplingRate: 0.1, noiseMultiplier: 1.2, steps: 20_000 };
+    const epsilon = makeAccountant().epsilonWith([row], 1e-5).toPrecision(4);
+    const config = (noise: string) =>
+      tinyConfig({ strategy: "fused", samplingRate: 0.1, steps: 20_000, privacy: { ...noisy, noise } });
+    expect(() => planTraining(config("gaussian"), 200)).not.toThrow();
+    expect(() => planTraining(config("discrete"), 200)).toThrow(
+      `more than delta 0.00001 at the epsilon of continuous noise, ${epsilon}. More noise, fewer steps`,
+    );
+  });
+
+  it("states what a group loses", async () => {
+    const out = join(temporaryFolder(), "run");
+    const group = { name: "patient", size: 2 };
+    await runTiny(tinyConfig({ steps: 20, strategy: "fused", privacy: { ...privacy, epsilon: 2, group } }), out);
+    const statement = JSON.parse(readFileSync(join(out, "privacy.json"), "utf8"));
+    expect(statement.group.epsilon).toBeGreaterThan(statement.epsilon);
+    expect(statement.group.epsilon).toBeLessThan(20);
   });
 
   test.each([
