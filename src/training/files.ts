@@ -85,15 +85,16 @@ export function writeOutput(path: string, content: string): void {
     writeAtomically(path, content);
   } catch (error) {
     throw new Error(
-      `${path}: cannot be written: ${whyUnwritable(error)}; give a file in a folder that can be written to`,
+      `${path}: cannot be written: ${whyUnwritable(path, error)}; give a file in a folder that can be written to`,
     );
   }
 }
 
 /** Not in the system's words, which name the temporary file. */
-function whyUnwritable(error: unknown): string {
+function whyUnwritable(path: string, error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "ENOENT" || code === "ENOTDIR") return "there is no such folder";
+  if (!isFolder(dirname(path))) return "there is no such folder";
+  if (code === "ENOENT") return "no files can be made there";
   if (code === "EISDIR") return "it is a folder, not a file";
   if (code === "EROFS") return "the file system is read-only";
   if (code === "ENOSPC" || code === "EDQUOT") return "the disk is full";

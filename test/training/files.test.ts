@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, describe, expect, it } from "vitest";
-import { makeFolder, readJson, whyUnreadable } from "../../src/training/files.js";
+import { makeFolder, readJson, whyUnreadable, writeOutput } from "../../src/training/files.js";
 import { temporaryFolder } from "./tiny.js";
 
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
@@ -40,6 +40,22 @@ describe("makeFolder", () => {
     });
     expect(stderr).toContain("/proc/x: cannot be made: no folders can be made in /proc; give a folder");
     expect(status).toBe(1);
+  });
+});
+
+describe("writeOutput", () => {
+  it("writes into a folder that is there, and names the file where it cannot, leaving nothing", () => {
+    writeOutput(join(folder, "page"), "text");
+    expect(readFileSync(join(folder, "page"), "utf8")).toBe("text");
+    mkdirSync(join(folder, "taken"));
+    for (const [path, why] of [
+      [join(folder, "missing", "page"), "there is no such folder"],
+      [join(folder, "page", "page"), "there is no such folder"],
+      [join(folder, "taken"), "it is a folder, not a file"],
+    ] as const) {
+      expect(() => writeOutput(path, "text")).toThrow(`${path}: cannot be written: ${why}; give a file in a folder`);
+    }
+    expect(readdirSync(folder).sort()).toEqual(["page", "taken"]);
   });
 });
 
