@@ -81,24 +81,25 @@ function temporaryFor(path: string): string {
 
 /** A file that was asked for by its path, whose folder is there: one that is not may be a slip. @throws Error naming the file, and why not. */
 export function writeOutput(path: string, content: string): void {
+  if (!isFolder(dirname(path))) throw noOutput(path, "there is no such folder");
   try {
     writeAtomically(path, content);
   } catch (error) {
-    throw new Error(
-      `${path}: cannot be written: ${whyUnwritable(path, error)}; give a file in a folder that can be written to`,
-    );
+    const why = whyNoOutput((error as Error).cause);
+    throw why === undefined ? error : noOutput(path, why);
   }
 }
 
-/** Not in the system's words, which name the temporary file. */
-function whyUnwritable(path: string, error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (!isFolder(dirname(path))) return "there is no such folder";
+function noOutput(path: string, why: string): Error {
+  return new Error(`${path}: cannot be written: ${why}; give a file in a folder that can be written to`);
+}
+
+/** Where another path helps; not in the system's words, which name the temporary file. */
+function whyNoOutput(cause: unknown): string | undefined {
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code;
   if (code === "ENOENT") return "no files can be made there";
   if (code === "EISDIR") return "it is a folder, not a file";
-  if (code === "EROFS") return "the file system is read-only";
-  if (code === "ENOSPC" || code === "EDQUOT") return "the disk is full";
-  return whyDenied(code) ?? code ?? message;
+  return code === "EROFS" ? "the file system is read-only" : whyDenied(code);
 }
 
 function writeFlushed(path: string, bytes: Uint8Array, mode: number): void {
