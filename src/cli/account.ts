@@ -65,7 +65,8 @@ export function register(program: Command): void {
 }
 
 function answerOf(options: AccountOptions, accounted: AccountedRows, sampled: SampledSteps): Answer {
-  const answerer = answererOf(options, accounted.rows);
+  const exact = answererOf(options, accounted.rows);
+  const answerer = isReached(accounted.rows, sampled) ? exact : { ...exact, report: withoutLower(exact.report) };
   const report = answerer.report(options.delta);
   return {
     ...accounted,
@@ -75,6 +76,19 @@ function answerOf(options: AccountOptions, accounted: AccountedRows, sampled: Sa
     why: Number.isFinite(report.epsilon) ? undefined : whyInfinite(options, accounted),
     curve: options.curve ? curveOf(answerer) : [],
     tradeOff: options.tradeOff === undefined ? [] : tradeOff(answerer.quick),
+  };
+}
+
+/** Whether data may cost what the steps are accounted as: samplers may do less than that, and cycles be cut short. */
+function isReached(rows: AccountedRows["rows"], { config }: SampledSteps): boolean {
+  if (config.type === "shuffle" || config.type === "bMinSep") return false;
+  return rows.every(({ cycle = 1, steps }) => steps % cycle === 0);
+}
+
+function withoutLower(reportAt: Answerer["report"]): Answerer["report"] {
+  return (delta) => {
+    const { lower, ...report } = reportAt(delta);
+    return report;
   };
 }
 

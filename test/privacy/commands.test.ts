@@ -83,6 +83,17 @@ describe("hushgrad account", () => {
     );
   });
 
+  it("tells a lower bound only of samplers that do all that they are accounted as", () => {
+    const answer = (flags: string) =>
+      JSON.parse(run(`account --noise-multiplier 1 --sampling-rate 0.01 --delta 1e-5 --json ${flags}`).output) as object;
+    expect(answer("--sampler ballsInBins --steps 200")).toHaveProperty("epsilonLower");
+    expect(answer("--sampler ballsInBins --steps 201")).not.toHaveProperty("epsilonLower");
+    expect(answer("--sampler cyclicPoisson --blocks 10 --steps 20")).toHaveProperty("epsilonLower");
+    expect(answer("--sampler cyclicPoisson --blocks 10 --steps 25")).not.toHaveProperty("epsilonLower");
+    expect(answer("--sampler shuffle --examples 1000 --steps 200")).not.toHaveProperty("epsilonLower");
+    expect(answer("--sampler bMinSep --separation 3 --steps 200")).not.toHaveProperty("epsilonLower");
+  });
+
   it("answers with a line, rounded up", () => {
     expect(run(`account ${setting} --noise-multiplier 1.1 --accountant rdp`).output).toBe(
       "ε = 1.24022 at δ = 1e-5 (rdp, an upper bound, order 12; q = 0.004, σ = 1.1, 3750 steps, add/remove)\n",
