@@ -5,14 +5,14 @@
  */
 import type { EpsilonReport } from "./accountant.js";
 import { fewOrders } from "./adaptive-orders.js";
-import { characteristicInterval, type Proved } from "./characteristic-interval.js";
+import { characteristicInterval, type Proved } from "./characteristic/interval.js";
 import { checkNumber, ranges } from "./check.js";
 import { CountingAccountant } from "./counting-accountant.js";
-import { MOST_BINS, MOST_NOISE } from "./cycle-lattice.js";
 import { gaussianInterval } from "./gaussian.js";
 import { cheapest, costliest } from "./grouped-rows.js";
+import { MOST_BINS, MOST_NOISE } from "./lattice/cycle-lattice.js";
+import { defaultGap, type EpsilonInterval, epsilonInterval, isWithin, nothingProved } from "./lattice/interval.js";
 import { isAllocated, type MechanismSteps, noiseOverDistance, type SampledGaussian, StepCounts } from "./mechanism.js";
-import { defaultGap, type EpsilonInterval, epsilonInterval, isWithin, nothingProved } from "./privacy-loss.js";
 import { RdpAccountant } from "./rdp.js";
 
 /** A gap for progress and first guesses: a few milliseconds instead of a few hundred, ε up to some per cent above. */

@@ -1,6 +1,6 @@
 /**
  * In each cycle of k = round(1/q) steps every example is in the batch of one of them, uniform and independent of the others
- * (random allocation, balls-in-bins; Chua et al. 2024), and is accounted for as that (src/privacy/random-allocation.ts). Under
+ * (random allocation, balls-in-bins; Chua et al. 2024), and is accounted for as that (src/privacy/lattice/random-allocation.ts). Under
  * replace-one no proof is built in: given the allocation, a cycle is one step on all the data.
  */
 import { z } from "zod";

@@ -10,7 +10,7 @@ import { type Accountant, defaultAccountant, makeAccountant, makeQuickAccountant
 import { type BudgetTarget, calibrateSamplingRate, calibrateSteps, largestRate } from "../privacy/calibrate.js";
 import { checkNumber, ranges } from "../privacy/check.js";
 import { wholeCycle } from "../privacy/cycle.js";
-import { MOST_BINS } from "../privacy/cycle-lattice.js";
+import { MOST_BINS } from "../privacy/lattice/cycle-lattice.js";
 import { kindOf, type MechanismKind } from "../privacy/mechanism.js";
 import { type Relation, underRelation } from "../privacy/relation.js";
 import { roundDown } from "../privacy/rounding.js";

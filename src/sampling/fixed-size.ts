@@ -1,4 +1,4 @@
-/** Batches of exactly b examples, uniform among all of that size. Accounted as such, and not as Poisson: src/privacy/loss-mirror.ts. */
+/** Batches of exactly b examples, uniform among all of that size. Accounted as such, and not as Poisson: src/privacy/lattice/loss-mirror.ts. */
 import { z } from "zod";
 import type { RandomWords } from "../data/poisson.js";
 import { configObject } from "../training/config-errors.js";

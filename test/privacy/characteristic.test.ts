@@ -2,14 +2,14 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { characteristicInterval } from "../../src/privacy/characteristic-interval.js";
-import { LinePlanner } from "../../src/privacy/characteristic-plan.js";
+import { characteristicInterval } from "../../src/privacy/characteristic/interval.js";
+import { LossSpread } from "../../src/privacy/characteristic/loss-spread.js";
+import { LinePlanner } from "../../src/privacy/characteristic/plan.js";
+import { type Tilt, tiltedStep } from "../../src/privacy/characteristic/tilted-step.js";
 import { gaussianInterval } from "../../src/privacy/gaussian.js";
-import { LossSpread } from "../../src/privacy/loss-spread.js";
+import { epsilonInterval } from "../../src/privacy/lattice/interval.js";
 import type { MechanismSteps } from "../../src/privacy/mechanism.js";
-import { epsilonInterval } from "../../src/privacy/privacy-loss.js";
 import { RdpAccountant } from "../../src/privacy/rdp.js";
-import { type Tilt, tiltedStep } from "../../src/privacy/tilted-step.js";
 
 interface Reference extends MechanismSteps {
   readonly delta: number;

@@ -85,7 +85,9 @@ describe("hushgrad account", () => {
 
   it("tells a lower bound only of samplers that do all that they are accounted as", () => {
     const answer = (flags: string) =>
-      JSON.parse(run(`account --noise-multiplier 1 --sampling-rate 0.01 --delta 1e-5 --json ${flags}`).output) as object;
+      JSON.parse(
+        run(`account --noise-multiplier 1 --sampling-rate 0.01 --delta 1e-5 --json ${flags}`).output,
+      ) as object;
     expect(answer("--sampler ballsInBins --steps 200")).toHaveProperty("epsilonLower");
     expect(answer("--sampler ballsInBins --steps 201")).not.toHaveProperty("epsilonLower");
     expect(answer("--sampler cyclicPoisson --blocks 10 --steps 20")).toHaveProperty("epsilonLower");

@@ -5,8 +5,8 @@ import { describe, expect, it } from "vitest";
 import { PrivacyBudget } from "../../src/privacy/budget.js";
 import { epsilonOfGaussian } from "../../src/privacy/gaussian.js";
 import { cheapest, costliest } from "../../src/privacy/grouped-rows.js";
+import { epsilonInterval } from "../../src/privacy/lattice/interval.js";
 import { mechanismOf } from "../../src/privacy/mechanism.js";
-import { epsilonInterval } from "../../src/privacy/privacy-loss.js";
 import { coarseGap, PrvAccountant } from "../../src/privacy/prv.js";
 import { RdpAccountant } from "../../src/privacy/rdp.js";
 

@@ -6,12 +6,12 @@ import { makeAccountant } from "../../src/privacy/accountant.js";
 import { charged } from "../../src/privacy/cycle.js";
 import { totalVariation } from "../../src/privacy/discrete-gaussian.js";
 import { PrivacyFilter } from "../../src/privacy/filter.js";
-import { type Cells, settleAbove, settleBelow } from "../../src/privacy/lattice-settle.js";
-import { type GeometricLaw, sumOf } from "../../src/privacy/lattice-sum.js";
+import { type Cells, settleAbove, settleBelow } from "../../src/privacy/lattice/lattice-settle.js";
+import { type GeometricLaw, sumOf } from "../../src/privacy/lattice/lattice-sum.js";
+import { cycleLaw } from "../../src/privacy/lattice/random-allocation.js";
 import { checkMechanism, type MechanismSteps } from "../../src/privacy/mechanism.js";
 import { PrivacyOdometer } from "../../src/privacy/odometer.js";
 import { coarseGap, PrvAccountant } from "../../src/privacy/prv.js";
-import { cycleLaw } from "../../src/privacy/random-allocation.js";
 import { selectionEpsilon } from "../../src/privacy/selection.js";
 
 interface Bounds {

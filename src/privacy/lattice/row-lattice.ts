@@ -1,7 +1,8 @@
 /** The lattices of steps, whichever kind each is of. */
+
+import { isAllocated, type MechanismSteps } from "../mechanism.js";
 import { cycleLattice, cycleLength } from "./cycle-lattice.js";
 import { latticeLength, lossAbove, lossBelow } from "./loss-lattice.js";
-import { isAllocated, type MechanismSteps } from "./mechanism.js";
 import type { Side } from "./random-allocation.js";
 import type { LatticeSteps } from "./tilted-composition.js";
 

@@ -2,11 +2,12 @@
  * log E_Q[(P/Q)^a] of one step, for choosing where and how finely the distribution of its privacy loss is computed. By the
  * trapezoidal rule: close, but no bound, and nothing that is reported rests on it.
  */
+
+import { costliest } from "../grouped-rows.js";
+import { isAllocated, type MechanismSteps, type SampledGaussian } from "../mechanism.js";
 import { coarseLaw } from "./cycle-lattice.js";
-import { costliest } from "./grouped-rows.js";
 import type { GeometricLaw } from "./lattice-sum.js";
 import { type LossCurve, lossCurve } from "./loss-curve.js";
-import { isAllocated, type MechanismSteps, type SampledGaussian } from "./mechanism.js";
 
 const MOST_NODES = 20_000;
 /** More rows than these stand for each other: a schedule may give every step its own noise. */

@@ -3,10 +3,11 @@
  * above and one from below (loss-lattice.ts), composed by tilted Fourier transforms (tilted-composition.ts), refined until
  * the bounds agree. What is added to the upper bound and taken from the lower one: docs/accounting.md.
  */
+
+import { isAllocated, type MechanismSteps, noiseOverDistance } from "../mechanism.js";
 import { LogMoments } from "./log-moments.js";
 import type { LossLattice } from "./loss-lattice.js";
 import { type DirectionPlan, planDirection } from "./loss-plan.js";
-import { isAllocated, type MechanismSteps, noiseOverDistance } from "./mechanism.js";
 import { latticePoints, latticesOf } from "./row-lattice.js";
 import {
   composeTilted,

@@ -2,8 +2,9 @@
  * Where the tilted distribution of the total loss lies, so that a circle of lattice points holds it: tilt and window of
  * either direction. Chosen from approximate moments; a bad choice makes bounds wide, never wrong.
  */
+
+import type { MechanismSteps } from "../mechanism.js";
 import type { LogMoments } from "./log-moments.js";
-import type { MechanismSteps } from "./mechanism.js";
 import { type DirectionName, momentOrder } from "./tilted-composition.js";
 
 export interface DirectionPlan {

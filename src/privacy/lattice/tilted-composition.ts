@@ -6,9 +6,9 @@
  * beside δ, however small δ is: untilted, a transform in float64 knows nothing below 1e-16. Removal and addition of an
  * example have different distributions; they go through one complex transform as its real and imaginary parts.
  */
-import { transformOf } from "../transforms.js";
+import { transformOf } from "../../transforms.js";
+import { UNIT } from "../rounding.js";
 import type { LossLattice } from "./loss-lattice.js";
-import { UNIT } from "./rounding.js";
 import { type Factor, type Spectrum, SpectrumPower } from "./spectrum-power.js";
 
 /** Steps of one lattice. */

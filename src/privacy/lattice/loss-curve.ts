@@ -2,10 +2,11 @@
  * The privacy loss log(P/Q) of one step as a function of a standard normal's scale z, for the two distributions that no
  * step with that sampling exceeds. Both curves grow with z.
  */
+
+import { log1pExp, logExpm1, logistic } from "../logarithms.js";
+import { noiseOverDistance, type SampledGaussian } from "../mechanism.js";
+import { DENSITY, normalBelow, normalReach } from "../normal.js";
 import type { GaussPanels } from "./gauss-panels.js";
-import { log1pExp, logExpm1, logistic } from "./logarithms.js";
-import { noiseOverDistance, type SampledGaussian } from "./mechanism.js";
-import { DENSITY, normalBelow, normalReach } from "./normal.js";
 
 /** A mechanism's losses beside the z that brings them about; the loss is floor + distance. */
 export interface LossCurve {

@@ -10,11 +10,12 @@
  * Both err by the square of the spacing. The lattice starts at the smallest loss, log(1 − q), where the mass of a small
  * sampling rate lies: it is not moved at all. Where an example is replaced, losses have no smallest, and 0 is a point.
  */
+
+import type { SampledGaussian } from "../mechanism.js";
+import { normalBelow } from "../normal.js";
 import { GaussPanels } from "./gauss-panels.js";
 import { type LossCurve, lossCurve, type Mirror } from "./loss-curve.js";
 import { mirrored } from "./loss-mirror.js";
-import type { SampledGaussian } from "./mechanism.js";
-import { normalBelow } from "./normal.js";
 
 export interface LossLattice {
   /** The loss at index 0; index k has offset + k·spacing. */

@@ -2,10 +2,11 @@
  * One step's privacy loss L, tilted: the characteristic function E[e^((c + iu)·L)]/E[e^(cL)], with a bound on its error and on its
  * size at all larger u. For a sample it is an integral (sampled-step.ts), for the whole data it is known.
  */
-import type { SampledGaussian } from "./mechanism.js";
-import { UNIT } from "./rounding.js";
+
+import type { DirectionName } from "../lattice/tilted-composition.js";
+import type { SampledGaussian } from "../mechanism.js";
+import { UNIT } from "../rounding.js";
 import { sampledStep } from "./sampled-step.js";
-import type { DirectionName } from "./tilted-composition.js";
 
 /** A step's loss at tilt c. */
 export interface TiltedStep {

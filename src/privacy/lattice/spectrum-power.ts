@@ -6,7 +6,7 @@
  * difference may be 1e-12. By log1p and expm1 of r/w nothing of it is lost.
  */
 
-import { UNIT } from "./rounding.js";
+import { UNIT } from "../rounding.js";
 
 /** Half of a real sequence's transform, frequencies 0 … length/2. */
 export interface Spectrum {

@@ -2,10 +2,11 @@
  * Where and how finely a characteristic function is summed: tilt, spacing and number of frequencies, from a guess of ε. A
  * bad choice makes bounds wide, or their computation long, never wrong.
  */
-import { type LinePlan, type TiltedSteps, totalDecay, totalMoment } from "./characteristic-line.js";
-import { epsilonOfGaussian } from "./gaussian.js";
-import type { MechanismSteps } from "./mechanism.js";
-import type { DirectionName } from "./tilted-composition.js";
+
+import { epsilonOfGaussian } from "../gaussian.js";
+import type { DirectionName } from "../lattice/tilted-composition.js";
+import type { MechanismSteps } from "../mechanism.js";
+import { type LinePlan, type TiltedSteps, totalDecay, totalMoment } from "./line.js";
 import { type TiltedStep, tiltedStep } from "./tilted-step.js";
 
 export interface CostedPlan extends LinePlan {

@@ -3,8 +3,8 @@
  * P's density over that without the example, and B Q's, which is 1 where an example is added or removed and F(−z) where it
  * becomes its opposite. What is bounded here is bounded for a complex a = α + iβ, by its real part α and |β|.
  */
-import { log1pExp, logistic } from "./logarithms.js";
-import type { SampledGaussian } from "./mechanism.js";
+import { log1pExp, logistic } from "../logarithms.js";
+import type { SampledGaussian } from "../mechanism.js";
 
 /** log √2π. */
 const LOG_ROOT = 0.5 * Math.log(2 * Math.PI);

@@ -9,8 +9,8 @@
  * operations, where n² pairs are summed up.
  */
 
+import { UNIT } from "../rounding.js";
 import { type Cells, SETTLE_ROUNDING, type Settle } from "./lattice-settle.js";
-import { UNIT } from "./rounding.js";
 
 /** Masses at e^(offset + k·spacing). */
 export interface GeometricLaw {

@@ -6,8 +6,9 @@
  * The sum over multiples of a spacing Δ is, by Poisson's formula, not δ(ε) but Σ_j e^(cjτ)·δ(ε + jτ), τ = 2π/Δ, over all integers
  * j. No term is negative: the sum bounds δ(ε) from above, and from below less what the others can be.
  */
-import { UNIT } from "./rounding.js";
-import type { DirectionName } from "./tilted-composition.js";
+
+import type { DirectionName } from "../lattice/tilted-composition.js";
+import { UNIT } from "../rounding.js";
 import type { TiltedStep } from "./tilted-step.js";
 
 /** Steps of one kind. */

@@ -2,10 +2,11 @@
  * The lattice of a cycle's privacy loss (random-allocation.ts) at the spacing that composition asks for. The law itself is
  * kept at a few spacings, for calibration and training ask for the same one again and again.
  */
+
+import type { AllocatedGaussian } from "../mechanism.js";
 import { type Cells, indexOfLargest, SETTLE_ROUNDING } from "./lattice-settle.js";
 import type { GeometricLaw } from "./lattice-sum.js";
 import type { LossLattice } from "./loss-lattice.js";
-import type { AllocatedGaussian } from "./mechanism.js";
 import { coarsening, cycleLaw, doublingsOf, type Side, settles } from "./random-allocation.js";
 
 const laws = new Map<string, GeometricLaw>();

@@ -3,12 +3,13 @@
  * the real line misses it by 2M/(e^(2πd/h) − 1), where h is the spacing, and M bounds the integral of the absolute value on
  * every line at most d off the real one (Trefethen & Weideman 2014, theorem 5.1).
  */
-import { fillMeans, meansRounding } from "./characteristic-means.js";
-import { log1pExp } from "./logarithms.js";
+
+import { momentOrder } from "../lattice/tilted-composition.js";
+import { log1pExp } from "../logarithms.js";
+import type { SampledGaussian } from "../mechanism.js";
+import { UNIT } from "../rounding.js";
 import { type DensityStretch, LossSpread } from "./loss-spread.js";
-import type { SampledGaussian } from "./mechanism.js";
-import { UNIT } from "./rounding.js";
-import { momentOrder } from "./tilted-composition.js";
+import { fillMeans, meansRounding } from "./means.js";
 import { growth, largestArgument, type Part, partsOf, TiltedIntegrand } from "./tilted-integrand.js";
 import type { Tilt, TiltedStep } from "./tilted-step.js";
 

@@ -1,14 +1,15 @@
 /**
  * ε of many sampled Gaussian steps between two bounds, by the characteristic function of their privacy loss: no lattice, hence no
  * discretisation, and a cost that falls with the number of steps. Where few steps draw the example, it hardly decays; the
- * lattices of privacy-loss.ts are for that.
+ * lattices of lattice/interval.ts are for that.
  */
-import { CharacteristicLine, type LinePlan } from "./characteristic-line.js";
-import { LinePlanner, tilted } from "./characteristic-plan.js";
-import { crossing } from "./crossing.js";
-import type { MechanismSteps } from "./mechanism.js";
-import { type EpsilonInterval, nothingProved } from "./privacy-loss.js";
-import type { DirectionName } from "./tilted-composition.js";
+
+import { crossing } from "../crossing.js";
+import { type EpsilonInterval, nothingProved } from "../lattice/interval.js";
+import type { DirectionName } from "../lattice/tilted-composition.js";
+import type { MechanismSteps } from "../mechanism.js";
+import { CharacteristicLine, type LinePlan } from "./line.js";
+import { LinePlanner, tilted } from "./plan.js";
 
 /** What is known to hold, and the Rényi order that proves it. */
 export interface Proved {
