@@ -32,8 +32,17 @@ export function writeAtomically(path: string, content: string | Uint8Array, prev
     renameSync(temporary, path);
     flushFolder(dirname(path));
   } catch (error) {
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw unwritten(path, error);
+  }
+}
+
+/** What is left of it, if anything is, and if it can be: the first error is the one to tell. */
+function discard(temporary: string): void {
+  try {
+    rmSync(temporary, { force: true });
+  } catch {
+    // Where no file can be made, none is left.
   }
 }
 
@@ -45,7 +54,7 @@ export async function writeAtomicallyLater(path: string, content: string): Promi
     await rename(temporary, path);
     await flushFolderLater(dirname(path));
   } catch (error) {
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw unwritten(path, error);
   }
 }

@@ -4,7 +4,14 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeEach, describe, expect, it } from "vitest";
-import { makeFolder, readJson, whyUnreadable, writeOutput } from "../../src/training/files.js";
+import {
+  makeFolder,
+  readJson,
+  whyUnreadable,
+  writeAtomically,
+  writeAtomicallyLater,
+  writeOutput,
+} from "../../src/training/files.js";
 import { temporaryFolder } from "./tiny.js";
 
 const tsx = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
@@ -78,4 +85,13 @@ it.each([
   ["EIO", "EIO: i/o error, read"],
 ])("%s reads: %s", (code, words) => {
   expect(whyUnreadable(Object.assign(new Error("EIO: i/o error, read"), { code }))).toBe(words);
+});
+
+describe("writeAtomically", () => {
+  it("names the file, not what it could not clean up, where a file stands for its folder", async () => {
+    writeFileSync(join(folder, "file"), "");
+    const path = join(folder, "file", "state");
+    expect(() => writeAtomically(path, "x")).toThrow(`${path}: cannot be written (ENOTDIR`);
+    await expect(writeAtomicallyLater(path, "x")).rejects.toThrow(`${path}: cannot be written (ENOTDIR`);
+  });
 });
