@@ -5,7 +5,7 @@ import type { Ledger } from "../privacy/ledger.js";
 import { readManifest } from "../sweep/manifest.js";
 import { checkStillThere } from "../sweep/runs.js";
 import { readSelected, type SelectedStatement, selectedFolder } from "../sweep/selection.js";
-import { RunDirectoryError, readRunLedger, runPaths } from "../training/run-directory.js";
+import { RunDirectoryError, readRunLedger, refuseWithoutLedger, runPaths } from "../training/run-directory.js";
 
 export interface SelectedShare extends SelectedStatement {
   readonly directory: string;
@@ -52,6 +52,7 @@ function readFolder(path: string): Found {
   if (existsSync(runPaths(path).ledger)) return { ledgers: [readNamed(path)], notBegun: [], isSweep: false };
   const statement = readSelected(path);
   if (statement) return { ledgers: [], notBegun: [], isSweep: false, statement };
+  refuseWithoutLedger(path);
   throw new RunDirectoryError(
     `${path} holds neither a run (there is no ledger.jsonl) nor a sweep, nor what a sweep selected; give the folder that --out named`,
   );

@@ -227,9 +227,9 @@ function parseOrNothing(file: string): unknown {
 
 /**
  * A ledger is on disk before anything else of a run is, so that files of a run without one have lost it; which were private
- * nobody can tell any more.
+ * nobody can tell any more. Throws a RunDirectoryError that names them.
  */
-function refuseWithoutLedger(path: string): void {
+export function refuseWithoutLedger(path: string): void {
   const { privacy, state, previousState, checkpoint, average, noise, previousNoise, ledger } = runPaths(path);
   const left = [privacy, state, previousState, checkpoint, average, noise, previousNoise].filter((file) =>
     existsSync(file),

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { makeAccountant } from "../../src/privacy/accountant.js";
@@ -126,6 +126,10 @@ describe("hushgrad ledger", () => {
       stdout: "",
       stderr: `hushgrad: ${parent} holds neither a run (there is no ledger.jsonl) nor a sweep, nor what a sweep selected; give the folder that --out named\n`,
     });
+    const lost = folder("lost", chain(...prefix));
+    rmSync(join(lost, "ledger.jsonl"));
+    writeFileSync(join(lost, "privacy.json"), "{}");
+    expect((await inProcess(["ledger", lost])).stderr).toContain("holds privacy.json but no ledger.jsonl");
     const damaged = folder("damaged", chain(...prefix).replace('"steps":20}', '"steps":2}'));
     const { code, stderr } = await inProcess(["ledger", damaged]);
     expect(code).toBe(1);
