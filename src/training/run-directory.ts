@@ -234,7 +234,8 @@ export function refuseWithoutLedger(path: string): void {
   const left = [privacy, state, previousState, checkpoint, average, noise, previousNoise].filter((file) =>
     existsSync(file),
   );
-  if (left.length === 0) return;
+  // Asked last: another process may have begun the run in between.
+  if (left.length === 0 || existsSync(ledger)) return;
   throw new RunDirectoryError(
     `${path} holds ${left.map((file) => basename(file)).join(", ")} but no ${basename(ledger)}, without which what that run ` +
       `spent of ε would be forgotten: put its ${basename(ledger)} back, or another --out starts a new run`,
