@@ -5,7 +5,7 @@
  * run that is killed is therefore resumed with at least what it spent, never less. One process at a time holds `run.lock`.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { checkText } from "../arguments.js";
@@ -265,7 +265,8 @@ function locked<T>(path: string, open: (lock: RunLock) => T): T {
 function removeLeftovers(path: string): void {
   for (const name of readdirSync(path)) {
     const file = join(path, name);
-    if (/\.\d+\.tmp$/.test(name) && statSync(file).isFile()) unlinkSync(file);
+    // A draft of another process's lock goes by itself, maybe right now.
+    if (/\.\d+\.tmp$/.test(name) && statSync(file, { throwIfNoEntry: false })?.isFile()) rmSync(file, { force: true });
   }
 }
 
