@@ -126,8 +126,11 @@ async function runUnitTestsOn(major, run) {
   return counts.failed === 0 && status !== 0 ? { ...counts, failed: 1 } : counts;
 }
 
-/** Compiles alone: what the kernels compute is tested on the CPU (native/test/backend/cuda) and, where there is one, a GPU. */
-/** @param {Run} run */
+/**
+ * Compiles alone: what the kernels compute is tested on the CPU (native/test/backend/cuda) and, where there is one, a GPU.
+ *
+ * @param {Run} run
+ */
 async function compileCuda(run) {
   let nvcc = "";
   try {

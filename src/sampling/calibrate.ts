@@ -78,13 +78,10 @@ const targetKeys = ["examples", "noiseMultiplier", "steps", "epsilon", "delta", 
 const LEAST = 1e-15;
 const DIGITS = 6;
 
+type Goal = Pick<BudgetTarget, "noiseMultiplier" | "epsilon" | "delta">;
+
 /** Each cycle is one step on all the data: of how many steps it must be, for T of them to be no more cycles than ε allows. */
-function shortestCycle(
-  goal: Pick<BudgetTarget, "noiseMultiplier" | "epsilon" | "delta">,
-  kind: MechanismKind,
-  steps: number,
-  accountant: string,
-): number {
+function shortestCycle(goal: Goal, { bins, ...kind }: MechanismKind, steps: number, accountant: string): number {
   const { noiseMultiplier, epsilon, delta } = goal;
   const cycles = calibrateSteps({ ...goal, ...kind, samplingRate: 1 }, accountant);
   const by = makeAccountant(accountant);
@@ -100,18 +97,14 @@ function shortestCycle(
 }
 
 /** Of random allocation: ε falls with the bins, for there are fewer cycles of them and each costs less. */
-function fewestBins(
-  goal: Pick<BudgetTarget, "noiseMultiplier" | "epsilon" | "delta">,
-  kind: MechanismKind,
-  steps: number,
-  accountant: string,
-): number {
+function fewestBins(goal: Goal, kind: MechanismKind, steps: number, accountant: string): number {
   const { noiseMultiplier, epsilon, delta } = goal;
   const isWithin = (by: Accountant) => (bins: number) => {
     const row = { ...kind, samplingRate: 1, noiseMultiplier, bins, steps: Math.ceil(steps / bins) };
     return by.epsilonWith([row], delta) <= epsilon;
   };
-  const most = Math.max(steps, MOST_BINS);
+  // Discrete noise is paid for in every bin, those beyond the last step too.
+  const most = kind.discreteCoordinates === undefined ? Math.max(steps, MOST_BINS) : steps;
   const exact = isWithin(makeAccountant(accountant));
   if (!exact(most)) return shortestCycle(goal, kind, steps, accountant);
   const guess = smallestWithin(isWithin(makeQuickAccountant(accountant)), 1, most, 1);

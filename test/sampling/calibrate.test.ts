@@ -89,4 +89,19 @@ describe("the largest sampling rate", () => {
     expect(() => calibrateSampling(shuffle, null as never)).toThrow("target");
     expect(() => calibrateSampling(shuffle, { ...quiet, steps: 0.5 })).toThrow("steps must be");
   });
+
+  it("pays for discrete noise in the steps that are taken, not in bins beyond them", () => {
+    const target = {
+      examples: 6e6,
+      noiseMultiplier: 1,
+      steps: 3000,
+      delta: 1e-12,
+      epsilon: 2,
+      discreteCoordinates: 1e8,
+    };
+    const rate = calibrateSampling({ type: "ballsInBins" }, { ...target, relation: "zero-out" });
+    const bins = Math.round(1 / rate);
+    const row = { samplingRate: 1, noiseMultiplier: 1, bins, cycle: bins, steps: 3000, discreteCoordinates: 1e8 };
+    expect(makeAccountant().epsilonWith([row], 1e-12)).toBeLessThanOrEqual(2);
+  });
 });
